@@ -1,0 +1,29 @@
+"""seqlabel: sequences into labels with LSTM stacks and CTC.
+
+`seqlabel.load(EXP)` gives a `Recognizer`; the parts live in `seqlabel.alphabet`, `inputs`,
+`features`, `lstm`, `models`, `decoding`, `scoring` and `training`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqlabel.inputs import Ink
+    from seqlabel.recognizer import Recognizer, load
+
+__version__ = "0.1.0"
+__all__ = ["Ink", "Recognizer", "__version__", "load"]
+
+_HOMES = {
+    "Ink": "seqlabel.inputs",
+    "Recognizer": "seqlabel.recognizer",
+    "load": "seqlabel.recognizer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # torch is imported only by those who need it: `seqlabel score` starts without it.
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'seqlabel' has no attribute {name!r}")

@@ -1,0 +1,76 @@
+"""The command line: `seqlabel VERB ...`, one module per verb.
+
+A verb's module exports `HELP` (one line), `add_arguments(parser)` and `main(args) -> int | None`.
+"""
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+VERBS = (
+    "prepare", "check", "synth", "features", "train", "decode", "score", "read", "lm", "align",
+    "spot", "show",
+)  # fmt: skip
+"""Verbs in the order of the work; each is the module `seqlabel.cli.<verb>`."""
+
+
+def build_parser(verb: str | None) -> argparse.ArgumentParser:
+    """The parser of one verb, or of the verb list when `verb` is None or unknown."""
+    if verb in VERBS:
+        module = importlib.import_module(f"seqlabel.cli.{verb}")
+        parser = argparse.ArgumentParser(prog=f"seqlabel {verb}", description=module.HELP)
+        module.add_arguments(parser)
+        parser.set_defaults(main=module.main)
+        return parser
+    from seqlabel import __version__
+
+    lines = [
+        f"  {name:<9} {importlib.import_module(f'seqlabel.cli.{name}').HELP}" for name in VERBS
+    ]
+    parser = argparse.ArgumentParser(
+        prog="seqlabel",
+        usage="seqlabel VERB ... (seqlabel VERB --help)",
+        description="Sequences into labels: speech into phones or letters, pen strokes into text.",
+        epilog="verbs:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"seqlabel {__version__}")
+    parser.add_argument("verb", metavar="VERB", choices=VERBS)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; exit codes: 0 done, 1 a check failed, 2 bad usage or input, 130 Ctrl-C."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    verb = argv[0] if argv else None
+    if verb in VERBS:
+        arguments = build_parser(verb).parse_args(argv[1:])
+    else:
+        parser = build_parser(None)
+        if not argv:
+            parser.print_help()
+            return 2
+        parser.parse_args(argv[:1])  # --help and --version end here; anything else is an error
+        return 2
+    try:
+        return arguments.main(arguments) or 0
+    except KeyboardInterrupt:
+        print(f"seqlabel {verb}: interrupted; files already finished are kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        cause = error.strerror or str(error)
+        way_out = "; free some space and run again" if error.errno == errno.ENOSPC else ""
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"seqlabel {verb}: {where}{cause}{way_out}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        if os.environ.get("SEQLABEL_TRACEBACK"):
+            raise
+        print(f"seqlabel {verb}: {error}", file=sys.stderr)
+        return 2

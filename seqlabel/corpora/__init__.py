@@ -1,0 +1,1 @@
+"""Corpora on disk become manifests: readers, the manifest, the synthetic corpora."""

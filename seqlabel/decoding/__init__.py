@@ -1,0 +1,1 @@
+"""Log-probabilities become labels: greedy, beam, lexicon, n-grams, alignment, spotting."""

@@ -1,0 +1,1 @@
+"""Signals become frames: speech and ink front ends, normalisation, augmentation."""

@@ -1,0 +1,106 @@
+"""Files are written whole or not at all, and read with errors that name them."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from seqlabel.errors import InputError
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary neighbour of `path` for writing and rename it over `path` on success.
+
+    On an exception (a full disk, Ctrl-C) the temporary file is removed and an existing file at
+    `path` stays as it was. `mode` is "w" (UTF-8 text) or "wb".
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with open(descriptor, mode, encoding=None if "b" in mode else "utf-8") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files private; these are results
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The UTF-8 text of a file; raises InputError that names the file when there is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, a file is expected") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not UTF-8 text at byte {error.start}; convert it, for example with iconv"
+        ) from None
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Parse one JSON document; raises InputError with the file and the line."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write one JSON document, indented, whole or not at all."""
+    with whole_file(path) as stream:
+        json.dump(value, stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
+
+
+def read_jsonl(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) for each non-empty line of a JSON-lines file."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                try:
+                    value = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise InputError(
+                        f"{path}:{number}: not JSON: {error.msg}; was the file cut off?"
+                    ) from None
+                if not isinstance(value, dict):
+                    raise InputError(f"{path}:{number}: a JSON object is expected on each line")
+                yield number, value
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, a .jsonl file is expected") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text at byte {error.start}") from None
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write objects one a line, whole or not at all."""
+    with whole_file(path) as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def fingerprint(parts: Iterable[str]) -> str:
+    """A short SHA-256 digest (16 hex digits) of a sequence of strings, order included."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]

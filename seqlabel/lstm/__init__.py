@@ -1,0 +1,1 @@
+"""The LSTM family: one cell with flags, the reference, the fast kernels."""

@@ -1,0 +1,1 @@
+"""One plain loop, optimisers, distribution, checkpoints."""
