@@ -1,1 +1,16 @@
 """The LSTM family: one cell with flags, the reference, the fast kernels."""
+
+from seqlabel.lstm.cell import PRESETS, AnyCell, Cell, Gru, TanhRnn, weight_count
+from seqlabel.lstm.stack import LSTM
+from seqlabel.lstm.weights import INITIALISATIONS
+
+__all__ = [
+    "INITIALISATIONS",
+    "LSTM",
+    "PRESETS",
+    "AnyCell",
+    "Cell",
+    "Gru",
+    "TanhRnn",
+    "weight_count",
+]

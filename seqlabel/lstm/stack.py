@@ -1,0 +1,227 @@
+"""Stacks of bidirectional layers: `LSTM`, which stands in for torch.nn.LSTM, with lengths."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from seqlabel.errors import InputError
+from seqlabel.lstm import interchange, reference
+from seqlabel.lstm.between import Between, Highway, connection, drop_frames, drop_mask
+from seqlabel.lstm.cell import AnyCell, Cell, as_cell
+from seqlabel.lstm.options import Recurrence
+from seqlabel.lstm.rows import Rows, check_finite, check_lengths
+from seqlabel.lstm.weights import INITIALISATIONS, Direction
+
+State = tuple[Tensor, ...]
+
+
+class LSTM(nn.Module):
+    """Layers of one cell of the family, in one or both directions.
+
+        y, state = layer(x, lengths)    # (B, T, F), (B,) integers -> (B, T, D * H), see forward
+
+    cell        a preset's name (`seqlabel.lstm.PRESETS`), a `Cell`, or a mapping of its flags
+    projection  R of LSTMP: outputs and recurrence have R instead of H components
+    dropout     probability between layers; `variational` draws one mask per sequence and feature
+                for all frames (Gal & Ghahramani 2016) instead of a new one for each frame
+    recurrent_dropout   probability on the recurrent source, one mask for all frames
+    between     what a layer's input adds to its output from the second layer on: `plain` nothing,
+                `residual` itself (He et al. 2015), `highway` T y + (1 - T) x with
+                T = σ(W_T x + b_T), b_T = -1 at first (Srivastava, Greff & Schmidhuber 2015)
+    init        a name of `seqlabel.lstm.INITIALISATIONS`; `forget_bias` overrides the forget gate's
+    truncate    "1997" cuts the error at gates and cell inputs, `tbptt` = k cuts it every k frames,
+                see `seqlabel.lstm.options.Recurrence`
+
+    Sequences are computed without their padding: what lies there, the batch mates and their order
+    change no output and no gradient. Raises InputError for options that contradict each other.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        cell: AnyCell | str | Mapping[str, Any] = "peephole",
+        projection: int = 0,
+        *,
+        variational: bool = False,
+        recurrent_dropout: float = 0.0,
+        between: Between = "plain",
+        init: str = "uniform",
+        forget_bias: float | None = None,
+        truncate: Literal["none", "1997"] = "none",
+        tbptt: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        for name, size in {"input": input_size, "hidden": hidden_size}.items():
+            if size < 1:
+                raise InputError(f"{name}_size={size}: give at least 1")
+        if num_layers < 1:
+            raise InputError(f"num_layers={num_layers}: give at least 1")
+        for name, p in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
+            if not 0 <= p < 1:
+                raise InputError(f"{name}={p} is no probability below 1")
+        if between not in get_args(Between):
+            raise InputError(f"between={between!r} is not one of {', '.join(get_args(Between))}")
+        if truncate not in ("none", "1997"):
+            raise InputError(
+                f"truncate={truncate!r} is not one of none, 1997 (tbptt=k cuts every k frames)"
+            )
+        if init not in INITIALISATIONS:
+            raise InputError(f"init={init!r} is not one of {', '.join(INITIALISATIONS)}")
+        self.cell = _project(cell, projection)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bidirectional, self.directions = bidirectional, 1 + bidirectional
+        self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
+        self.variational, self.between = variational, between
+        self.init, self.forget_bias = init, forget_bias
+        self.how = Recurrence(truncate == "1997", tbptt)
+        self.output_size = self.directions * self.cell.output_size(hidden_size)
+
+        widths = [input_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                Direction(self.cell, width, hidden_size, device=device, dtype=dtype)
+                for _ in range(self.directions)
+            )
+            for width in widths
+        )
+        self.connections = nn.ModuleList(
+            connection(between, self.output_size, device=device, dtype=dtype)
+            for _ in range(num_layers - 1)
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all weights anew."""
+        for direction in chain(*self._layers()):
+            direction.initialise(INITIALISATIONS[self.init], self.forget_bias)
+        for join in self.connections:
+            if isinstance(join, Highway):
+                join.reset_parameters()
+
+    def load_torch(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Takes the weights of a torch.nn.LSTM's state dict (plain cell only, else InputError)."""
+        interchange.load_torch(self.cell, self._layers(), state_dict)
+
+    def torch_state_dict(self) -> dict[str, Tensor]:
+        """The state dict of the torch.nn.LSTM that computes the same (plain cell only)."""
+        return interchange.save_torch(self.cell, self._layers())
+
+    def _layers(self) -> list[list[Direction]]:
+        return [list(cast(Iterable[Direction], layer)) for layer in self.layers]
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        lengths: Tensor | Sequence[int] | None = None,
+        state: State | None = None,
+    ) -> tuple[Any, State]:
+        """Runs all layers.
+
+        x        (B, T, F) with lengths (B,), integers, 1..T, all T where None; or a PackedSequence
+        state    initial state as returned by a call before; zeros where None
+
+        Returns y (B, T, D * H), zero in the padding (a PackedSequence for a PackedSequence), and
+        the state after the last frame of each sequence (after the first one for the direction that
+        runs backwards): a tuple of tensors (num_layers * D, B, width) named by `cell.state`, so
+        (h, c) for most cells, H replaced by R with projection.
+        Raises InputError for lengths, sizes or values that cannot be computed on.
+        """
+        packed = x if isinstance(x, PackedSequence) else None
+        if isinstance(x, PackedSequence):
+            x, lengths = pad_packed_sequence(x, batch_first=True)
+        if x.dim() != 3 or x.shape[2] != self.input_size:
+            raise InputError(
+                f"the input has shape {tuple(x.shape)}, expected (B, T, {self.input_size})"
+            )
+        rows = Rows.of(check_lengths(lengths, *x.shape[:2]), x.shape[1], x.device)
+        frames = rows.pack(x)
+        check_finite(frames, rows, x)
+
+        states = self._split_state(state, rows, frames)
+        finals: list[State] = []
+        for number, layer in enumerate(self._layers()):
+            before = frames
+            if number and self.dropout and self.training:
+                frames = drop_frames(frames, self.dropout, rows, self.variational)
+            first = number * self.directions
+            y, final = reference.run_layer(
+                self.cell,
+                [direction.weights() for direction in layer],
+                frames,
+                rows,
+                states[first : first + self.directions],
+                [self._recurrent_mask(frames, rows) for _ in layer],
+                self.how,
+            )
+            frames = self.connections[number - 1](before, y) if number else y
+            finals += final
+        y = rows.unpack(frames)
+        return _repack(y, packed) if packed else y, self._join_states(finals, rows)
+
+    def _split_state(self, state: State | None, rows: Rows, x: Tensor) -> list[State]:
+        """Initial states per layer and direction, in the order of the rows."""
+        sizes = self.cell.state_sizes(self.hidden_size)
+        runs = self.num_layers * self.directions
+        if state is None:
+            zeros = tuple(x.new_zeros(rows.batch, size) for size in sizes)
+            return [zeros] * runs
+        state = (state,) if isinstance(state, Tensor) else tuple(state)
+        expected = [(runs, rows.batch, size) for size in sizes]
+        if [tuple(s.shape) for s in state] != expected:
+            raise InputError(
+                f"the initial state has shapes {[tuple(s.shape) for s in state]}, "
+                f"expected {', '.join(self.cell.state)} of {expected}"
+            )
+        ordered = [s.index_select(1, rows.order) for s in state]
+        return [tuple(s[run] for s in ordered) for run in range(runs)]
+
+    def _join_states(self, finals: list[State], rows: Rows) -> State:
+        back = torch.empty_like(rows.order)
+        back[rows.order] = torch.arange(rows.batch, device=back.device)
+        return tuple(torch.stack(s).index_select(1, back) for s in zip(*finals, strict=True))
+
+    def _recurrent_mask(self, x: Tensor, rows: Rows) -> Tensor | None:
+        if not (self.training and self.recurrent_dropout):
+            return None
+        return drop_mask(x, self.recurrent_dropout, rows, self.cell.output_size(self.hidden_size))
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, "
+            f"bidirectional={self.bidirectional}, cell={self.cell}"
+        )
+
+
+def _project(cell: AnyCell | str | Mapping[str, Any], projection: int) -> AnyCell:
+    """The cell with the layer's projection."""
+    made = as_cell(cell)
+    if projection:
+        if not isinstance(made, Cell):
+            raise InputError(
+                f"projection={projection} is for LSTM cells, not for {cell!r}: drop it"
+            )
+        made = replace(made, projection=projection)
+    if cell == "lstmp" and not projection:
+        raise InputError("cell='lstmp' needs projection=R, the number of projected outputs")
+    return made
+
+
+def _repack(y: Tensor, like: PackedSequence) -> PackedSequence:
+    """(B, T, W) in the given order -> packed as `like`."""
+    if like.sorted_indices is not None:
+        y = y[like.sorted_indices]
+    sizes = like.batch_sizes
+    lengths = (sizes[:, None] > torch.arange(int(sizes[0]))).sum(dim=0)
+    data = pack_padded_sequence(y, lengths, batch_first=True).data
+    return PackedSequence(data, sizes, like.sorted_indices, like.unsorted_indices)

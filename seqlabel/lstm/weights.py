@@ -1,0 +1,102 @@
+"""The weights of one direction of one layer, and how the papers initialised them."""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqlabel.errors import InputError
+from seqlabel.lstm.cell import AnyCell, Cell
+
+
+class Weights(NamedTuple):
+    """Matrices and vectors of `Cell.shapes`; what a cell does not have is None."""
+
+    input: Tensor
+    recurrent: Tensor
+    gate_recurrent: Tensor
+    bias: Tensor
+    peephole: Tensor | None
+    projection: Tensor
+
+
+class Direction(nn.Module):
+    """Holds the weights of one direction as parameters named as in `Cell.shapes`."""
+
+    bias: Tensor
+
+    def __init__(self, cell: AnyCell, inputs: int, cells: int, **where) -> None:
+        super().__init__()
+        self.cell, self.cells = cell, cells
+        shapes = cell.shapes(inputs, cells)
+        for name in Weights._fields:
+            there = name in shapes
+            value = nn.Parameter(torch.empty(shapes[name], **where)) if there else None
+            self.register_parameter(name, value)
+
+    def weights(self) -> Weights:
+        return Weights(*(getattr(self, name) for name in Weights._fields))
+
+    @torch.no_grad()
+    def initialise(self, scheme: "Initialisation", forget_bias: float | None = None) -> None:
+        """Draws all weights; gate biases then get the constants of the scheme."""
+        for name, weight in self.named_parameters():
+            scheme.draw(name, weight, self.cells)
+        cell = self.cell
+        gates = cell.gates if isinstance(cell, Cell) and cell.bias != "none" else ""
+        if forget_bias is not None and "f" not in gates:
+            raise InputError(
+                "forget_bias is given, but this cell has no bias of a forget gate: drop it"
+            )
+        if not isinstance(cell, Cell):
+            return
+        blocks = self.cells // cell.block_size
+        for place, gate in enumerate(gates):
+            steps = scheme.biases.get(gate, ())
+            if gate == "f" and forget_bias is not None:
+                steps = (forget_bias,)
+            if steps:
+                repeated = torch.tensor(steps).repeat(blocks // len(steps) + 1)[:blocks]
+                self.bias[place * blocks : (place + 1) * blocks] = repeated
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """A distribution for all weights; constants for gate biases, repeated over the blocks."""
+
+    law: Literal["uniform", "normal", "orthogonal"]
+    scale: float = 0.0  # half width or standard deviation; 0: 1 / sqrt(cells)
+    biases: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def draw(self, name: str, weight: Tensor, cells: int) -> None:
+        scale = self.scale or cells**-0.5
+        if self.law == "uniform":
+            nn.init.uniform_(weight, -scale, scale)
+        elif self.law == "normal":
+            nn.init.normal_(weight, std=scale)
+        elif name in ("bias", "peephole"):
+            nn.init.zeros_(weight)
+        elif name == "recurrent":
+            for rows in weight.split(cells):
+                nn.init.orthogonal_(rows)
+        else:
+            nn.init.xavier_uniform_(weight)
+
+
+INITIALISATIONS = {
+    "uniform": Initialisation("uniform"),  # as torch.nn.LSTM
+    "orthogonal": Initialisation("orthogonal"),  # recurrent; Glorot the rest; no bias
+    # Hochreiter & Schmidhuber 1997: gates closed at first, output gates one after the other
+    "1997": Initialisation("uniform", 0.1, {"i": (-1,), "o": (-1, -2, -3, -4)}),
+    # Gers, Schmidhuber & Cummins 2000
+    "gers2000": Initialisation(
+        "uniform",
+        0.2,
+        {"i": (-0.5, -1, -1.5, -2), "f": (0.5, 1, 1.5, 2), "o": (-0.5, -1, -1.5, -2)},
+    ),
+    # Gers, Schraudolph & Schmidhuber 2002, timing
+    "gers2002": Initialisation("uniform", 0.1, {"i": (0,), "f": (-2,), "o": (2,)}),
+    "graves": Initialisation("normal", 0.1),  # Graves & Schmidhuber 2005 and after
+    "sak2014": Initialisation("uniform", 0.02),
+}
