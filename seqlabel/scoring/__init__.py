@@ -1,1 +1,35 @@
 """Hypotheses against references: alignments, protocols, statistics, reports."""
+
+from seqlabel.scoring.alignment import Alignment, align, align_all
+from seqlabel.scoring.formats import read_transcripts
+from seqlabel.scoring.protocols import PROTOCOLS, Protocol
+from seqlabel.scoring.results import (
+    Counts,
+    Group,
+    Interval,
+    LabelScore,
+    Operation,
+    Report,
+    UtteranceScore,
+)
+from seqlabel.scoring.scorer import score
+from seqlabel.scoring.transcripts import Transcript, Transcripts
+
+__all__ = [
+    "PROTOCOLS",
+    "Alignment",
+    "Counts",
+    "Group",
+    "Interval",
+    "LabelScore",
+    "Operation",
+    "Protocol",
+    "Report",
+    "Transcript",
+    "Transcripts",
+    "UtteranceScore",
+    "align",
+    "align_all",
+    "read_transcripts",
+    "score",
+]

@@ -1,0 +1,147 @@
+"""Where the errors are: by person, region, length, phone class, word, and label."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from seqlabel.alphabet.phones import PHONE_CLASSES
+from seqlabel.scoring.results import Counts, Group, LabelScore, Operation, UtteranceScore
+
+LENGTHS = (0, 5, 10, 20, 40, 80, 160)
+"""Upper ends of the rows of the breakdown by reference length, in labels; the last row is open."""
+
+
+def break_down(
+    utterances: Sequence[UtteranceScore], unit: str, person: str = "speaker"
+) -> dict[str, tuple[Group, ...]]:
+    """All tables that the utterances give data for, each with its worst rows first.
+
+    `person` ("speaker" or "writer") and every tag ("sex", "region", ...) split the utterances;
+    "length" does so by the number of reference labels, shortest first. "class" (phones) and "word"
+    (words, characters) split the labels: an insertion counts for the class that was inserted.
+    """
+    tables = {person: _by_utterance(utterances, lambda u: u.speaker)}
+    for tag in sorted({tag for utterance in utterances for tag in utterance.tags}):
+        tables[tag] = _by_utterance(utterances, lambda u, tag=tag: str(u.tags.get(tag, "")))
+    tables["length"] = sorted(
+        _by_utterance(utterances, lambda u: _length_row(u.counts.reference_tokens)),
+        key=lambda group: int(group.name.rstrip("+").split("-")[0]),
+    )
+    if unit == "phone":
+        tables["class"] = _by_rate(_by_label(utterances, _phone_class))
+    elif unit == "word":
+        tables["word"] = _by_errors(_by_label(utterances, lambda op: op[1] or op[2]))
+    elif unit == "character" and any(op[1] == " " for u in utterances for op in u.ops):
+        tables["word"] = _by_errors(_tally((u, _words(u.ops)) for u in utterances))
+    # A table with a single row says nothing that the totals do not say.
+    return {name: tuple(rows) for name, rows in tables.items() if len(rows) > 1}
+
+
+def count_confusions(utterances: Iterable[UtteranceScore]) -> dict[tuple[str, str], int]:
+    """(reference label, hypothesis label) -> count, most frequent first; "" is nothing.
+
+    An optional label that was left out is neither an agreement nor an error, and is not counted.
+    """
+    counts = Counter(op for utterance in utterances for op in utterance.ops)
+    return {
+        (reference, hypothesis): count
+        for (code, reference, hypothesis), count in counts.most_common()
+        if code != "C" or hypothesis
+    }
+
+
+def score_labels(confusions: dict[tuple[str, str], int]) -> tuple[LabelScore, ...]:
+    """Precision and recall of every label, most frequent in the references first."""
+    reference: Counter[str] = Counter()
+    hypothesis: Counter[str] = Counter()
+    for (expected, read), count in confusions.items():
+        reference[expected] += count
+        hypothesis[read] += count
+    scores = [
+        LabelScore(label, reference[label], hypothesis[label], confusions.get((label, label), 0))
+        for label in (reference.keys() | hypothesis.keys()) - {""}
+    ]
+    return tuple(sorted(scores, key=lambda s: (-s.reference, -s.hypothesis, s.label)))
+
+
+def _by_utterance(
+    utterances: Iterable[UtteranceScore], name: Callable[[UtteranceScore], str]
+) -> list[Group]:
+    groups: dict[str, list[Counts]] = defaultdict(list)
+    for utterance in utterances:
+        groups[name(utterance)].append(utterance.counts)
+    if groups.keys() == {""}:
+        return []
+    return _by_rate(
+        [
+            Group(key or "(not named)", len(counts), Counts.total(counts))
+            for key, counts in groups.items()
+        ]
+    )
+
+
+def _by_rate(groups: list[Group]) -> list[Group]:
+    return sorted(groups, key=lambda g: (-g.counts.rate, -g.counts.errors, g.name))
+
+
+def _by_errors(groups: list[Group]) -> list[Group]:
+    return sorted(groups, key=lambda g: (-g.counts.errors, -g.counts.rate, g.name))
+
+
+def _by_label(
+    utterances: Iterable[UtteranceScore], name: Callable[[Operation], str]
+) -> list[Group]:
+    names: dict[Operation, str] = {}
+    for utterance in utterances:
+        for op in utterance.ops:
+            if op not in names:
+                names[op] = name(op)
+    return _tally((u, [(names[op], op) for op in u.ops]) for u in utterances)
+
+
+def _tally(
+    parts: Iterable[tuple[UtteranceScore, list[tuple[str, Operation]]]],
+) -> list[Group]:
+    """Groups from the named operations of every utterance."""
+    codes: Counter[tuple[str, str]] = Counter()
+    holders: Counter[str] = Counter()
+    for _, named in parts:
+        codes.update((name, op[0]) for name, op in named)
+        holders.update({name for name, _ in named})
+    return [
+        Group(name, holders[name], Counts(*(codes[name, code] for code in "CSDI")))
+        for name in holders
+    ]
+
+
+def _words(ops: Sequence[Operation]) -> list[tuple[str, Operation]]:
+    """Every character operation with the reference word it belongs to.
+
+    The blanks between words belong to none; an inserted character belongs to the word before it
+    (at the beginning, to the word after it).
+    """
+    words: list[tuple[str, list[Operation]]] = [("", [])]
+    fresh = False
+    for op in ops:
+        if op[1] == " ":
+            fresh = True
+            continue
+        if op[1] and fresh and words[-1][0]:
+            words.append(("", []))
+        fresh = fresh and not op[1]
+        word, members = words[-1]
+        members.append(op)
+        words[-1] = (word + op[1], members)
+    return [(word, op) for word, members in words if word for op in members]
+
+
+def _phone_class(op: Operation) -> str:
+    return PHONE_CLASSES.get(op[1] or op[2], "other")
+
+
+def _length_row(length: int) -> str:
+    low = 0
+    for high in LENGTHS:
+        if length <= high:
+            return f"{low}-{high}" if high > low else str(high)
+        low = high + 1
+    return f"{low}+"

@@ -1,0 +1,189 @@
+"""What counts as a label: the scoring protocols, as one table.
+
+An error rate without its protocol means nothing: the same TIMIT systems differ by 1 to 2.5 points
+with silence scored or optional (Kaldi, commit bdd752b4b, 2014). A protocol turns a transcript
+into the sequence of tokens that is aligned and counted; every report carries its name.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+from seqlabel.alphabet.phones import ANY_TO_39, PHONES_61
+from seqlabel.errors import InputError
+from seqlabel.scoring.transcripts import Transcript, Transcripts
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a transcript becomes tokens.
+
+    note: one line for people.
+    tokens: "labels" as they stand, "characters" of the text or "words" of the text.
+    unit: what a token is; "" leaves it to the data ("plain").
+    fold: symbol -> class, None for symbols that are removed; other symbols are errors.
+    collapse: classes of which a run counts once, in references and hypotheses.
+    optional: classes that may be missing from a hypothesis at no cost.
+    ignore_case, ignore_punctuation, ignore_spaces: for text (spaces: for characters only).
+    """
+
+    name: str
+    note: str
+    tokens: Literal["labels", "characters", "words"] = "labels"
+    unit: str = ""
+    fold: Mapping[str, str | None] | None = None
+    collapse: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    ignore_case: bool = False
+    ignore_punctuation: bool = False
+    ignore_spaces: bool = False
+
+    def __call__(self, transcript: Transcript, of_characters: bool) -> tuple[str, ...]:
+        """The tokens of one transcript; KeyError with a symbol that `fold` does not know.
+
+        of_characters: whether the transcript's labels are characters, which join without gaps.
+        """
+        if self.tokens == "labels":
+            labels = transcript.labels
+            return self._folded(tuple(transcript.text.split()) if labels is None else labels)
+        if of_characters and transcript.labels is not None:
+            text = "".join(transcript.labels)
+        else:
+            text = transcript.text or " ".join(transcript.labels or ())
+        text = unicodedata.normalize("NFC", text)
+        if self.ignore_case:
+            text = text.casefold()
+        if self.ignore_punctuation:
+            text = "".join(c for c in text if not unicodedata.category(c).startswith("P"))
+        if self.tokens == "words":
+            return tuple(text.split())
+        if self.ignore_spaces:
+            return tuple("".join(text.split()))
+        return tuple(" " if c.isspace() else c for c in text)
+
+    def _folded(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if self.fold is not None:
+            folded = [self.fold[label] for label in labels]
+            labels = tuple(label for label in folded if label is not None)
+        if self.collapse:
+            runs = ((label, list(run)) for label, run in groupby(labels))
+            labels = tuple(
+                label for label, run in runs for _ in (run[:1] if label in self.collapse else run)
+            )
+        return labels
+
+    def ignoring(self, case: bool, punctuation: bool, spaces: bool) -> "Protocol":
+        """The same protocol made more lenient, and named so; InputError where it has no sense."""
+        wanted = {"case": case, "punctuation": punctuation, "spaces": spaces}
+        added = [what for what, on in wanted.items() if on and not getattr(self, f"ignore_{what}")]
+        if not added:
+            return self
+        if self.tokens == "labels" or (self.tokens == "words" and spaces):
+            raise InputError(
+                f"protocol {self.name!r} scores {self.tokens}: {', '.join(added)} cannot be "
+                f"ignored; use cer or wer (spaces: cer)"
+            )
+        words = " and ".join(added)
+        return replace(
+            self,
+            name=f"{self.name}, ignoring {words}",
+            note=f"{self.note}; {words} ignored",
+            **{f"ignore_{what}": True for what in added},
+        )
+
+
+_SIL = frozenset({"sil"})
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("plain", "labels as they stand, every label scored"),
+        Protocol(
+            "kaldi",
+            "39 phone classes, q removed, silence scored like any phone, repeats kept",
+            unit="phone",
+            fold=ANY_TO_39,
+        ),
+        Protocol(
+            "kaldi-optional-sil",
+            "39 phone classes, q removed, a missing silence costs nothing "
+            "(Kaldi before November 2014, pytorch-kaldi; sclite -D)",
+            unit="phone",
+            fold=ANY_TO_39,
+            optional=_SIL,
+        ),
+        Protocol(
+            "speechbrain",
+            "39 phone classes, q removed, runs of silence count once",
+            unit="phone",
+            fold=ANY_TO_39,
+            collapse=_SIL,
+        ),
+        Protocol(
+            "graves2006",
+            "all 61 phone symbols, nothing folded, q and silence scored",
+            unit="phone",
+            fold={phone: phone for phone in PHONES_61},
+        ),
+        Protocol(
+            "cer",
+            "characters, blanks between words included",
+            tokens="characters",
+            unit="character",
+        ),
+        Protocol(
+            "cer-nospace",
+            "characters, white space removed",
+            tokens="characters",
+            unit="character",
+            ignore_spaces=True,
+        ),
+        Protocol("wer", "words, separated by white space", tokens="words", unit="word"),
+    )
+}
+"""Every protocol by name. Case and punctuation count unless `Protocol.ignoring` says otherwise."""
+
+
+def get_protocol(name: str | Protocol) -> Protocol:
+    """The protocol of that name (a Protocol passes through); InputError lists the names."""
+    if isinstance(name, Protocol):
+        return name
+    if name not in PROTOCOLS:
+        raise InputError(f"unknown protocol {name!r}; there are {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def default_protocol(references: Transcripts) -> tuple[Protocol, str]:
+    """The protocol for references of a known unit, and the reason in words.
+
+    Characters are scored by "cer", words by "wer", phones by "kaldi" when all of them are TIMIT's
+    and by "plain" when not, everything else by "plain".
+    """
+    unit = references.unit
+    if references.of_characters():
+        return PROTOCOLS["cer"], "labels are characters"
+    if unit == "word":
+        return PROTOCOLS["wer"], "labels are words"
+    if unit == "phone":
+        symbols = {label for t in references.by_id.values() for label in t.labels or ()}
+        if symbols <= ANY_TO_39.keys():
+            return PROTOCOLS["kaldi"], "labels are TIMIT phones"
+        return PROTOCOLS["plain"], "labels are phones, but not TIMIT's"
+    return PROTOCOLS["plain"], f"labels are {unit or 'symbol'}s"
+
+
+def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[str, ...]]:
+    """id -> tokens; InputError names the utterance and the symbol that the map does not know."""
+    of_characters = transcripts.of_characters()
+    tokens = {}
+    for key, transcript in transcripts.by_id.items():
+        try:
+            tokens[key] = protocol(transcript, of_characters)
+        except KeyError as error:
+            raise InputError(
+                f"{transcripts.name}: utterance {key!r}: symbol {error.args[0]!r} is not in the "
+                f"map of protocol {protocol.name!r}; score with --protocol plain or correct it"
+            ) from None
+    return tokens

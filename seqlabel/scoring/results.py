@@ -1,0 +1,234 @@
+"""What scoring returns: counts, alignments, breakdowns, and the report that holds them.
+
+Everything is a frozen dataclass of plain values; `Report.to_json` is what `score.json` holds and
+`Report.to_text` what a terminal shows.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Operation = tuple[str, str, str]
+"""(op, reference label, hypothesis label); op is "C" correct, "S" substituted, "D" deleted or "I"
+inserted. The label that is not there is "": ("D", "sil", ""). ("C", "sil", "") is an optional
+label that was left out, which costs nothing."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Labels read correctly, substituted, deleted and inserted."""
+
+    correct: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def reference_tokens(self) -> int:
+        """Labels of the reference: the denominator of the rate."""
+        return self.correct + self.substitutions + self.deletions
+
+    @property
+    def rate(self) -> float:
+        """Errors per reference label; above 1 when much was inserted.
+
+        An empty reference has no label to divide by: its rate is its number of insertions, so an
+        empty hypothesis scores 0 (the convention of jiwer 4).
+        """
+        return self.errors / max(1, self.reference_tokens)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.correct + other.correct,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+    @classmethod
+    def total(cls, parts: Iterable["Counts"]) -> "Counts":
+        """The sum of any number of counts."""
+        return sum(parts, cls())
+
+    def to_json(self) -> dict[str, float | int]:
+        """The keys that every count has in `score.json`."""
+        return {
+            "rate": self.rate,
+            "correct": self.correct,
+            "substitutions": self.substitutions,
+            "deletions": self.deletions,
+            "insertions": self.insertions,
+            "errors": self.errors,
+            "reference_tokens": self.reference_tokens,
+        }
+
+
+@dataclass(frozen=True)
+class UtteranceScore:
+    """One utterance: its alignment and its errors.
+
+    ops: the aligned pair, left to right, after the protocol's mapping.
+    speaker, tags, duration: as the reference names them (speaker is the writer of ink; duration
+        in seconds, 0 when unknown).
+    """
+
+    id: str
+    ops: tuple[Operation, ...]
+    counts: Counts
+    speaker: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    duration: float = 0.0
+
+    @property
+    def reference(self) -> tuple[str, ...]:
+        """The labels that were expected."""
+        return tuple(reference for op, reference, _ in self.ops if op != "I")
+
+    @property
+    def hypothesis(self) -> tuple[str, ...]:
+        """The labels that were read."""
+        return tuple(hypothesis for op, _, hypothesis in self.ops if op != "D" and hypothesis)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One row of a breakdown: a speaker, a region, a phone class, a reference word, ...
+
+    utterances: how many utterances the row stands for, or holds an occurrence of.
+    """
+
+    name: str
+    utterances: int
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """How one label fared: occurrences in the references and hypotheses, and agreements."""
+
+    label: str
+    reference: int
+    hypothesis: int
+    correct: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the label's appearances in hypotheses that are right; 0 when it never appears."""
+        return self.correct / max(1, self.hypothesis)
+
+    @property
+    def recall(self) -> float:
+        """Share of the label's occurrences in references that were read; 0 when it never occurs."""
+        return self.correct / max(1, self.reference)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A bootstrap confidence interval of the rate.
+
+    over: what was resampled, "speakers", "writers" or "utterances"; units: how many there were.
+    """
+
+    low: float
+    high: float
+    level: float
+    over: str
+    units: int
+    resamples: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The errors of one system on one reference set under one protocol.
+
+    name: of the system, normally the name of the hypothesis file.
+    metric, unit: "PER" and "phone", "CER" and "character", "WER" and "word", "SER" and "symbol".
+    kind: "speech" or "ink" as the references say, or "".
+    protocol, protocol_note: the protocol's name and what it does in one line.
+    costs: of the alignment, "sclite" (substitution 4, deletion and insertion 3) or "unit".
+    utterances: in the order of the reference; `worst()` orders them.
+    missing: ids without a hypothesis, scored as deletions.
+    skipped: id -> cause of what was not scored.
+    reference_fingerprint: digest of the ids and scored labels of the references; two reports are
+        comparable when protocol and fingerprint agree.
+    decoder, system: the decoder in words, and the whole header of the hypothesis file.
+    interval: of the rate; None when there is only one utterance to resample.
+    breakdowns: "speaker", "sex", "region", "writer", "length", "class", "word", ... -> rows, worst
+        first (lengths ascending); only those for which the reference set gives data.
+    labels: per label, most frequent first.
+    confusions: (reference label, hypothesis label) -> count; "" stands for nothing, so
+        ("aa", "") is a deletion and ("", "aa") an insertion; ("aa", "aa") counts agreements.
+    also: the same system under further protocols (the WER beside a CER).
+    """
+
+    name: str
+    metric: str
+    unit: str
+    kind: str
+    protocol: str
+    protocol_note: str
+    costs: str
+    counts: Counts
+    utterances: tuple[UtteranceScore, ...]
+    missing: tuple[str, ...]
+    skipped: Mapping[str, str]
+    reference_fingerprint: str
+    decoder: str
+    system: Mapping[str, Any]
+    interval: Interval | None
+    breakdowns: Mapping[str, tuple[Group, ...]]
+    labels: tuple[LabelScore, ...]
+    confusions: Mapping[tuple[str, str], int]
+    also: tuple["Report", ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """The error rate: all errors over all reference labels."""
+        return self.counts.rate
+
+    @property
+    def sentence_errors(self) -> int:
+        """Utterances with at least one error."""
+        return sum(utterance.counts.errors > 0 for utterance in self.utterances)
+
+    def worst(self) -> list[UtteranceScore]:
+        """Utterances by falling error rate, then falling number of errors, then id."""
+        return sorted(self.utterances, key=lambda u: (-u.counts.rate, -u.counts.errors, u.id))
+
+    def top_confusions(self, n: int | None = None) -> list[tuple[str, str, int]]:
+        """(reference, hypothesis, count) of the n most frequent errors ("" for nothing)."""
+        pairs = [(r, h, count) for (r, h), count in self.confusions.items() if r != h]
+        pairs.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
+        return pairs[:n]
+
+    def confusion_matrix(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """Labels (sorted, "" last) and the matrix (L, L) of counts, rows reference."""
+        names = {label for pair in self.confusions for label in pair} - {""}
+        labels = (*sorted(names), "")
+        place = {label: i for i, label in enumerate(labels)}
+        matrix = np.zeros((len(labels), len(labels)), np.int64)
+        for (reference, hypothesis), count in self.confusions.items():
+            matrix[place[reference], place[hypothesis]] = count
+        return labels, matrix
+
+    def to_json(self) -> dict[str, Any]:
+        """Totals, interval, breakdowns, labels and confusions as plain JSON values.
+
+        The alignments are not in it; `seqlabel.scoring.export.write_report` puts them beside it.
+        """
+        from seqlabel.scoring.export import report_to_json
+
+        return report_to_json(self)
+
+    def to_text(self) -> str:
+        """The report as the terminal shows it, totals first, 100 columns."""
+        from seqlabel.scoring.text import report_to_text
+
+        return report_to_text(self)
