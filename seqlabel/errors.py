@@ -5,5 +5,9 @@ class InputError(ValueError):
     """Bad input: a file, an utterance, a configuration, an argument.
 
     The message is one line and names the file or the utterance, the cause and the way out.
-    The command line prints it without a traceback and exits with 2.
+    The command line prints it without a traceback and exits with 2. Characters that cannot be
+    printed (a line break in a file name, a byte that is no UTF-8) are shown as escapes.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))

@@ -1,0 +1,149 @@
+"""The manifest: one utterance (or line of ink) per line of a JSON-lines file."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from seqlabel.config import did_you_mean
+from seqlabel.errors import InputError
+from seqlabel.files import read_jsonl, write_jsonl
+
+Kind = Literal["speech", "ink"]
+
+
+class Segment(NamedTuple):
+    """A stretch of a signal with its label; `start` and `end` in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One sequence to be labelled: where its signal lies and what is said or written in it.
+
+    id: unique within a prepared corpus. source: the audio or ink file.
+    labels: the target, symbols of the corpus's alphabet. text: the transcript as a person reads it.
+    speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown.
+    segments: hand labels with their times. words: the same for words (may overlap or leave gaps).
+    tags: whatever else is known (sex, region, ...).
+    """
+
+    id: str
+    source: Path
+    kind: Kind
+    labels: tuple[str, ...]
+    text: str = ""
+    speaker: str = ""
+    duration: float = 0.0
+    segments: tuple[Segment, ...] = ()
+    words: tuple[Segment, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+_KEYS = [f.name for f in fields(Utterance)]
+_REQUIRED = ("id", "source", "kind", "labels")
+
+
+def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
+    """Read the utterances of a manifest, in the order of its lines.
+
+    A relative `source` is taken from the manifest's folder. Raises InputError naming file and line
+    for anything that `write_manifest` would not write, and for an id that occurs twice.
+    """
+    folder = Path(path).resolve().parent
+    utterances = []
+    lines: dict[str, int] = {}
+    for number, row in read_jsonl(path):
+        where = f"{path}:{number}"
+        utterance = _utterance(row, folder, where)
+        if utterance.id in lines:
+            raise InputError(
+                f"{where}: id {utterance.id!r} already stands on line {lines[utterance.id]}; "
+                "every utterance needs an id of its own"
+            )
+        lines[utterance.id] = number
+        utterances.append(utterance)
+    return utterances
+
+
+def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None:
+    """Write a manifest, whole or not at all; sources below its folder are written relative to it.
+
+    Raises InputError for a source whose file name is no valid Unicode.
+    """
+    folder = Path(path).resolve().parent
+    write_jsonl(path, (_row(utterance, folder) for utterance in utterances))
+
+
+def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    source = utterance.source.absolute()
+    if source.is_relative_to(folder):
+        source = source.relative_to(folder)
+    try:
+        f"{utterance.id}{source}".encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{source}: the file name is no valid UTF-8; rename the file") from None
+    row: dict[str, Any] = {
+        "id": utterance.id,
+        "source": source.as_posix(),
+        "kind": utterance.kind,
+        "labels": list(utterance.labels),
+        "text": utterance.text,
+        "speaker": utterance.speaker,
+        "duration": round(utterance.duration, 6),
+        "segments": [list(segment) for segment in utterance.segments],
+        "words": [list(word) for word in utterance.words],
+        "tags": dict(utterance.tags),
+    }
+    return {key: value for key, value in row.items() if value or key in _REQUIRED}
+
+
+def _utterance(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
+    for key in row:
+        if key not in _KEYS:
+            raise InputError(f"{where}: unknown key {key}{did_you_mean(key, _KEYS)}")
+    for key in _REQUIRED:
+        if key not in row:
+            raise InputError(
+                f"{where}: key {key} is missing; `seqlabel prepare manifest` completes a manifest "
+                "that has only source and text"
+            )
+    for key in ("id", "source", "text", "speaker"):
+        if not isinstance(row.get(key, ""), str):
+            raise InputError(f"{where}: {key} is {row[key]!r}; a string is expected")
+    if not row["id"] or not row["source"]:
+        raise InputError(f"{where}: id and source must not be empty")
+    if row["kind"] not in get_args(Kind):
+        raise InputError(f"{where}: kind is {row['kind']!r}; it is speech or ink")
+    labels = row["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"{where}: labels must be a list of strings")
+    duration = row.get("duration", 0.0)
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
+        raise InputError(f"{where}: duration is {duration!r}; seconds are expected")
+    tags = row.get("tags", {})
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise InputError(f"{where}: tags must be an object with strings as values")
+    return Utterance(
+        id=row["id"],
+        source=folder / row["source"],
+        kind=row["kind"],
+        labels=tuple(labels),
+        text=row.get("text", ""),
+        speaker=row.get("speaker", ""),
+        duration=float(duration),
+        segments=_segments(row, "segments", where),
+        words=_segments(row, "words", where),
+        tags=tags,
+    )
+
+
+def _segments(row: Mapping[str, Any], key: str, where: str) -> tuple[Segment, ...]:
+    try:
+        return tuple(Segment(str(label), float(a), float(b)) for label, a, b in row.get(key, []))
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: {key} must be a list of [label, start, end]") from None

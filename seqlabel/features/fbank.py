@@ -1,0 +1,51 @@
+"""Log-mel filterbank features."""
+
+from dataclasses import dataclass
+
+import torch
+
+from seqlabel.errors import InputError
+from seqlabel.features.deltas import add_deltas
+from seqlabel.features.frames import Frames
+from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters, spectra
+from seqlabel.inputs.audio import Audio
+
+
+@dataclass(frozen=True)
+class Fbank(Windowing):
+    """Natural logs of mel filter energies, equal to Kaldi's `compute-fbank-feats` without dither.
+
+    filters: number of mel filters. energy: put the log energy of the window first. deltas: order
+    of the derivatives appended, each over `delta_window` frames to either side.
+    The order of the features is that of Kaldi: energy, filters, then their derivatives.
+    """
+
+    filters: int = 40
+    energy: bool = False
+    deltas: int = 0
+    delta_window: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.filters < 1 or self.deltas < 0 or self.delta_window < 1:
+            raise InputError("filters and delta_window must be at least 1, deltas at least 0")
+        mel_filters(self, self.filters)
+
+    @property
+    def dim(self) -> int:
+        """F."""
+        return (self.filters + self.energy) * (self.deltas + 1)
+
+    def __call__(self, signal: Audio) -> Frames:
+        """(N,) samples -> (T, F) frames; InputError for another rate or less than a window."""
+        filters = mel_filters(self, self.filters)
+        blocks = []
+        for squares, energy in spectra(signal, self):
+            logs = log_mel(squares, filters)
+            blocks.append(torch.cat([energy[:, None], logs], dim=1) if self.energy else logs)
+        x = torch.cat(blocks).numpy()
+        return frames_of(add_deltas(x, self.deltas, self.delta_window), self)
+
+
+GRAVES_2013 = Fbank(filters=40, energy=True, deltas=2)
+"""The 123 inputs of Graves, Mohamed & Hinton 2013: 40 filters and energy with two derivatives."""

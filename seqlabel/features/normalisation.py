@@ -1,0 +1,91 @@
+"""Mean and variance normalisation, over an utterance, a speaker or the training set.
+
+Statistics of the training set belong to the model and are saved with it; those of an utterance or
+of a speaker are taken from the very frames they are applied to.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from seqlabel.errors import InputError
+from seqlabel.files import whole_file
+
+_LEAST_STD = 1e-5
+"""A feature that hardly varies is only centred (a constant one has no scale)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """mean, std: (F,) float32. `apply` makes features of mean 0 and standard deviation 1."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def fit(cls, arrays: Iterable[np.ndarray]) -> "Statistics":
+        """Statistics over all frames of some (T, F) arrays, gathered in float64.
+
+        Raises InputError when there is no frame, and for features that are NaN or infinite.
+        """
+        count, mean, square = 0, np.zeros(0), np.zeros(0)
+        for x in arrays:
+            if not len(x):
+                continue
+            mean_x, square_x = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
+            if not count:
+                mean, square = np.zeros_like(mean_x), np.zeros_like(square_x)
+            # Chan, Golub & LeVeque 1979: join sums of squares about two means without cancellation.
+            total = count + len(x)
+            shift = mean_x - mean
+            mean = mean + shift * (len(x) / total)
+            square = square + square_x * len(x) + shift**2 * (count * len(x) / total)
+            count = total
+        if not count:
+            raise InputError("normalisation: no frames to take statistics from")
+        std = np.sqrt(square / count)
+        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+            raise InputError("normalisation: features that are NaN or infinite")
+        std[std < _LEAST_STD * np.maximum(1.0, np.abs(mean))] = 1.0
+        return cls(mean.astype(np.float32), std.astype(np.float32))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """(T, F) -> (T, F) float32; InputError when F is not that of the statistics."""
+        if x.shape[-1] != len(self.mean):
+            raise InputError(
+                f"normalisation of {len(self.mean)} features met {x.shape[-1]}; "
+                "the features are not those of the training"
+            )
+        return np.asarray((x - self.mean) / self.std, dtype=np.float32)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file with `mean` and `std`, whole or not at all."""
+        with whole_file(path, "wb") as stream:
+            stream.write(save({"mean": self.mean, "std": self.std}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Statistics":
+        """Read what `save` wrote; raises InputError that names the file for anything else."""
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file; the model directory is incomplete")
+        try:
+            arrays = load_file(path)
+            mean, std = arrays["mean"], arrays["std"]
+        except (SafetensorError, KeyError) as error:
+            raise InputError(
+                f"{path}: no normalisation statistics ({error}); train the model again"
+            ) from None
+        if mean.ndim != 1 or mean.shape != std.shape or not (std > 0).all():
+            raise InputError(f"{path}: mean and std do not fit; train the model again")
+        return cls(mean.astype(np.float32), std.astype(np.float32))
+
+
+def normalise_together(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Normalise the (T, F) arrays of one speaker, or of a single utterance, by their own statistics."""
+    statistics = Statistics.fit(arrays)
+    return [statistics.apply(x) for x in arrays]

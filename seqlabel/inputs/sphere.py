@@ -1,0 +1,108 @@
+"""NIST SPHERE audio, the format of TIMIT and other LDC corpora.
+
+A header of ASCII lines (`name -type value`, its size on line 2, usually 1024 bytes), then samples.
+TIMIT's are 16-bit PCM. Everything the header promises is held against the file, because copies that
+went through an end-of-line conversion circulate: they lost a few bytes and are noise from there on.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqlabel.errors import InputError
+
+MAGIC = b"NIST_1A"
+_BYTE_ORDER = {"01": "<i2", "10": ">i2"}
+
+
+@dataclass(frozen=True)
+class SphereHeader:
+    """What a SPHERE header says about samples that this module can read.
+
+    size: bytes of the header. frames: samples per channel. dtype: of one sample, as numpy spells
+    it. extremes: smallest and largest sample value, where stated.
+    """
+
+    size: int
+    rate: int
+    channels: int
+    frames: int
+    dtype: str
+    extremes: tuple[int, int] | None
+
+
+def read_sphere_header(path: Path) -> SphereHeader:
+    """Read and check a SPHERE header.
+
+    Raises InputError for a header that cannot be read, for compressed or 8-bit samples, and when
+    the file does not hold exactly the samples that the header promises.
+    """
+    with open(path, "rb") as stream:
+        begin = stream.read(16)
+        try:
+            size = int(begin[8:16])
+        except ValueError:
+            raise InputError(f"{path}: SPHERE header without its size on line 2") from None
+        stream.seek(0)
+        header = stream.read(size)
+        body_begin = stream.read(4)
+        body = stream.seek(0, 2) - size
+    fields = _fields(header, path)
+    coding = fields.get("sample_coding", "pcm")
+    if coding != "pcm" or body_begin == b"ajkg":  # the magic of shorten
+        raise InputError(
+            f"{path}: SPHERE audio coded as {coding if coding != 'pcm' else 'shorten'}; "
+            "convert it first: sph2pipe -f wav IN OUT"
+        )
+    dtype = _BYTE_ORDER.get(fields.get("sample_byte_format", ""))
+    if fields.get("sample_n_bytes", "2") != "2" or dtype is None:
+        raise InputError(
+            f"{path}: SPHERE samples of {fields.get('sample_n_bytes', '?')} bytes in order "
+            f"{fields.get('sample_byte_format', '?')}; 16-bit PCM is expected: convert it with "
+            "sph2pipe -f wav IN OUT"
+        )
+    rate = _integer(fields, "sample_rate", path)
+    channels = _integer(fields, "channel_count", path)
+    if rate < 1 or channels < 1:
+        raise InputError(f"{path}: SPHERE header with a rate or a channel count below 1")
+    if "sample_count" in fields:
+        frames = _integer(fields, "sample_count", path)
+    else:
+        frames = body // (2 * channels)
+    if body != 2 * channels * frames:
+        raise InputError(
+            f"{path}: the SPHERE header promises {frames} samples ({2 * channels * frames} bytes), "
+            f"the file holds {body} bytes; the copy is damaged (truncated, or changed by an "
+            "end-of-line conversion): get a clean one"
+        )
+    extremes = None
+    if "sample_min" in fields and "sample_max" in fields:
+        extremes = _integer(fields, "sample_min", path), _integer(fields, "sample_max", path)
+    return SphereHeader(size, rate, channels, frames, dtype, extremes)
+
+
+def read_sphere_samples(path: Path, header: SphereHeader) -> np.ndarray:
+    """The samples of a checked file: (frames, channels) integers in the file's byte order."""
+    samples = np.fromfile(path, dtype=header.dtype, offset=header.size)
+    return samples.reshape(-1, header.channels)
+
+
+def _fields(header: bytes, path: Path) -> dict[str, str]:
+    fields = {}
+    for line in header.decode("latin-1").split("\n")[2:]:
+        if line.strip() == "end_head":
+            return fields
+        name, _, rest = line.strip().partition(" ")
+        if name and not name.startswith(";"):
+            fields[name] = rest.partition(" ")[2].strip()  # after the type: -i, -r or -sN
+    raise InputError(f"{path}: the SPHERE header has no end; the file is truncated or damaged")
+
+
+def _integer(fields: dict[str, str], name: str, path: Path) -> int:
+    try:
+        return int(fields[name])
+    except (KeyError, ValueError):
+        raise InputError(
+            f"{path}: SPHERE header with {name} = {fields.get(name, 'nothing')}; get a clean copy"
+        ) from None
