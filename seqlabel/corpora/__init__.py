@@ -1,1 +1,12 @@
-"""Corpora on disk become manifests: readers, the manifest, the synthetic corpora."""
+"""Corpora on disk become manifests: readers, the manifest, the synthetic corpora.
+
+A reader is a module with a frozen dataclass `Options` and `prepare(source, options) -> Prepared`.
+"""
+
+from types import ModuleType
+
+from seqlabel.corpora import an4
+
+CORPORA: dict[str, ModuleType] = {
+    "an4": an4,
+}

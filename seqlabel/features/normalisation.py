@@ -86,6 +86,6 @@ class Statistics:
 
 
 def normalise_together(arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Normalise the (T, F) arrays of one speaker, or of a single utterance, by their own statistics."""
+    """Normalise the (T, F) arrays of a speaker, or a single one, by their own statistics."""
     statistics = Statistics.fit(arrays)
     return [statistics.apply(x) for x in arrays]

@@ -46,7 +46,7 @@ class Windowing:
             )
         if not 0 <= self.low < self.upper_edge <= self.rate / 2:
             raise InputError(
-                f"filters from {self.low} to {self.upper_edge} Hz do not lie below {self.rate / 2} Hz"
+                f"filters from {self.low} to {self.upper_edge} Hz leave 0 to {self.rate / 2} Hz"
             )
 
     @property

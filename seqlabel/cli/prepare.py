@@ -1,0 +1,51 @@
+"""`seqlabel prepare CORPUS SRC OUT`: a corpus on disk becomes manifests."""
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+from seqlabel.config import build, load_toml
+from seqlabel.corpora import CORPORA
+
+HELP = "turn a corpus on disk into manifests and an alphabet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("corpus", metavar="CORPUS", choices=list(CORPORA), help=", ".join(CORPORA))
+    parser.add_argument("source", metavar="SRC", type=Path, help="its folder (or JSONL file)")
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder to write")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with options of the corpus")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="an option of the corpus, over the file's",
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    lines = [
+        f"  {name:<9} {', '.join(field.name for field in dataclasses.fields(corpus.Options))}"
+        for name, corpus in CORPORA.items()
+    ]
+    parser.epilog = "options of each corpus:\n" + "\n".join(lines)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Read the corpus, write OUT and print the size of each set in one line."""
+    corpus = CORPORA[args.corpus]
+    table = load_toml(args.config or os.devnull, args.set)
+    options = build(corpus.Options, table, args.config or args.corpus)
+    prepared = corpus.prepare(args.source, options)
+    prepared.save(args.out)
+    facts = prepared.facts()
+    for name, size in facts["counts"].items():
+        print(
+            f"{name}: {size['utterances']} utterances of {size['speakers']} speakers, "
+            f"{size['minutes']:.2f} min, {size['labels']} labels"
+        )
+    for note in facts["notes"]:
+        print(f"note: {note}")
+    if facts["skipped"]:
+        print(f"skipped: {len(facts['skipped'])}, named in {args.out / 'corpus.json'}")

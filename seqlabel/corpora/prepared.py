@@ -1,0 +1,161 @@
+"""A prepared corpus: manifests of its sets, the alphabet, and a page of facts."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.manifest import Kind, Utterance, write_manifest
+from seqlabel.errors import InputError
+from seqlabel.files import fingerprint, read_json, write_json
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Skipped:
+    """Takes utterances that cannot be used: the first one is an error, or each is noted by name.
+
+    skip_bad: whether to go on. reasons: id -> why it was left out.
+    """
+
+    skip_bad: bool = False
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def read_each(
+        self, items: Iterable[tuple[str, Item]], read: Callable[[Item], Utterance]
+    ) -> Iterator[Utterance]:
+        """Yield `read(item)` of each (name, item); an InputError is raised, or noted and skipped."""
+        for name, item in items:
+            try:
+                yield read(item)
+            except InputError as error:
+                if not self.skip_bad:
+                    raise InputError(
+                        f"{error} (--set skip_bad=true leaves such files out)"
+                    ) from None
+                self.reasons[name] = str(error)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a reader makes of a corpus on disk.
+
+    corpus: name of the reader. kind: speech or ink. splits: set name -> utterances.
+    skipped: id -> reason of what was left out. notes: remarks that belong in a report.
+    rate: samples per second of the audio, None for ink or where files differ.
+    """
+
+    corpus: str
+    kind: Kind
+    alphabet: Alphabet
+    splits: Mapping[str, Sequence[Utterance]]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    rate: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.splits.get("train"):
+            raise InputError(f"{self.corpus}: no training utterances are left")
+        seen: set[str] = set()
+        for name, utterances in self.splits.items():
+            for utterance in utterances:
+                if utterance.id in seen:
+                    raise InputError(f"{self.corpus}: id {utterance.id!r} occurs twice ({name})")
+                seen.add(utterance.id)
+                self.alphabet.encode(utterance.labels, utterance.id)
+
+    def save(self, out: str | os.PathLike[str]) -> None:
+        """Write OUT/{train,dev,test,...}.jsonl, alphabet.json and, last, corpus.json."""
+        out = Path(out)
+        for name in _sets_of(out / "corpus.json") - set(self.splits):
+            (out / f"{name}.jsonl").unlink(missing_ok=True)
+        for name, utterances in self.splits.items():
+            write_manifest(out / f"{name}.jsonl", utterances)
+        self.alphabet.save(out / "alphabet.json")
+        write_json(out / "corpus.json", self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """What corpus.json holds: sizes of the sets, what was skipped, a fingerprint of it all."""
+        return {
+            "corpus": self.corpus,
+            "kind": self.kind,
+            "unit": self.alphabet.unit,
+            "rate": self.rate,
+            "counts": {name: counts(utterances) for name, utterances in self.splits.items()},
+            "skipped": [{"id": name, "reason": reason} for name, reason in self.skipped.items()],
+            "notes": list(self.notes),
+            "fingerprint": fingerprint(
+                f"{name} {utterance.id} {' '.join(utterance.labels)}"
+                for name, utterances in self.splits.items()
+                for utterance in utterances
+            ),
+        }
+
+
+def counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
+    """Size of a set: utterances, named speakers, minutes and labels."""
+    return {
+        "utterances": len(utterances),
+        "speakers": len({utterance.speaker for utterance in utterances} - {""}),
+        "minutes": round(sum(utterance.duration for utterance in utterances) / 60, 3),
+        "labels": sum(len(utterance.labels) for utterance in utterances),
+    }
+
+
+def _sets_of(facts: Path) -> set[str]:
+    """Names of the sets of an earlier preparation in the same folder."""
+    counts = read_json(facts).get("counts", {}) if facts.is_file() else {}
+    return {name for name in counts if name.isidentifier()}
+
+
+def check_disjoint_speakers(splits: Mapping[str, Sequence[Utterance]], corpus: str) -> None:
+    """Raise InputError when a named speaker occurs in two sets."""
+    home: dict[str, str] = {}
+    for name, utterances in splits.items():
+        for speaker in sorted({utterance.speaker for utterance in utterances} - {""}):
+            if home.setdefault(speaker, name) != name:
+                raise InputError(
+                    f"{corpus}: speaker {speaker} is both in {home[speaker]} and in {name}; "
+                    "test figures would not be those of unseen speakers: correct the lists"
+                )
+
+
+def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> tuple[Alphabet, list[str]]:
+    """The alphabet of all sets in code point order, and the symbols that no training label has."""
+    used = {name: {k for u in utterances for k in u.labels} for name, utterances in splits.items()}
+    symbols = sorted(set().union(*used.values()))
+    unseen = sorted(set(symbols) - used.get("train", set()))
+    return Alphabet(symbols, unit=unit), unseen
+
+
+def find_folder(source: Path, marks: Sequence[str], corpus: str) -> Path:
+    """The folder that holds all `marks`: `source` itself, or the only one at most two below it.
+
+    Letter case of the marks does not matter. Raises InputError when there is no such folder.
+    """
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder; where is {corpus}?")
+
+    def holds(folder: Path) -> bool:
+        names = {entry.name.lower() for entry in folder.iterdir()}
+        return all(mark.lower() in names for mark in marks)
+
+    level = [source]
+    for _ in range(3):
+        found = sorted(folder for folder in level if holds(folder))
+        if len(found) > 1:
+            raise InputError(f"{source}: holds {corpus} twice ({found[0].name}, {found[1].name})")
+        if found:
+            return found[0]
+        level = [entry for folder in level for entry in folder.iterdir() if entry.is_dir()][:1000]
+    raise InputError(f"{source}: not {corpus}: no folder with {', '.join(marks)} in it")
+
+
+def common_rate(rates: Iterable[int]) -> int | None:
+    """The one rate of all files, None where they differ."""
+    found = Counter(rates)
+    return next(iter(found)) if len(found) == 1 else None
