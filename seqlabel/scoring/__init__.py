@@ -1,6 +1,7 @@
 """Hypotheses against references: alignments, protocols, statistics, reports."""
 
 from seqlabel.scoring.alignment import Alignment, align, align_all
+from seqlabel.scoring.comparison import Comparison, compare
 from seqlabel.scoring.formats import read_transcripts
 from seqlabel.scoring.protocols import PROTOCOLS, Protocol
 from seqlabel.scoring.results import (
@@ -13,11 +14,13 @@ from seqlabel.scoring.results import (
     UtteranceScore,
 )
 from seqlabel.scoring.scorer import score
+from seqlabel.scoring.statistics import spread
 from seqlabel.scoring.transcripts import Transcript, Transcripts
 
 __all__ = [
     "PROTOCOLS",
     "Alignment",
+    "Comparison",
     "Counts",
     "Group",
     "Interval",
@@ -30,6 +33,8 @@ __all__ = [
     "UtteranceScore",
     "align",
     "align_all",
+    "compare",
     "read_transcripts",
     "score",
+    "spread",
 ]

@@ -2,7 +2,8 @@
 
 Costs and ties are sclite's (NIST SCTK, `net_dp.c` and `word.c`): a substitution costs 4, a deletion
 or an insertion 3; among equal costs a pair goes before a gap, and an insertion before a deletion.
-Unit costs (1, 1, 1) give the Levenshtein distance.
+Unit costs give the Levenshtein distance, and of all alignments with so few errors the one with the
+most correct labels.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,14 @@ class Costs:
     optional: int
 
 
-COSTS = {"sclite": Costs("sclite", 4, 3, 3, 2), "unit": Costs("unit", 1, 1, 1, 0)}
+_ONE = 1 << 31
+
+COSTS = {
+    "sclite": Costs("sclite", 4, 3, 3, 2),
+    # The extra 1 decides between alignments with equally many errors: of `s` substitutions and
+    # `g` gaps, the fewer the substitutions, the more labels are correct.
+    "unit": Costs("unit", _ONE + 1, _ONE, _ONE, 0),
+}
 """The two cost tables by name."""
 
 

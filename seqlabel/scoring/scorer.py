@@ -98,7 +98,7 @@ def _matched(
             )
     if len(missing) == len(references.by_id):
         raise InputError(f"{hypotheses.name}: no utterance of {references.name} is in it")
-    skipped |= {key: "no reference" for key in extra}
+    skipped |= dict.fromkeys(extra, "no reference")
     return references, missing, skipped
 
 
@@ -146,7 +146,7 @@ def _score(
         missing=missing,
         skipped=dict(skipped),
         reference_fingerprint=fingerprint(
-            part for key in sorted(expected) for part in (key, *expected[key], "\n")
+            "\0".join((key, *expected[key], "\n")) for key in sorted(expected)
         ),
         decoder=str(hypotheses.header.get("decoder", "")),
         system=dict(hypotheses.header),
