@@ -5,8 +5,9 @@ A reader is a module with a frozen dataclass `Options` and `prepare(source, opti
 
 from types import ModuleType
 
-from seqlabel.corpora import an4
+from seqlabel.corpora import an4, timit
 
 CORPORA: dict[str, ModuleType] = {
+    "timit": timit,
     "an4": an4,
 }

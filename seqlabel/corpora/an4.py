@@ -40,7 +40,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     The alphabet is A-Z and the space, the dictionary's phones, or its words. Raises InputError for
     a folder that is not AN4, for lists and transcripts that disagree, and for unusable audio.
     """
-    root = find_folder(source, ["etc", "wav"], "AN4 (etc/ and wav/)")
+    root = find_folder(source, {"etc", "wav"}.issubset, "AN4 (etc/ and wav/)")
     pronunciations = _read_dictionary(root / "etc" / "an4.dic")
     skipped = Skipped(options.skip_bad)
     rates: list[int] = []

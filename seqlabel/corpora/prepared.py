@@ -28,7 +28,7 @@ class Skipped:
     def read_each(
         self, items: Iterable[tuple[str, Item]], read: Callable[[Item], Utterance]
     ) -> Iterator[Utterance]:
-        """Yield `read(item)` of each (name, item); an InputError is raised, or noted and skipped."""
+        """Yield `read(item)` of each (name, item); InputErrors are raised, or noted and skipped."""
         for name, item in items:
             try:
                 yield read(item)
@@ -132,27 +132,26 @@ def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> tuple[A
     return Alphabet(symbols, unit=unit), unseen
 
 
-def find_folder(source: Path, marks: Sequence[str], corpus: str) -> Path:
-    """The folder that holds all `marks`: `source` itself, or the only one at most two below it.
+def find_folder(source: Path, holds: Callable[[set[str]], bool], corpus: str) -> Path:
+    """The folder of a corpus: `source` itself, or the only one at most two levels below it.
 
-    Letter case of the marks does not matter. Raises InputError when there is no such folder.
+    holds: says of the lower-case names in a folder whether it is the one. corpus: what to say that
+    was expected. Raises InputError when there is none, or more than one.
     """
     if not source.is_dir():
         raise InputError(f"{source}: no such folder; where is {corpus}?")
-
-    def holds(folder: Path) -> bool:
-        names = {entry.name.lower() for entry in folder.iterdir()}
-        return all(mark.lower() in names for mark in marks)
-
     level = [source]
     for _ in range(3):
-        found = sorted(folder for folder in level if holds(folder))
+        found = sorted(f for f in level if holds({entry.name.lower() for entry in f.iterdir()}))
         if len(found) > 1:
-            raise InputError(f"{source}: holds {corpus} twice ({found[0].name}, {found[1].name})")
+            raise InputError(
+                f"{source}: {corpus} is here more than once ({found[0].name}, {found[1].name}); "
+                "name one of them"
+            )
         if found:
             return found[0]
-        level = [entry for folder in level for entry in folder.iterdir() if entry.is_dir()][:1000]
-    raise InputError(f"{source}: not {corpus}: no folder with {', '.join(marks)} in it")
+        level = [entry for folder in level for entry in folder.iterdir() if entry.is_dir()]
+    raise InputError(f"{source}: nothing that looks like {corpus}; name its folder")
 
 
 def common_rate(rates: Iterable[int]) -> int | None:

@@ -89,7 +89,7 @@ def read_sphere_samples(path: Path, header: SphereHeader) -> np.ndarray:
 
 
 def _fields(header: bytes, path: Path) -> dict[str, str]:
-    fields = {}
+    fields: dict[str, str] = {}
     for line in header.decode("latin-1").split("\n")[2:]:
         if line.strip() == "end_head":
             return fields
