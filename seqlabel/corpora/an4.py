@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.folders import find_folder
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, Skipped, common_rate, find_folder
+from seqlabel.corpora.prepared import Prepared, Skipped, common_rate
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
 from seqlabel.inputs.audio import read_audio_header

@@ -112,16 +112,15 @@ def _sets_of(facts: Path) -> set[str]:
     return {name for name in counts if name.isidentifier()}
 
 
-def check_disjoint_speakers(splits: Mapping[str, Sequence[Utterance]], corpus: str) -> None:
-    """Raise InputError when a named speaker occurs in two sets."""
+def shared_speakers(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
+    """One remark for each named speaker who occurs in two sets; empty as it should be."""
     home: dict[str, str] = {}
+    remarks = []
     for name, utterances in splits.items():
         for speaker in sorted({utterance.speaker for utterance in utterances} - {""}):
             if home.setdefault(speaker, name) != name:
-                raise InputError(
-                    f"{corpus}: speaker {speaker} is both in {home[speaker]} and in {name}; "
-                    "test figures would not be those of unseen speakers: correct the lists"
-                )
+                remarks.append(f"speaker {speaker} is both in {home[speaker]} and in {name}")
+    return remarks
 
 
 def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> tuple[Alphabet, list[str]]:
@@ -130,28 +129,6 @@ def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> tuple[A
     symbols = sorted(set().union(*used.values()))
     unseen = sorted(set(symbols) - used.get("train", set()))
     return Alphabet(symbols, unit=unit), unseen
-
-
-def find_folder(source: Path, holds: Callable[[set[str]], bool], corpus: str) -> Path:
-    """The folder of a corpus: `source` itself, or the only one at most two levels below it.
-
-    holds: says of the lower-case names in a folder whether it is the one. corpus: what to say that
-    was expected. Raises InputError when there is none, or more than one.
-    """
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder; where is {corpus}?")
-    level = [source]
-    for _ in range(3):
-        found = sorted(f for f in level if holds({entry.name.lower() for entry in f.iterdir()}))
-        if len(found) > 1:
-            raise InputError(
-                f"{source}: {corpus} is here more than once ({found[0].name}, {found[1].name}); "
-                "name one of them"
-            )
-        if found:
-            return found[0]
-        level = [entry for folder in level for entry in folder.iterdir() if entry.is_dir()]
-    raise InputError(f"{source}: nothing that looks like {corpus}; name its folder")
 
 
 def common_rate(rates: Iterable[int]) -> int | None:

@@ -16,14 +16,9 @@ from pathlib import Path
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.alphabet.phones import PHONES_61, TO_39, fold
+from seqlabel.corpora.folders import find_folder
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import (
-    Prepared,
-    Skipped,
-    check_disjoint_speakers,
-    common_rate,
-    find_folder,
-)
+from seqlabel.corpora.prepared import Prepared, Skipped, common_rate, shared_speakers
 from seqlabel.corpora.timit_labels import read_phones, read_sentence, read_words
 from seqlabel.corpora.timit_speakers import CORE_TEST, DEV, TOKENS_39, UTTERANCES
 from seqlabel.errors import InputError
@@ -99,7 +94,9 @@ def prepare(source: Path, options: Options) -> Prepared:
         name: list(skipped.read_each([(recording.id, recording) for recording in members], read))
         for name, members in sets.items()
     }
-    check_disjoint_speakers(splits, "timit")
+    shared = shared_speakers(splits)
+    if shared:
+        raise InputError(f"timit: {shared[0]}; correct the lists of speakers")
     notes = []
     if options.speakers is None and not options.keep_sa:
         notes = _check_sizes(splits)
