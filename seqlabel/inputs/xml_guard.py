@@ -1,0 +1,65 @@
+"""XML read without its dangers: no entities of a document's own, nothing fetched from outside."""
+
+import os
+from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from seqlabel.errors import InputError
+
+DEEPEST = 200
+"""Elements nested deeper than this are refused; ink files nest a dozen levels."""
+
+
+def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
+    """The root element of an XML document, names of elements and attributes without namespace.
+
+    The encoding is the one the document declares. `name` begins the messages.
+    Raises InputError for text that is not well-formed (cut in the middle, bytes of another
+    encoding), for entity declarations (expansion bombs, external files), and for absurd nesting.
+    """
+    builder = TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.buffer_text = True
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise InputError(f"{name}: elements nested deeper than {DEEPEST}; not an ink file")
+        builder.start(_local(tag), {_local(key): value for key, value in attributes.items()})
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(_local(tag))
+
+    def refuse(*_: Any) -> None:
+        raise InputError(
+            f"{name}:{parser.CurrentLineNumber}: declares an XML entity, which is refused; write "
+            "its text in place"
+        )
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
+    parser.EntityDeclHandler = refuse
+    parser.ExternalEntityRefHandler = refuse
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        cause = expat.errors.messages[error.code]
+        raise InputError(
+            f"{name}:{error.lineno}: not well-formed XML ({cause}); was the file cut off, or is "
+            "its encoding another than declared?"
+        ) from None
+    except (LookupError, UnicodeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name}: the declared encoding cannot be read: {error}") from None
+    return builder.close()
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
