@@ -5,11 +5,13 @@ A reader is a module with a frozen dataclass `Options` and `prepare(source, opti
 
 from types import ModuleType
 
-from seqlabel.corpora import an4, crohme, iam_ondb, timit
+from seqlabel.corpora import an4, crohme, folder, iam_ondb, jsonl, timit
 
 CORPORA: dict[str, ModuleType] = {
     "timit": timit,
     "an4": an4,
     "iam_ondb": iam_ondb,
     "crohme": crohme,
+    "folder": folder,
+    "manifest": jsonl,
 }

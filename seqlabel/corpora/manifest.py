@@ -59,7 +59,7 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
     lines: dict[str, int] = {}
     for number, row in read_jsonl(path):
         where = f"{path}:{number}"
-        utterance = _utterance(row, folder, where)
+        utterance = utterance_from(row, folder, where)
         if utterance.id in lines:
             raise InputError(
                 f"{where}: id {utterance.id!r} already stands on line {lines[utterance.id]}; "
@@ -102,7 +102,8 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value or key in _REQUIRED}
 
 
-def _utterance(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
+def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
+    """The utterance of one line; `where` begins the messages of the InputErrors it raises."""
     for key in row:
         if key not in _KEYS:
             raise InputError(f"{where}: unknown key {key}{did_you_mean(key, _KEYS)}")

@@ -1,0 +1,109 @@
+"""A person's own data: recordings or ink, each with its transcript in a `.txt` file beside it.
+
+mydata/anna/first.wav  mydata/anna/first.txt      speakers are the folders, sets are drawn
+mydata/train/...  mydata/dev/...  mydata/test/... sets are the folders
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqlabel.corpora.manifest import Kind, Utterance
+from seqlabel.corpora.own_data import (
+    SUFFIXES,
+    Options,
+    clean_text,
+    divide,
+    duration_of,
+    kind_of,
+    prepared_own_data,
+    split_text,
+    utterance_id,
+)
+from seqlabel.corpora.prepared import Prepared, Skipped
+from seqlabel.corpora.splitting import SET_NAMES
+from seqlabel.errors import InputError
+from seqlabel.files import read_text
+from seqlabel.progress import progress_bar
+
+
+def prepare(source: Path, options: Options) -> Prepared:
+    """Every audio or ink file below `source` with the transcript of the same name beside it.
+
+    Raises InputError for a folder without such files or with both kinds, two files of one name, a
+    missing or empty transcript, and files that cannot be read.
+    """
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder")
+    kind, files = _signal_files(source, options.kind)
+    skipped = Skipped(options.skip_bad)
+    reader = _Reader(source, kind, options.unit, [])
+    named = [(utterance_id(path, source), path) for path in files]
+    utterances = list(skipped.read_each(progress_bar(named, "reading"), reader))
+    splits = divide(utterances, [_set_folder(u.source, source) for u in utterances], options)
+    return prepared_own_data("folder", kind, options.unit, splits, skipped, reader.rates)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a signal's duration and its transcript; `rates` gathers sampling rates."""
+
+    root: Path
+    kind: Kind
+    unit: str
+    rates: list[int]
+
+    def __call__(self, path: Path) -> Utterance:
+        transcript = path.with_suffix(".txt")
+        if not transcript.is_file():
+            raise InputError(f"{path}: no transcript {transcript.name} beside it")
+        text = clean_text(read_text(transcript).removeprefix("\ufeff"))
+        if not text:
+            raise InputError(f"{transcript}: the transcript is empty; write what is to be read")
+        folders = path.relative_to(self.root).parts[:-1]
+        if folders and folders[0].lower() in SET_NAMES:
+            folders = folders[1:]
+        return Utterance(
+            id=utterance_id(path, self.root),
+            source=path,
+            kind=self.kind,
+            labels=split_text(text, self.unit),
+            text=text,
+            speaker=folders[0] if folders else "",
+            duration=duration_of(path, self.kind, self.rates),
+        )
+
+
+def _signal_files(root: Path, wanted: str) -> tuple[Kind, list[Path]]:
+    found: dict[Kind, list[Path]] = {"speech": [], "ink": []}
+    for path in _files(root):
+        kind = kind_of(path)
+        if kind and wanted in ("any", kind):
+            found[kind].append(path)
+    if found["speech"] and found["ink"]:
+        raise InputError(
+            f"{root}: {len(found['speech'])} audio and {len(found['ink'])} ink files; choose with "
+            "--set kind=speech or --set kind=ink"
+        )
+    chosen: Kind = "ink" if found["ink"] else "speech"
+    if not found[chosen]:
+        suffixes = " ".join(s for k in SUFFIXES for s in SUFFIXES[k] if wanted in ("any", k))
+        raise InputError(f"{root}: no files to read ({suffixes})")
+    names: dict[str, Path] = {}
+    for path in found[chosen]:
+        other = names.setdefault(utterance_id(path, root), path)
+        if other != path:
+            raise InputError(f"{path}: shares its name with {other.name}; rename one of them")
+    return chosen, found[chosen]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _set_folder(path: Path, root: Path) -> str:
+    first = path.relative_to(root).parts[0].lower()
+    return first if first in SET_NAMES else ""

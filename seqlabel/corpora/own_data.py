@@ -1,0 +1,107 @@
+"""What the readers of a person's own data share: options, transcripts, names, the division."""
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from seqlabel.corpora.manifest import Kind, Utterance
+from seqlabel.corpora.prepared import (
+    Prepared,
+    Skipped,
+    alphabet_of,
+    common_rate,
+    shared_speakers,
+)
+from seqlabel.corpora.splitting import SET_NAMES, split_by_hash
+from seqlabel.errors import InputError
+from seqlabel.inputs import audio, ink_files, read_ink
+
+SUFFIXES: dict[Kind, tuple[str, ...]] = {"speech": audio.SUFFIXES, "ink": ink_files.SUFFIXES}
+
+
+@dataclass(frozen=True)
+class Options:
+    """kind: what to look for; by default what the folder holds.
+
+    unit: what a transcript is split into; all but characters are separated by blanks in it.
+    dev, test: share of the utterances, where the sets are no folders.
+    by: whether whole speakers (folders) go into a set, by default when there are at least three.
+    seed: of the draw. skip_bad: leave out unusable files and name them.
+    """
+
+    kind: Literal["any", "speech", "ink"] = "any"
+    unit: Literal["character", "phone", "word", "symbol"] = "character"
+    dev: float = 0.1
+    test: float = 0.1
+    by: Literal["any", "speaker", "utterance"] = "any"
+    seed: int = 0
+    skip_bad: bool = False
+
+
+def prepared_own_data(
+    corpus: str,
+    kind: Kind,
+    unit: str,
+    splits: dict[str, list[Utterance]],
+    skipped: Skipped,
+    rates: list[int],
+) -> Prepared:
+    """`Prepared` with the alphabet of all transcripts and remarks on what looks amiss."""
+    alphabet, unseen = alphabet_of(splits, unit)
+    notes = shared_speakers(splits)
+    if unseen:
+        notes.append(f"symbols outside the training set only: {' '.join(unseen)}")
+    return Prepared(
+        corpus, kind, alphabet, splits, skipped.reasons, tuple(notes), common_rate(rates)
+    )
+
+
+def divide(
+    utterances: list[Utterance], given: list[str], options: Options
+) -> dict[str, list[Utterance]]:
+    """Sets as `given` (a name for each utterance), or drawn where none is."""
+    if any(given):
+        for utterance, name in zip(utterances, given, strict=True):
+            if not name:
+                raise InputError(f"{utterance.id}: in no set, while others are in {max(given)}")
+        return {
+            name: [u for u, g in zip(utterances, given, strict=True) if g == name]
+            for name in sorted(set(given), key=SET_NAMES.index)
+        }
+    speakers = {utterance.speaker for utterance in utterances}
+    whole = options.by == "speaker" or (
+        options.by == "any" and "" not in speakers and len(speakers) >= 3
+    )
+    return split_by_hash(utterances, options.dev, options.test, options.seed, whole)
+
+
+def utterance_id(path: Path, root: Path) -> str:
+    """The path below `root` without its suffix; blanks and control characters become `_`."""
+    name = path.relative_to(root).with_suffix("").as_posix()
+    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in name)
+
+
+def split_text(text: str, unit: str) -> tuple[str, ...]:
+    """The labels of a transcript: its characters, or what blanks separate."""
+    return tuple(text) if unit == "character" else tuple(text.split())
+
+
+def clean_text(text: str) -> str:
+    """A transcript on one line: composed characters (Unicode NFC), single blanks between words."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def duration_of(path: Path, kind: Kind, rates: list[int]) -> float:
+    """Seconds of a signal, its sampling rate added to `rates`; InputError when it is unreadable."""
+    if kind == "ink":
+        return read_ink(path).duration
+    header = audio.read_audio_header(path)
+    rates.append(header.rate)
+    return header.duration
+
+
+def kind_of(path: Path) -> Kind | None:
+    """The kind of signal that a file's name promises, None for neither."""
+    suffix = path.suffix.lower()
+    return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)

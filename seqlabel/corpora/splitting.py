@@ -1,0 +1,48 @@
+"""Sets for a person's own data: by folders, by speakers, or by chance that can be repeated."""
+
+import hashlib
+from collections.abc import Sequence
+
+from seqlabel.corpora.manifest import Utterance
+from seqlabel.errors import InputError
+
+SET_NAMES = ("train", "dev", "test")
+
+
+def split_by_hash(
+    utterances: Sequence[Utterance], dev: float, test: float, seed: int, whole_speakers: bool
+) -> dict[str, list[Utterance]]:
+    """Divide utterances into train, dev and test.
+
+    dev, test: share of the utterances, 0 for none. Utterances, or with `whole_speakers` speakers,
+    are taken in the order of a hash of seed and name, so that a new recording does not move the
+    others about; every set that is asked for gets at least one.
+    Raises InputError for impossible shares and when there are too few to divide.
+    """
+    if min(dev, test) < 0 or dev + test >= 1:
+        raise InputError(f"dev = {dev} and test = {test}: shares from 0, together below 1")
+    groups: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        name = utterance.speaker if whole_speakers else utterance.id
+        groups.setdefault(name, []).append(utterance)
+    wanted = {name: share for name, share in (("test", test), ("dev", dev)) if share}
+    if len(groups) <= len(wanted):
+        what = "speakers" if whole_speakers else "utterances"
+        raise InputError(
+            f"{len(groups)} {what} cannot be divided into train and {' and '.join(wanted)}; "
+            "record more, or set dev and test to 0"
+        )
+    order = sorted(groups, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+    splits: dict[str, list[Utterance]] = {name: [] for name in SET_NAMES}
+    for position, (name, share) in enumerate(wanted.items()):
+        still_needed = len(wanted) - position  # a group each for the other sets and train
+        while len(order) > still_needed:
+            if splits[name] and len(splits[name]) >= round(share * len(utterances)):
+                break
+            splits[name] += groups[order.pop(0)]
+    splits["train"] = [utterance for name in order for utterance in groups[name]]
+    return {
+        name: sorted(chosen, key=lambda utterance: utterance.id)
+        for name, chosen in splits.items()
+        if chosen
+    }
