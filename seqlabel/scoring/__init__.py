@@ -2,7 +2,8 @@
 
 from seqlabel.scoring.alignment import Alignment, align, align_all
 from seqlabel.scoring.comparison import Comparison, compare
-from seqlabel.scoring.formats import read_transcripts
+from seqlabel.scoring.export import read_report, write_report
+from seqlabel.scoring.formats import read_transcripts, write_transcripts
 from seqlabel.scoring.protocols import PROTOCOLS, Protocol
 from seqlabel.scoring.results import (
     Counts,
@@ -34,7 +35,10 @@ __all__ = [
     "align",
     "align_all",
     "compare",
+    "read_report",
     "read_transcripts",
     "score",
     "spread",
+    "write_report",
+    "write_transcripts",
 ]

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from seqlabel.alphabet.phones import PHONE_CLASSES
 from seqlabel.scoring.results import Counts, Group, LabelScore, Operation, UtteranceScore
@@ -21,7 +22,7 @@ def break_down(
     """
     tables = {person: _by_utterance(utterances, lambda u: u.speaker)}
     for tag in sorted({tag for utterance in utterances for tag in utterance.tags}):
-        tables[tag] = _by_utterance(utterances, lambda u, tag=tag: str(u.tags.get(tag, "")))
+        tables[tag] = _by_utterance(utterances, partial(_tag, tag))
     tables["length"] = sorted(
         _by_utterance(utterances, lambda u: _length_row(u.counts.reference_tokens)),
         key=lambda group: int(group.name.rstrip("+").split("-")[0]),
@@ -111,6 +112,10 @@ def _tally(
         Group(name, holders[name], Counts(*(codes[name, code] for code in "CSDI")))
         for name in holders
     ]
+
+
+def _tag(name: str, utterance: UtteranceScore) -> str:
+    return utterance.tags.get(name, "")
 
 
 def _words(ops: Sequence[Operation]) -> list[tuple[str, Operation]]:

@@ -58,15 +58,15 @@ def compare(
     Raises InputError when protocol, costs or reference fingerprint differ, for then the rates do
     not measure the same thing; with `anyway` the utterances whose references agree are compared.
     """
-    for what, a, b in (
+    for what, one, other in (
         ("protocols", first.protocol, second.protocol),
         ("alignment costs", first.costs, second.costs),
         ("reference fingerprints", first.reference_fingerprint, second.reference_fingerprint),
     ):
-        if a != b and not anyway:
+        if one != other and not anyway:
             raise InputError(
-                f"{first.name} and {second.name}: {what} differ ({a}, {b}), their rates are not "
-                f"comparable; score both alike, or insist with --anyway"
+                f"{first.name} and {second.name}: {what} differ ({one}, {other}), so their rates "
+                f"are not comparable; score both alike, or insist with --anyway"
             )
     a, b, left_out = _paired(first, second)
     if not a:

@@ -1,76 +1,155 @@
-"""Reports as files: `score.json`, the alignments beside it, and the text."""
+"""Reports as files: `score.json`, `score.txt`, and the alignments in `alignments.jsonl`."""
 
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from sys import intern
 from typing import Any
 
-from seqlabel.scoring.results import Report
+from seqlabel.errors import InputError
+from seqlabel.files import read_json, read_jsonl, whole_file, write_json, write_jsonl
+from seqlabel.scoring.results import Counts, Group, Interval, LabelScore, Report, UtteranceScore
+from seqlabel.scoring.scorer import assemble
+from seqlabel.scoring.text import report_to_text
+from seqlabel.scoring.transcripts import Transcript, Transcripts
 
 
-def report_to_json(report: Report) -> dict[str, Any]:
-    """`score.json`: totals first, then what they rest on."""
-    interval = report.interval
+def totals_to_json(report: Report) -> dict[str, Any]:
+    """The totals and what they rest on: what `seqlabel score --json` prints."""
     return {
         "name": report.name,
         "metric": report.metric,
-        **report.counts.to_json(),
-        "interval": None
-        if interval is None
-        else {
-            "low": interval.low,
-            "high": interval.high,
-            "level": interval.level,
-            "over": interval.over,
-            "units": interval.units,
-            "resamples": interval.resamples,
-        },
+        **_counts(report.counts),
+        "interval": None if report.interval is None else asdict(report.interval),
         "utterances": len(report.utterances),
         "sentence_errors": report.sentence_errors,
         "missing": len(report.missing),
-        "missing_utterances": list(report.missing),
         "skipped": len(report.skipped),
-        "skipped_utterances": dict(report.skipped),
         "unit": report.unit,
-        "kind": report.kind,
         "protocol": report.protocol,
         "protocol_note": report.protocol_note,
         "costs": report.costs,
         "reference_fingerprint": report.reference_fingerprint,
         "decoder": report.decoder,
-        "system": dict(report.system),
         "also": [totals_to_json(other) for other in report.also],
+    }
+
+
+def report_to_json(report: Report) -> dict[str, Any]:
+    """`score.json`: the totals, then who and what was missed, the tables and the confusions."""
+    return totals_to_json(report) | {
+        "kind": report.kind,
+        "system": dict(report.system),
+        "missing_utterances": list(report.missing),
+        "skipped_utterances": dict(report.skipped),
         "breakdowns": {
-            name: [
-                {"name": row.name, "utterances": row.utterances, **row.counts.to_json()}
-                for row in rows
-            ]
-            for name, rows in report.breakdowns.items()
+            name: [_group(row) for row in rows] for name, rows in report.breakdowns.items()
         },
-        "labels": [
-            {
-                "label": score.label,
-                "reference": score.reference,
-                "hypothesis": score.hypothesis,
-                "correct": score.correct,
-                "precision": score.precision,
-                "recall": score.recall,
-            }
-            for score in report.labels
-        ],
+        "labels": [_label(score) for score in report.labels],
         "confusions": [list(pair) for pair in report.top_confusions()],
     }
 
 
-TOTALS = (
-    "name", "metric", "rate", "correct", "substitutions", "deletions", "insertions", "errors",
-    "reference_tokens", "interval", "utterances", "sentence_errors", "missing", "skipped", "unit",
-    "protocol", "protocol_note", "costs", "reference_fingerprint", "decoder",
+def _counts(counts: Counts) -> dict[str, float | int]:
+    return {
+        "rate": counts.rate,
+        "correct": counts.correct,
+        "substitutions": counts.substitutions,
+        "deletions": counts.deletions,
+        "insertions": counts.insertions,
+        "errors": counts.errors,
+        "reference_tokens": counts.reference_tokens,
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"name": group.name, "utterances": group.utterances, **_counts(group.counts)}
+
+
+def _label(score: LabelScore) -> dict[str, Any]:
+    return asdict(score) | {"precision": score.precision, "recall": score.recall}
+
+
+def write_report(report: Report, folder: str | os.PathLike[str]) -> None:
+    """Write score.json, score.txt and alignments.jsonl into a folder, each whole or not at all."""
+    folder = Path(folder)
+    write_jsonl(folder / "alignments.jsonl", _alignment_rows(report))
+    with whole_file(folder / "score.txt") as stream:
+        stream.write(report_to_text(report))
+    write_json(folder / "score.json", report_to_json(report))
+
+
+def _alignment_rows(report: Report) -> Iterator[dict[str, Any]]:
+    for utterance in report.utterances:
+        yield {
+            "id": utterance.id,
+            "errors": utterance.counts.errors,
+            "reference_tokens": utterance.counts.reference_tokens,
+            "speaker": utterance.speaker,
+            "tags": dict(utterance.tags),
+            "duration": utterance.duration,
+            "ops": utterance.ops,
+        }
+
+
+def read_report(folder: str | os.PathLike[str]) -> Report:
+    """The report that `write_report` wrote, without those in `also`.
+
+    InputError for a folder without a report and for files that do not agree with each other.
+    """
+    folder = Path(folder)
+    known = read_json(folder / "score.json")
+    try:
+        utterances = tuple(_utterance(row) for _, row in read_jsonl(folder / "alignments.jsonl"))
+        report = assemble(
+            utterances,
+            **{key: known[key] for key in _PLAIN},
+            missing=tuple(known["missing_utterances"]),
+            skipped=known["skipped_utterances"],
+            interval=None if known["interval"] is None else Interval(**known["interval"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{folder}: not a report of this version; score again") from None
+    if report.counts.errors != known["errors"]:
+        raise InputError(f"{folder}: score.json and alignments.jsonl disagree; score again")
+    return report
+
+
+_PLAIN = (
+    "name", "metric", "unit", "kind", "protocol", "protocol_note", "costs",
+    "reference_fingerprint", "decoder", "system",
 )  # fmt: skip
-"""The keys of `score.json` that are totals: what `seqlabel score --json` prints."""
 
 
-def totals_to_json(report: Report) -> dict[str, Any]:
-    """The totals alone, and those of `also`."""
-    everything = report_to_json(report)
-    totals = {key: everything[key] for key in TOTALS}
-    if report.also:
-        totals["also"] = [totals_to_json(other) for other in report.also]
-    return totals
+def _utterance(row: dict[str, Any]) -> UtteranceScore:
+    ops = tuple((intern(op), intern(ref), intern(hyp)) for op, ref, hyp in row["ops"])
+    codes = [op for op, _, _ in ops]
+    return UtteranceScore(
+        id=row["id"],
+        ops=ops,
+        counts=Counts(*(codes.count(code) for code in "CSDI")),
+        speaker=row["speaker"],
+        tags=row["tags"],
+        duration=row["duration"],
+    )
+
+
+def scored_references(report: Report) -> Transcripts:
+    """The reference labels as they were scored, for export."""
+    return Transcripts.gather(
+        "reference",
+        (
+            Transcript(u.id, u.reference, speaker=u.speaker, tags=u.tags, duration=u.duration)
+            for u in report.utterances
+        ),
+    )
+
+
+def scored_hypotheses(report: Report) -> Transcripts:
+    """The hypothesis labels as they were scored, for export."""
+    return Transcripts.gather(
+        report.name, (Transcript(u.id, u.hypothesis) for u in report.utterances)
+    )

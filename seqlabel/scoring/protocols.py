@@ -90,7 +90,9 @@ class Protocol:
             self,
             name=f"{self.name}, ignoring {words}",
             note=f"{self.note}; {words} ignored",
-            **{f"ignore_{what}": True for what in added},
+            ignore_case=self.ignore_case or case,
+            ignore_punctuation=self.ignore_punctuation or punctuation,
+            ignore_spaces=self.ignore_spaces or spaces,
         )
 
 
@@ -155,23 +157,24 @@ def get_protocol(name: str | Protocol) -> Protocol:
     return PROTOCOLS[name]
 
 
-def default_protocol(references: Transcripts) -> tuple[Protocol, str]:
-    """The protocol for references of a known unit, and the reason in words.
+def default_protocol(references: Transcripts, unit: str) -> tuple[Protocol, str]:
+    """The protocol for labels of a unit ("" when unknown), and the reason in words.
 
     Characters are scored by "cer", words by "wer", phones by "kaldi" when all of them are TIMIT's
     and by "plain" when not, everything else by "plain".
     """
-    unit = references.unit
-    if references.of_characters():
-        return PROTOCOLS["cer"], "labels are characters"
+    if unit == "character":
+        return PROTOCOLS["cer"], "the labels are characters"
     if unit == "word":
-        return PROTOCOLS["wer"], "labels are words"
+        return PROTOCOLS["wer"], "the labels are words"
     if unit == "phone":
         symbols = {label for t in references.by_id.values() for label in t.labels or ()}
         if symbols <= ANY_TO_39.keys():
-            return PROTOCOLS["kaldi"], "labels are TIMIT phones"
-        return PROTOCOLS["plain"], "labels are phones, but not TIMIT's"
-    return PROTOCOLS["plain"], f"labels are {unit or 'symbol'}s"
+            return PROTOCOLS["kaldi"], "the labels are TIMIT's phones"
+        return PROTOCOLS["plain"], "the labels are phones, but not TIMIT's"
+    if unit == "symbol":
+        return PROTOCOLS["plain"], "the labels are symbols"
+    return PROTOCOLS["plain"], "nothing says what the labels are"
 
 
 def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[str, ...]]:

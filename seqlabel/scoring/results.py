@@ -57,18 +57,6 @@ class Counts:
         """The sum of any number of counts."""
         return sum(parts, cls())
 
-    def to_json(self) -> dict[str, float | int]:
-        """The keys that every count has in `score.json`."""
-        return {
-            "rate": self.rate,
-            "correct": self.correct,
-            "substitutions": self.substitutions,
-            "deletions": self.deletions,
-            "insertions": self.insertions,
-            "errors": self.errors,
-            "reference_tokens": self.reference_tokens,
-        }
-
 
 @dataclass(frozen=True)
 class UtteranceScore:
@@ -120,7 +108,7 @@ class LabelScore:
 
     @property
     def precision(self) -> float:
-        """Share of the label's appearances in hypotheses that are right; 0 when it never appears."""
+        """Share of its appearances in hypotheses that are right; 0 when it never appears."""
         return self.correct / max(1, self.hypothesis)
 
     @property
@@ -152,6 +140,7 @@ class Report:
     metric, unit: "PER" and "phone", "CER" and "character", "WER" and "word", "SER" and "symbol".
     kind: "speech" or "ink" as the references say, or "".
     protocol, protocol_note: the protocol's name and what it does in one line.
+    protocol_reason: why it was chosen, when nobody named it; "" when somebody did.
     costs: of the alignment, "sclite" (substitution 4, deletion and insertion 3) or "unit".
     utterances: in the order of the reference; `worst()` orders them.
     missing: ids without a hypothesis, scored as deletions.
@@ -186,6 +175,7 @@ class Report:
     breakdowns: Mapping[str, tuple[Group, ...]]
     labels: tuple[LabelScore, ...]
     confusions: Mapping[tuple[str, str], int]
+    protocol_reason: str = ""
     also: tuple["Report", ...] = ()
 
     @property
@@ -223,6 +213,7 @@ class Report:
 
         The alignments are not in it; `seqlabel.scoring.export.write_report` puts them beside it.
         """
+        # Imported here because the writers of reports know reports, and not the other way round.
         from seqlabel.scoring.export import report_to_json
 
         return report_to_json(self)
