@@ -18,6 +18,8 @@ UNKNOWN, START, END = "<unk>", "<s>", "</s>"
 LN10 = math.log(10.0)
 MISSING_UNKNOWN = -100.0
 """log10 probability of <unk> in a file that has none (KenLM's convention)."""
+NEVER = -99.0
+"""log10 probability that files give to what is never predicted: <s>."""
 LINES = 1 << 16
 """Lines held as Python objects at a time; keeps memory near the size of the arrays."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqlabel.decoding.arpa import END, START, Ngrams, read_arpa, write_arpa
+from seqlabel.decoding.kneser_ney import estimate
 from seqlabel.decoding.ngram_kernel import NgramArrays
 from seqlabel.decoding.ngram_states import compile_states, resolve, upper_bounds
 from seqlabel.errors import InputError
@@ -70,6 +71,24 @@ class NgramLM:
         """
         vocabulary, orders = read_arpa(path)
         return cls(vocabulary, orders, os.fspath(path))
+
+    @classmethod
+    def train(
+        cls,
+        sentences: Iterable[Sequence[str]],
+        order: int = 3,
+        vocabulary: Iterable[str] | None = None,
+    ) -> "NgramLM":
+        """Estimate an interpolated modified Kneser-Ney model from symbol sequences.
+
+        See `seqlabel.decoding.kneser_ney.estimate`; the label " " becomes `<space>`.
+        """
+        words, orders = estimate(
+            ([SPACE if symbol == " " else symbol for symbol in sentence] for sentence in sentences),
+            order,
+            None if vocabulary is None else [SPACE if s == " " else s for s in vocabulary],
+        )
+        return cls(words, orders)
 
     def to_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write the model as an ARPA file, gzip when `path` ends in .gz."""
