@@ -1,0 +1,28 @@
+"""The rows of a batch shared out over threads, for kernels that release the interpreter lock."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import torch
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="seqlabel")
+
+
+def share_rows(B: int, work: Callable[[int, int], None]) -> None:
+    """Call work(start, step) so that rows start, start + step, ... of every call make up 0..B-1.
+
+    As many calls as torch has threads run at a time. Which thread does a row changes no result, as
+    long as `work` keeps the rows apart.
+    """
+    threads = max(1, min(B, torch.get_num_threads()))
+    if threads == 1:
+        work(0, 1)
+        return
+    others = [_pool(threads - 1).submit(work, n, threads) for n in range(1, threads)]
+    work(0, threads)
+    for other in others:
+        other.result()
