@@ -1,0 +1,69 @@
+"""`seqlabel synth ink|speech OUT`: corpora without a licence, in the layouts of real ones."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from seqlabel.corpora.synth_ink import InkCorpus, write_corpus
+from seqlabel.errors import InputError
+
+HELP = "write a synthetic corpus in the layout of a real one (ink: IAM-OnDB, speech: TIMIT)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="ink|speech")
+    ink = kinds.add_parser("ink", help="handwriting of several writers, as IAM-OnDB")
+    ink.add_argument("out", type=Path, metavar="OUT", help="folder to write")
+    ink.add_argument("--words", action="store_true", help="sentences in place of random strings")
+    ink.add_argument("--lines", type=int, default=1800, help="training lines (%(default)s)")
+    ink.add_argument("--test-lines", type=int, default=360, help="final test (%(default)s)")
+    ink.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
+    ink.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
+    ink.add_argument("--characters", default=InkCorpus.characters, help="of the random strings")
+    ink.add_argument("--length", type=int, nargs=2, default=(4, 10), metavar=("MIN", "MAX"))
+    ink.add_argument("--seed", type=int, default=1)
+    ink.set_defaults(write=_ink)
+    speech = kinds.add_parser("speech", help="synthetic voices, as TIMIT")
+    speech.add_argument("out", type=Path, metavar="OUT", help="folder to write")
+    speech.add_argument("--train", type=int, help="training sentences")
+    speech.add_argument("--test", type=int, help="test sentences")
+    speech.add_argument("--seed", type=int, default=1)
+    speech.set_defaults(write=_speech)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run the verb."""
+    args.write(args)
+
+
+def _ink(args: argparse.Namespace) -> None:
+    others = max(1, args.writers // 6)
+    options = InkCorpus(
+        lines=(args.lines, args.dev_lines, args.dev_lines, args.test_lines),
+        writers=(args.writers, others, others, 2 * others),
+        words=args.words,
+        characters=args.characters,
+        length=tuple(args.length),
+        seed=args.seed,
+    )
+    written = write_corpus(args.out, options)
+    state = "written" if written else "there already"
+    print(
+        f"{args.out}: {state}; {sum(options.lines)} lines by {sum(options.writers)} writers, "
+        f"{options.lines[0]} for training",
+        file=sys.stderr,
+    )
+
+
+def _speech(args: argparse.Namespace) -> None:
+    try:
+        synth_speech = importlib.import_module("seqlabel.corpora.synth_speech")
+    except ImportError as error:
+        raise InputError(
+            f"speech needs the extra 'synth' ({error}); pip install 'seqlabel[synth]'"
+        ) from None
+    sizes = {"train": args.train, "test": args.test}
+    given = {name: size for name, size in sizes.items() if size is not None}
+    synth_speech.write_corpus(args.out, seed=args.seed, **given)
