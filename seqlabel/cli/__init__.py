@@ -6,6 +6,7 @@ A verb's module exports `HELP` (one line), `add_arguments(parser)` and `main(arg
 import argparse
 import errno
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         parser.parse_args(argv[:1])  # --help and --version end here; anything else is an error
         return 2
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("seqlabel").setLevel(logging.INFO)
     try:
         return arguments.main(arguments) or 0
     except KeyboardInterrupt:

@@ -1,0 +1,79 @@
+"""seqlabel decode: a model reads a prepared set and writes its hypotheses."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
+
+HELP = "read a prepared set and write hypotheses"
+
+CHUNK = 64
+"""Utterances decoded together, on all cores."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="EXP", help="model directory")
+    parser.add_argument("data", type=Path, metavar="DATA", help="manifest, such as data/test.jsonl")
+    parser.add_argument("--out", type=Path, required=True, metavar="HYP", help="JSON-lines file")
+    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="labellings to keep")
+    parser.add_argument(
+        "--evidence", type=int, default=0, metavar="N",
+        help="keep signal and posteriors of N utterances in HYP's .evidence.npz, for the report",
+    )  # fmt: skip
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
+    add_decoder_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int | None:
+    from seqlabel.corpora.manifest import read_manifest
+    from seqlabel.errors import InputError
+    from seqlabel.files import write_jsonl
+    from seqlabel.progress import progress_bar
+    from seqlabel.recognizer import load
+    from seqlabel.scoring.evidence import Evidence, write_evidence
+    from seqlabel.training.distribution import workers
+
+    with workers() as group:
+        recognizer = load(args.model, args.device)
+        recognizer.decoder, description = make_decoder(args, recognizer.alphabet)
+        utterances = read_manifest(args.data)
+        if not utterances:
+            raise InputError(f"{args.data}: no utterances")
+        own = utterances[group.rank :: group.world]
+        started = time.perf_counter()
+        rows: list[dict[str, Any]] = []
+        evidence: dict[str, Evidence] = {}
+        pending = []
+        seconds = 0.0
+        outputs = progress_bar(recognizer.log_probs(own), "reading", len(own))
+        for n, (utterance, posteriors) in enumerate(outputs, 1):
+            pending.append((utterance, posteriors))
+            if len(pending) < CHUNK and n < len(own):
+                continue
+            results = recognizer.decode([p for _, p in pending], args.n_best)
+            for (utterance, posteriors), result in zip(pending, results, strict=True):
+                rows.append({"id": utterance.id, **result.to_json()})
+                seconds += utterance.duration
+                if len(evidence) * group.world < args.evidence:
+                    evidence[utterance.id] = recognizer.evidence(utterance, posteriors, result)
+            pending.clear()
+        rows = group.gather(rows)
+        gathered = dict(group.gather(list(evidence.items())))
+        if group.first:
+            order = {utterance.id: n for n, utterance in enumerate(utterances)}
+            rows.sort(key=lambda row: order[row["id"]])
+            elapsed = time.perf_counter() - started
+            header = {
+                "decoder": description,
+                "model": str(args.model),
+                "data": str(args.data),
+                "unit": recognizer.alphabet.unit,
+                "seconds": round(elapsed, 3),
+                "times_real_time": round(seconds / elapsed, 1) if seconds else None,
+            }
+            write_jsonl(args.out, [header, *rows])
+            if args.evidence:
+                write_evidence(args.out.with_suffix(".evidence.npz"), gathered)
+    return 0

@@ -1,0 +1,34 @@
+"""seqlabel read: a model reads files and prints what they say."""
+
+import argparse
+import json
+from pathlib import Path
+
+from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
+
+HELP = "read audio or ink files and print their labels"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="EXP", help="model directory")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="audio or ink files")
+    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="labellings to show")
+    parser.add_argument("--json", action="store_true", help="one JSON object per file")
+    parser.add_argument("--spans", action="store_true", help="print every label with its times")
+    add_decoder_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int | None:
+    from seqlabel.recognizer import load
+
+    recognizer = load(args.model)
+    recognizer.decoder, _ = make_decoder(args, recognizer.alphabet)
+    for path in args.files:
+        result = recognizer.read(path, n_best=args.n_best)
+        if args.json:
+            print(json.dumps({"file": str(path), **result.to_json()}, ensure_ascii=False))
+        elif args.spans or args.n_best > 1:
+            print(f"{path}\n{result}")
+        else:
+            print(f"{path}: {result.text}")
+    return 0

@@ -1,0 +1,164 @@
+"""Configurations: TOML read strictly into frozen dataclasses.
+
+An unknown key is an error that suggests the nearest known one; a value of another type is an error
+that names the key. `dump_toml` writes a configuration back, every default spelled out, so that a
+run directory states the whole of it.
+"""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, Union
+
+from seqlabel.errors import InputError
+from seqlabel.files import read_text
+
+Options = TypeVar("Options")
+
+
+def load_toml(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Parse a TOML file and apply `a.b=value` overrides (TOML values; bare words are strings)."""
+    try:
+        table = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from None
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise InputError(f"--set {override}: expected key=value, for example --set seed=2")
+        *parents, last = key.strip().split(".")
+        branch = table
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+            if not isinstance(branch, dict):
+                raise InputError(f"--set {override}: {parent} is no table of {path}")
+        branch[last] = _value(value.strip())
+    return table
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def build(cls: type[Options], table: Mapping[str, Any], where: str) -> Options:
+    """An instance of the frozen dataclass `cls` from a TOML table; `where` begins the messages."""
+    if not isinstance(table, Mapping):
+        raise InputError(f"{where}: a table of options is expected, not {table!r}")
+    hints = typing.get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if field.init]
+    for key in table:
+        if key not in names:
+            raise InputError(f"{where}: unknown option {key}{did_you_mean(key, names)}")
+    values = {key: _convert(hints[key], value, f"{where}.{key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except TypeError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A suffix for error messages: the nearest known word, or all of them."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(known)})"
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return build(typing.cast(type, hint), value, where)
+    if origin is Literal:
+        if value not in arguments:
+            known = [str(argument) for argument in arguments]
+            raise InputError(f"{where} = {value!r}{did_you_mean(str(value), known)}")
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(arguments, value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{where} = {value!r}: a list is expected")
+        hints = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(hints) != len(value):
+            raise InputError(f"{where}: {len(hints)} values are expected, not {len(value)}")
+        pairs = zip(hints, value, strict=True)
+        return tuple(_convert(h, v, f"{where}[{n}]") for n, (h, v) in enumerate(pairs))
+    if origin is dict:
+        return {key: _convert(arguments[1], v, f"{where}.{key}") for key, v in value.items()}
+    if hint is Any:
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if (isinstance(value, bool) and hint is not bool) or not isinstance(value, hint):
+        raise InputError(f"{where} = {value!r}: {hint.__name__} is expected")
+    return value
+
+
+def _convert_union(arguments: Sequence[Any], value: Any, where: str) -> Any:
+    if value == "none" and type(None) in arguments and str not in arguments:
+        return None  # TOML has no null; "none" stands for it
+    errors = []
+    for argument in arguments:
+        if argument is type(None):
+            continue
+        try:
+            return _convert(argument, value, where)
+        except InputError as error:
+            errors.append(str(error))
+    raise InputError(errors[0])
+
+
+def as_table(options: Any) -> dict[str, Any]:
+    """A dataclass as nested plain values, None as "none" (what `build` accepts)."""
+
+    def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = [field for field in dataclasses.fields(value) if field.init]
+            return {field.name: plain(getattr(value, field.name)) for field in fields}
+        if isinstance(value, dict):
+            return {key: plain(v) for key, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(v) for v in value]
+        return "none" if value is None else value
+
+    return typing.cast(dict[str, Any], plain(options))
+
+
+def dump_toml(table: Mapping[str, Any]) -> str:
+    """Write nested plain values as TOML, simple keys before tables."""
+    return _dump(table, "").strip("\n") + "\n"
+
+
+def _dump(table: Mapping[str, Any], prefix: str) -> str:
+    lines = [f"{key} = {_literal(value)}" for key, value in table.items() if not _is_table(value)]
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            lines += ["", f"[{name}]", _dump(value, f"{name}.").strip("\n")]
+        elif _is_table(value):
+            for entry in value:
+                lines += ["", f"[[{name}]]", _dump(entry, f"{name}.").strip("\n")]
+    return "\n".join(lines)
+
+
+def _is_table(value: Any) -> bool:
+    tables = isinstance(value, list) and value and isinstance(value[0], Mapping)
+    return isinstance(value, Mapping) or bool(tables)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(v) for v in value) + "]"
+    return repr(value)

@@ -1,0 +1,112 @@
+"""Looks through a prepared corpus before anything is trained on it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.manifest import Utterance, read_manifest
+from seqlabel.corpora.prepared import shared_speakers
+from seqlabel.data.dataset import required_frames
+from seqlabel.data.store import read_signal
+from seqlabel.errors import InputError
+from seqlabel.inputs import Audio
+from seqlabel.progress import progress_bar
+
+_SILENT = 1e-4
+"""Audio whose samples all lie within this (three steps of 16 bits) holds no speech."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an utterance, or with a set as a whole (then `id` is empty)."""
+
+    set: str
+    id: str
+    reason: str
+
+
+def read_sets(data: Path) -> tuple[Alphabet, dict[str, list[Utterance]]]:
+    """Alphabet and sets of a prepared folder; InputError when it is not one."""
+    if not (data / "alphabet.json").is_file():
+        raise InputError(f"{data}: no prepared data (alphabet.json is missing); seqlabel prepare")
+    splits = {path.stem: read_manifest(path) for path in sorted(data.glob("*.jsonl"))}
+    if not splits:
+        raise InputError(f"{data}: no manifests (.jsonl); run seqlabel prepare again")
+    return Alphabet.load(data / "alphabet.json"), splits
+
+
+def find_problems(
+    alphabet: Alphabet,
+    splits: Mapping[str, Sequence[Utterance]],
+    extractors: Mapping[str, Any],
+    reduction: int = 1,
+) -> Iterator[Problem]:
+    """Read every signal, compute its features, and yield what would stop or spoil a training.
+
+    extractors: feature extractor for each kind of signal. reduction: frames that the network joins
+    into one. Found are: signals that cannot be read, silent audio, no or unknown labels, fewer
+    frames than CTC needs for the labels, features that are no numbers, hand labels that differ from
+    the labels or leave the signal, an id or a speaker in two sets.
+    """
+    home: dict[str, str] = {}
+    for name, utterances in splits.items():
+        if not utterances:
+            yield Problem(name, "", "the set is empty")
+        for utterance in progress_bar(utterances, f"checking {name}"):
+            if home.setdefault(utterance.id, name) != name:
+                yield Problem(name, utterance.id, f"the id occurs in {home[utterance.id]} too")
+            for reason in _faults(utterance, alphabet, extractors[utterance.kind], reduction):
+                yield Problem(name, utterance.id, reason)
+    for remark in shared_speakers(splits):
+        yield Problem("", "", remark)
+
+
+def find_remarks(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
+    """What may be as it should be, but is worth knowing before a figure is quoted."""
+    train = splits.get("train", [])
+    known_texts = {utterance.labels for utterance in train}
+    known = Counter(label for utterance in train for label in utterance.labels)
+    remarks = []
+    for name, utterances in splits.items():
+        if name == "train" or not utterances:
+            continue
+        copies = sum(utterance.labels in known_texts for utterance in utterances)
+        if copies:
+            remarks.append(f"{name}: {copies} of {len(utterances)} label sequences are in train")
+        unseen = sorted({k for utterance in utterances for k in utterance.labels} - known.keys())
+        if unseen and train:
+            remarks.append(f"{name}: not one training example of {' '.join(unseen)}")
+    return remarks
+
+
+def _faults(
+    utterance: Utterance, alphabet: Alphabet, extractor: Any, reduction: int
+) -> Iterator[str]:
+    if not utterance.labels:
+        yield "no labels"
+    unknown = [label for label in utterance.labels if label not in alphabet]
+    if unknown:
+        yield f"symbol {unknown[0]!r} is not in the alphabet"
+    if utterance.segments:
+        if tuple(segment.label for segment in utterance.segments) != utterance.labels:
+            yield "hand labels and labels differ"
+        if utterance.segments[-1].end > utterance.duration + 1e-6:
+            yield "hand labels end after the signal"
+    try:
+        signal = read_signal(utterance, getattr(extractor, "rate", None))
+        frames = extractor(signal)
+    except InputError as error:
+        yield str(error)
+        return
+    if isinstance(signal, Audio) and np.abs(signal.samples).max() < _SILENT:
+        yield "silent audio"
+    if not np.isfinite(frames.x).all():
+        yield "features that are NaN or infinite"
+    reduced, needed = -(-len(frames.x) // reduction), required_frames(utterance.labels)
+    if reduced < needed:
+        yield f"{reduced} frames, its labels need {needed}"

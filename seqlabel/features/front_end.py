@@ -1,0 +1,95 @@
+"""The front end of a model: extractor, normalisation, frame stacking, in this order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from seqlabel.config import as_table, build, did_you_mean
+from seqlabel.errors import InputError
+from seqlabel.features.frames import Frames
+from seqlabel.features.normalisation import Statistics
+from seqlabel.features.stacking import stack_frames
+from seqlabel.features.table import FEATURES
+from seqlabel.inputs import Audio, Ink
+
+Signal = Audio | Ink
+
+
+@dataclass(frozen=True)
+class FrontEndOptions:
+    """What happens to the extracted frames.
+
+    normalise: subtract the mean and divide by the standard deviation of each feature over the
+    training set ("train", the statistics belong to the model), over the "speaker"'s frames in the
+    set at hand, over the "utterance", or not at all ("none").
+    stack: frames joined into one; stride: frames between the starts of two joined ones.
+    """
+
+    normalise: Literal["train", "speaker", "utterance", "none"] = "train"
+    stack: int = 1
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.stride <= self.stack:
+            raise InputError(f"stride {self.stride} must lie between 1 and stack ({self.stack})")
+
+
+def make_extractor(table: Mapping[str, Any]) -> Any:
+    """An extractor from `{"kind": ..., options}`; InputError for unknown kinds and options."""
+    options = dict(table)
+    kind = options.pop("kind", None)
+    if kind not in FEATURES:
+        raise InputError(f"features.kind = {kind!r}{did_you_mean(str(kind), list(FEATURES))}")
+    return build(FEATURES[kind], options, "features")
+
+
+def extractor_table(extractor: Any) -> dict[str, Any]:
+    """The configuration table that `make_extractor` turns into this extractor."""
+    kind = next(kind for kind, cls in FEATURES.items() if type(extractor) is cls)
+    return {"kind": kind, **as_table(extractor)}
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Signals to the frames a network sees.
+
+    extractor: signal -> Frames with F features. statistics: of the training set, needed where
+    `options.normalise` is "train".
+    """
+
+    extractor: Any
+    options: FrontEndOptions
+    statistics: Statistics | None = None
+
+    @property
+    def dim(self) -> int:
+        """Features of a frame after stacking."""
+        return self.extractor.dim * self.options.stack
+
+    def frame_count(self, frames: int) -> int:
+        """Frames left of `frames` extracted ones after stacking."""
+        return -(-frames // self.options.stride)
+
+    def normalise(self, x: np.ndarray, own: Statistics | None = None) -> np.ndarray:
+        """Normalise extracted features (T, F); `own` are the speaker's statistics if they apply."""
+        kind = self.options.normalise
+        if kind == "none":
+            return x
+        if kind == "train":
+            if self.statistics is None:
+                raise InputError("normalise = 'train', but the model has no statistics yet")
+            return self.statistics.apply(x)
+        return (own or Statistics.fit([x])).apply(x)
+
+    def stack(self, frames: Frames) -> Frames:
+        """Join neighbouring frames."""
+        if self.options.stack == 1:
+            return frames
+        return stack_frames(frames, self.options.stack, self.options.stride)
+
+    def __call__(self, signal: Signal, own: Statistics | None = None) -> Frames:
+        """The frames of one signal, as the network sees them."""
+        frames = self.extractor(signal)
+        return self.stack(replace(frames, x=self.normalise(frames.x, own)))

@@ -1,0 +1,26 @@
+"""Speed perturbation (Ko et al. 2015): speech played faster or slower, pitch included."""
+
+from fractions import Fraction
+
+import torch
+
+from seqlabel.errors import InputError
+from seqlabel.inputs.audio import Audio
+from seqlabel.torchaudio_guard import torchaudio
+
+
+def change_speed(audio: Audio, factor: float) -> Audio:
+    """The signal played `factor` times as fast: N samples become about N / factor.
+
+    The samples are resampled from `factor` times the rate to the rate, a factor of up to two
+    decimals, so that duration, tempo and pitch all change. Raises InputError for factors outside
+    0.5..2.
+    """
+    if not 0.5 <= factor <= 2:
+        raise InputError(f"speed {factor}: a factor between 0.5 and 2 is expected")
+    ratio = Fraction(round(factor * 100), 100)
+    if ratio == 1:
+        return audio
+    samples = torch.from_numpy(audio.samples)
+    changed = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
+    return Audio(changed.numpy(), audio.rate)

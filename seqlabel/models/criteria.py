@@ -1,0 +1,56 @@
+"""Criteria by name. A criterion owns its output layer, its loss and the reading of its output.
+
+Each is a module built as `cls(E, K, options)` with a nested frozen dataclass `Options`, and has
+
+    losses(encoded, lengths, batch) -> (B,)     loss of each utterance, in nats
+    log_probs(encoded, lengths) -> (B, T, K)    natural log-probabilities of the labels per frame
+    best_labels(encoded, lengths) -> B lists    the greedy labelling, indices without blanks
+
+where encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
+`seqlabel.data.Batch`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqlabel.models.ctc import ctc_loss
+
+
+class Ctc(nn.Module):
+    """Connectionist temporal classification (Graves et al. 2006)."""
+
+    @dataclass(frozen=True)
+    class Options:
+        """CTC has none."""
+
+    def __init__(self, encoder_size: int, labels: int, options: "Ctc.Options") -> None:
+        super().__init__()
+        self.output = nn.Linear(encoder_size, labels)
+
+    def losses(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
+        """-ln p(labels | frames) of each utterance."""
+        return ctc_loss(self.output(encoded), lengths, batch.targets, batch.target_lengths)
+
+    def log_probs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, K), blank at index 0."""
+        return self.output(encoded).log_softmax(dim=2)
+
+    def best_labels(self, encoded: Tensor, lengths: Tensor) -> list[list[int]]:
+        """Labels of the most probable path (Graves et al. 2006, section 3.2)."""
+        return best_path(self.output(encoded), lengths)
+
+
+def best_path(scores: Tensor, lengths: Tensor) -> list[list[int]]:
+    """Most probable label per frame, repeats merged, blanks dropped. scores: (B, T, K)."""
+    paths = scores.argmax(dim=2).cpu()
+    labels = []
+    for path, length in zip(paths, lengths.tolist(), strict=True):
+        runs = torch.unique_consecutive(path[:length])
+        labels.append(runs[runs != 0].tolist())
+    return labels
+
+
+CRITERIA: dict[str, Any] = {"ctc": Ctc}

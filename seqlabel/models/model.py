@@ -1,0 +1,67 @@
+"""A whole network: encoder and criterion."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqlabel.config import build, did_you_mean
+from seqlabel.errors import InputError
+from seqlabel.models.criteria import CRITERIA
+from seqlabel.models.network import Encoder, ModelOptions
+from seqlabel.models.targets import RowError
+
+Objective = Callable[[Any, Tensor, Tensor, Any], Tensor]
+"""(criterion, encoded (B, T, E), lengths (B,), batch) -> (B,) losses."""
+
+
+class Model(nn.Module):
+    """Frames to losses when training, frames to log-probabilities and labels when reading.
+
+    inputs: F. labels: K with the blank. criterion: a table with `kind` and the options of that
+    kind, see `seqlabel.models.criteria`.
+    """
+
+    def __init__(
+        self, inputs: int, labels: int, options: ModelOptions, criterion: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(inputs, options)
+        table = dict(criterion)
+        kind = table.pop("kind", "ctc")
+        if kind not in CRITERIA:
+            raise InputError(f"criterion.kind = {kind!r}{did_you_mean(str(kind), list(CRITERIA))}")
+        cls = CRITERIA[kind]
+        width = self.encoder.output_size
+        self.criterion = cls(width, labels, build(cls.Options, table, "criterion"))
+        if options.initial_range:
+            for weight in self.criterion.parameters():
+                nn.init.uniform_(weight, -options.initial_range, options.initial_range)
+
+    def forward(self, batch: Any, objective: Objective | None = None) -> Tensor:
+        """(B,) losses of a `seqlabel.data.Batch`: what training differentiates, NaN where none is.
+
+        objective: takes the place of the criterion's own loss, with the same arguments.
+        """
+        encoded, lengths = self.encoder(batch.x, batch.lengths)
+        try:
+            if objective is not None:
+                return objective(self.criterion, encoded, lengths, batch)
+            return self.criterion.losses(encoded, lengths, batch)
+        except RowError as error:
+            # NaN for these rows, still connected to the weights: every process of a distributed
+            # run must get to the all-reduce, and there learns that the update is to be skipped.
+            losses = encoded.sum(dim=(1, 2)) * 0
+            return losses.index_fill(0, torch.tensor(error.rows, device=losses.device), math.nan)
+
+    def log_probs(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, T, F) -> log-probabilities (B, T', K) of the labels at each frame, lengths'."""
+        encoded, lengths = self.encoder(x, lengths)
+        return self.criterion.log_probs(encoded, lengths), lengths
+
+    @property
+    def weight_count(self) -> int:
+        """Trained numbers."""
+        return sum(weight.numel() for weight in self.parameters())

@@ -1,0 +1,109 @@
+"""The encoder: a stack of recurrent layers over frames, exact for every length."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from seqlabel.errors import InputError
+from seqlabel.lstm import LSTM
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Shape of the encoder.
+
+    cell: a preset of `seqlabel.lstm.PRESETS` or a table of `Cell`'s flags. hidden: H, cells per
+    direction. projection: R, outputs per direction after projection, or 0.
+    dropout: between layers and before the output layer; variational: one mask for all frames.
+    between: what joins layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
+    initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
+    forget_bias: of the forget gates at first, "none" for what `init` gives.
+    subsample: after layer `subsample_after`, that many neighbouring outputs become one frame.
+    """
+
+    cell: str | dict[str, Any] = "peephole"
+    hidden: int = 250
+    layers: int = 3
+    bidirectional: bool = True
+    projection: int = 0
+    dropout: float = 0.0
+    variational: bool = False
+    recurrent_dropout: float = 0.0
+    between: Literal["plain", "residual", "highway"] = "plain"
+    init: str = "uniform"
+    initial_range: float = 0.0
+    forget_bias: float | None = None
+    subsample: int = 1
+    subsample_after: int = 1
+
+    def __post_init__(self) -> None:
+        if self.subsample < 1:
+            raise InputError(f"subsample = {self.subsample} must be at least 1")
+        if self.subsample > 1 and not 1 <= self.subsample_after < self.layers:
+            raise InputError(
+                f"subsample_after = {self.subsample_after} must name a layer below the last of "
+                f"{self.layers}"
+            )
+
+
+class Encoder(nn.Module):
+    """Frames (B, T, F) -> outputs (B, T', E) with E = `output_size`.
+
+    T' = ceil(T / subsample), for the batch and for each length alike.
+    """
+
+    def __init__(self, inputs: int, options: ModelOptions) -> None:
+        super().__init__()
+        self.options = options
+        lower = options.subsample_after if options.subsample > 1 else options.layers
+        self.lower = _stack(inputs, lower, options)
+        self.upper: LSTM | None = None
+        if options.subsample > 1:
+            width = self.lower.output_size * options.subsample
+            self.upper = _stack(width, options.layers - lower, options)
+        self.dropout = nn.Dropout(options.dropout)
+        self.output_size: int = (self.upper or self.lower).output_size
+        if options.initial_range:
+            for weight in self.parameters():
+                nn.init.uniform_(weight, -options.initial_range, options.initial_range)
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """T' of sequences of (B,) `lengths` frames."""
+        return -(-lengths // self.options.subsample)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, T, F) and lengths (B,) -> outputs (B, T', E), zero in the padding, and lengths'."""
+        y, _ = self.lower(x, lengths)
+        if self.upper is not None:
+            y = join_frames(self.dropout(y), self.options.subsample)
+            lengths = self.output_lengths(lengths)
+            y, _ = self.upper(y, lengths)
+        return self.dropout(y), lengths
+
+
+def _stack(inputs: int, layers: int, options: ModelOptions) -> LSTM:
+    return LSTM(
+        inputs,
+        options.hidden,
+        num_layers=layers,
+        bidirectional=options.bidirectional,
+        dropout=options.dropout if layers > 1 else 0.0,
+        cell=options.cell,
+        projection=options.projection,
+        variational=options.variational,
+        recurrent_dropout=options.recurrent_dropout,
+        between=options.between,
+        init=options.init,
+        forget_bias=options.forget_bias,
+    )
+
+
+def join_frames(y: Tensor, size: int) -> Tensor:
+    """(B, T, E) -> (B, ceil(T / size), size * E): neighbours side by side, zeros past the end."""
+    batch, frames, width = y.shape
+    missing = -frames % size
+    if missing:
+        y = torch.cat([y, y.new_zeros(batch, missing, width)], dim=1)
+    return y.reshape(batch, (frames + missing) // size, size * width)

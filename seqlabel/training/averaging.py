@@ -1,0 +1,62 @@
+"""Averages of weights: over all updates, fading (EMA), and over the best epochs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Ema:
+    """Exponential moving average of a module's weights (Polyak & Juditsky 1992).
+
+    After update n the average is a ← d a + (1 - d) w with d = min(decay, (1 + n) / (10 + n)): the
+    first updates, far from where training ends, fade fast.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.average = {name: w.detach().clone() for name, w in module.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Take the module's weights into the average."""
+        d = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        weights = dict(module.named_parameters())
+        names = list(self.average)
+        averages = [self.average[name] for name in names]
+        torch._foreach_lerp_(averages, [weights[name].detach() for name in names], 1 - d)
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[None]:
+        """Inside the context the module has the averaged weights."""
+        weights = dict(module.named_parameters())
+        own = {name: weight.detach().clone() for name, weight in weights.items()}
+        with torch.no_grad():
+            for name, weight in weights.items():
+                weight.copy_(self.average[name])
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, weight in weights.items():
+                    weight.copy_(own[name])
+
+    def state_dict(self) -> dict[str, object]:
+        """What a checkpoint keeps."""
+        return {"updates": self.updates, "average": self.average}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take up what `state_dict` gave."""
+        self.updates = int(state["updates"])  # type: ignore[call-overload]
+        self.average = dict(state["average"])  # type: ignore[call-overload]
+
+
+def average_weights(snapshots: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several sets of weights with the same names and shapes."""
+    return {
+        name: torch.stack([snapshot[name].double() for snapshot in snapshots]).mean(0).to(w.dtype)
+        for name, w in snapshots[0].items()
+    }

@@ -1,0 +1,50 @@
+"""What to say when training goes wrong."""
+
+import logging
+from collections.abc import Sequence
+
+from seqlabel.data import Batch
+from seqlabel.errors import InputError
+from seqlabel.training.checkpoint import Progress
+
+log = logging.getLogger("seqlabel")
+
+
+def skip_update(
+    progress: Progress,
+    culprits: Sequence[str],
+    group: Sequence[Batch],
+    gradient_norm: float,
+    limit: int,
+) -> None:
+    """Count an update that is left out for a non-finite loss or gradient, and name its utterances.
+
+    Raises InputError with a diagnosis when `limit` updates in a row had to be left out.
+    """
+    progress.skipped += 1
+    progress.skipped_in_row += 1
+    names = list(culprits) or [name for batch in group for name in batch.ids]
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    what = "loss" if culprits else f"gradient (norm {gradient_norm:g})"
+    log.warning("update skipped: %s is not finite in %s", what, shown)
+    if progress.skipped_in_row < limit:
+        return
+    if culprits:
+        advice = "look at these utterances with seqlabel check: NaN samples, or labels too long"
+    else:
+        advice = "lower learning_rate, or set clip_norm; the weights have diverged"
+    raise InputError(
+        f"training: {limit} updates in a row were not finite, last in {shown}; {advice}"
+    )
+
+
+def explain_blanks(labels_per_frame: float, epoch: int) -> str:
+    """A remark for a model that emits blanks only, or nothing."""
+    if labels_per_frame > 0.005:
+        return ""
+    if epoch < 10:
+        return "blanks only so far: the usual plateau of CTC before the first labels"
+    return (
+        "still blanks only: try a higher learning_rate, normalised features, or check that the "
+        "labels belong to the signals"
+    )

@@ -1,0 +1,70 @@
+"""One process or many, as torchrun starts them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """This process among all: rank 0 alone writes files and speaks."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def sum(self, values: list[float]) -> list[float]:
+        """The values added up over all processes."""
+        if self.world == 1:
+            return values
+        total: Tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(total)
+        return total.tolist()
+
+    def gather(self, items: list[Item]) -> list[Item]:
+        """The items of all processes in the first one, this process's own in the others."""
+        if self.world == 1:
+            return items
+        parts: list[list[Item]] | None = [[] for _ in range(self.world)] if self.first else None
+        dist.gather_object(items, parts)
+        return [item for part in parts for item in part] if parts is not None else items
+
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        if self.world > 1:
+            dist.barrier()
+
+
+@contextmanager
+def workers() -> Iterator[Workers]:
+    """The process group that torchrun's environment describes, or this process alone.
+
+    nccl and one GPU per local rank where there are GPUs, gloo on CPUs.
+    """
+    cuda = torch.cuda.is_available()
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1:
+        yield Workers(device=device)
+        return
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield Workers(dist.get_rank(), world, device)
+    finally:
+        dist.destroy_process_group()

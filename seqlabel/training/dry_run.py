@@ -1,0 +1,56 @@
+"""What a run would do: the network, the batches, and an estimate of time and memory."""
+
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+
+from seqlabel.data import make_batches
+from seqlabel.data.batches import padding_share
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run import configure_torch
+from seqlabel.training.run_directory import make_model
+from seqlabel.training.setup import leave_out, load_datasets
+
+MEASURED = 3
+"""Batches that are computed for the estimate, after one that is not timed."""
+
+
+def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
+    """A description of the run in lines; a few batches are computed to estimate its time."""
+    configure_torch(experiment)
+    front_end, train, dev = load_datasets(experiment, data, workers)
+    model = make_model(experiment, front_end, train.alphabet).to(workers.device)
+    train, skipped = leave_out(train, model, "train")
+    rng = np.random.default_rng(experiment.seed)
+    batches = make_batches(train.lengths, experiment.batches, rng)
+    seconds, frames = 0.0, 0
+    for n, chosen in enumerate(batches[: MEASURED + 1]):
+        batch = train.batch(chosen).to(workers.device)
+        started = time.perf_counter()
+        model(batch).sum().backward()
+        if n or len(batches) == 1:
+            seconds += time.perf_counter() - started
+            frames += batch.frames
+    total = sum(train.lengths)
+    epoch = total * seconds / max(1, frames) / workers.world
+    most = sum(phase.epochs for phase in experiment.phases)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sizes = [len(batch) for batch in batches]
+    return "\n".join(
+        [
+            str(model),
+            f"weights       {model.weight_count:,}",
+            f"labels        {len(train.alphabet)} with the blank ({train.alphabet.unit}s)",
+            f"inputs        {front_end.dim} per frame",
+            f"training set  {len(train)} utterances, {total:,} frames, {len(skipped)} left out",
+            f"dev set       {len(dev)} utterances, {sum(dev.lengths):,} frames",
+            f"batches       {len(batches)} an epoch, {min(sizes)} to {max(sizes)} utterances, "
+            f"{100 * padding_share(batches, train.lengths):.1f} % padding",
+            f"time          about {epoch:.0f} s an epoch without evaluation, at most "
+            f"{most * epoch / 60:.0f} min for {most} epochs (from {MEASURED} batches)",
+            f"memory        {peak:.0f} MiB at most so far, optimiser states not included",
+        ]
+    )

@@ -1,0 +1,74 @@
+"""Dev loss and dev error rate of a model, greedy, each process on its share of the utterances."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from rapidfuzz.distance import Levenshtein
+
+from seqlabel.data import BatchOptions, Dataset, make_batches
+from seqlabel.models.model import Model
+from seqlabel.scoring.protocols import Protocol
+from seqlabel.scoring.transcripts import Transcript
+from seqlabel.training.distribution import Workers
+
+
+@dataclass(frozen=True)
+class DevScore:
+    """loss: mean over the utterances that have a finite one, nats. error_rate: errors per label.
+
+    labels_per_frame: share of frames whose best label is not the blank, 0 when the model emits
+    blanks only. examples: (id, reference, hypothesis) of a few utterances, the same every time.
+    """
+
+    loss: float
+    error_rate: float
+    labels_per_frame: float
+    examples: tuple[tuple[str, str, str], ...] = ()
+
+
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    options: BatchOptions,
+    protocol: Protocol,
+    workers: Workers,
+    examples: int = 3,
+) -> DevScore:
+    """Score `model` on a whole dataset without distortion."""
+    was_training = model.training
+    model.eval()
+    alphabet = dataset.alphabet
+    characters = alphabet.unit == "character"
+    loss, finite, errors, tokens, emitted, frames = 0.0, 0, 0, 0, 0, 0
+    shown: dict[str, tuple[str, str, str]] = {}
+    batches = make_batches(dataset.lengths, options, None)[workers.rank :: workers.world]
+    with torch.inference_mode():
+        for chosen in batches:
+            batch = dataset.batch(chosen).to(workers.device)
+            encoded, lengths = model.encoder(batch.x, batch.lengths)
+            for value in model.criterion.losses(encoded, lengths, batch).tolist():
+                if math.isfinite(value):
+                    loss, finite = loss + value, finite + 1
+            hypotheses = model.criterion.best_labels(encoded, lengths)
+            frames += int(lengths.sum())
+            for n, hypothesis in zip(chosen, hypotheses, strict=True):
+                utterance = dataset.utterances[n]
+                read = alphabet.decode(hypothesis)
+                expected = protocol(Transcript(utterance.id, utterance.labels), characters)
+                found = protocol(Transcript(utterance.id, read), characters)
+                errors += Levenshtein.distance(expected, found)
+                tokens += len(expected)
+                emitted += len(hypothesis)
+                if n < examples:
+                    texts = alphabet.text(utterance.labels), alphabet.text(read)
+                    shown[utterance.id] = (utterance.id, *texts)
+    model.train(was_training)
+    totals = workers.sum([loss, finite, errors, tokens, emitted, frames])
+    loss, finite_total, errors_total, tokens_total, emitted_total, frames_total = totals
+    return DevScore(
+        loss / finite_total if finite_total else math.inf,
+        errors_total / max(1.0, tokens_total),
+        emitted_total / max(1.0, frames_total),
+        tuple(shown[key] for key in sorted(shown)),
+    )

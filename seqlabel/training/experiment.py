@@ -1,0 +1,56 @@
+"""A configuration file: everything a run depends on but the data."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqlabel.config import as_table, build, dump_toml, load_toml
+from seqlabel.data.batches import BatchOptions
+from seqlabel.errors import InputError
+from seqlabel.features.front_end import FrontEndOptions, extractor_table, make_extractor
+from seqlabel.files import whole_file
+from seqlabel.models.network import ModelOptions
+from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The tables of a configuration.
+
+    features: `kind` and the options of that extractor (`seqlabel.features.table`).
+    criterion: `kind` ("ctc", "transducer", "framewise") and its options.
+    phases: one after the other, each from the best weights of the one before.
+    initial: a model directory whose weights, where names and shapes agree, are taken at the start.
+    """
+
+    features: dict[str, Any]
+    front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    criterion: dict[str, Any] = field(default_factory=lambda: {"kind": "ctc"})
+    batches: BatchOptions = field(default_factory=BatchOptions)
+    augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    phases: tuple[Phase, ...] = (Phase(),)
+    seed: int = 1
+    initial: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise InputError("phases: at least one [[phases]] table is needed")
+        make_extractor(self.features)
+
+    def to_table(self) -> dict[str, Any]:
+        """The configuration with every default spelled out."""
+        return {**as_table(self), "features": extractor_table(make_extractor(self.features))}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the resolved configuration as TOML."""
+        with whole_file(path) as stream:
+            stream.write(dump_toml(self.to_table()))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> "Experiment":
+        """Read a TOML file; InputError names the file and the key at fault."""
+        return build(cls, load_toml(path, overrides), Path(path).name)

@@ -1,0 +1,328 @@
+"""The training loop: phases of epochs of updates, plain from top to bottom."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from seqlabel.data import Batch, Dataset, make_batches
+from seqlabel.data.batches import padding_share, shard
+from seqlabel.data.loader import Prefetcher
+from seqlabel.files import read_json, write_json
+from seqlabel.models.model import Model
+from seqlabel.scoring.protocols import get_protocol
+from seqlabel.training.averaging import Ema, average_weights
+from seqlabel.training.checkpoint import Progress, save_checkpoint
+from seqlabel.training.clock import Clock
+from seqlabel.training.diagnosis import skip_update
+from seqlabel.training.distribution import Workers
+from seqlabel.training.evaluation import DevScore, evaluate
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.monitor import Monitor
+from seqlabel.training.noise import weight_noise
+from seqlabel.training.objectives import make_objective
+from seqlabel.training.optimisers import clip_gradient, make_optimiser
+from seqlabel.training.options import Phase
+from seqlabel.training.run_directory import (
+    CHECKPOINTS,
+    METRICS,
+    WEIGHTS,
+    load_weights,
+    save_weights,
+)
+from seqlabel.training.schedule import learning_rate
+
+log = logging.getLogger("seqlabel")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop and has written a checkpoint."""
+
+
+@dataclass
+class Run:
+    """All that the loop works on. `checkpoint` is what an earlier run left, None to start anew."""
+
+    experiment: Experiment
+    model: Model
+    train: Dataset
+    dev: Dataset
+    folder: Path
+    workers: Workers
+    monitor: Monitor
+    progress: Progress = field(default_factory=Progress)
+    checkpoint: dict[str, Any] | None = None
+    clock: Clock = field(default_factory=Clock)
+    stop: bool = False
+
+    def best_error_rate(self) -> float:
+        """Dev error rate of the weights in the model directory."""
+        return float(read_json(self.folder / METRICS)["dev_error_rate"])
+
+    def evaluate(self) -> DevScore:
+        """The dev scores of the model as it is."""
+        options, protocol = self.experiment.batches, get_protocol(self.experiment.training.protocol)
+        with self.clock("evaluate"):
+            return evaluate(self.model, self.dev, options, protocol, self.workers)
+
+
+def run_phases(run: Run) -> None:
+    """Train through all phases; the model directory then holds the best weights."""
+    if run.progress.finished:
+        return
+    run.clock.watch(run.model.encoder, "forward")
+    for number in range(run.progress.phase, len(run.experiment.phases)):
+        loop = PhaseLoop(run, number)
+        loop.run()
+        if number + 1 == len(run.experiment.phases):
+            run.progress.finished = True
+            loop.checkpoint()
+
+
+class PhaseLoop:
+    """One phase: its optimiser, its averages, and the epochs."""
+
+    def __init__(self, run: Run, number: int) -> None:
+        self.owner, self.number = run, number
+        self.phase: Phase = run.experiment.phases[number]
+        self.objective = make_objective(self.phase)
+        fresh = run.checkpoint is None
+        if fresh and number:
+            run.model.load_state_dict(load_weights(run.folder / WEIGHTS))
+        self.optimiser = make_optimiser(self.phase, run.model.parameters())
+        self.ema = Ema(run.model, self.phase.ema) if self.phase.ema else None
+        if run.checkpoint is not None:
+            run.model.load_state_dict(run.checkpoint["model"])
+            self.optimiser.load_state_dict(run.checkpoint["optimiser"])
+            if self.ema is not None:
+                self.ema.load_state_dict(run.checkpoint["ema"])
+            run.checkpoint = None
+        elif number:
+            self._start_from_best()
+        self.forward: nn.Module = run.model
+        if run.workers.world > 1:
+            self.forward = DistributedDataParallel(run.model)
+        self.updates_per_epoch = self._count_updates()
+
+    def _count_updates(self) -> int:
+        seed = (self.owner.experiment.seed, self.number, 0)
+        batches = make_batches(
+            self.owner.train.lengths, self.owner.experiment.batches, rng_of(seed)
+        )
+        return -(-len(batches) // self.phase.accumulate)
+
+    def _start_from_best(self) -> None:
+        """A later phase has to beat the weights that it starts from."""
+        progress = self.owner.progress
+        progress.phase, progress.epoch, progress.batch, progress.update = self.number, 0, 0, 0
+        progress.stale = progress.stale_rate = progress.halvings = 0
+        progress.best, progress.best_epoch, progress.kept = math.inf, -1, []
+        progress.best = self._value(self.owner.evaluate())
+
+    def _value(self, score: DevScore) -> float:
+        return score.error_rate if self.phase.monitor == "error" else score.loss
+
+    def run(self) -> None:
+        """All epochs that are left, then the average of the best ones."""
+        run, phase, progress = self.owner, self.phase, self.owner.progress
+        while not self.over():
+            epoch = progress.epoch
+            self._epoch(epoch)
+            score = self._evaluate_epoch(epoch)
+            progress.epoch, progress.batch = epoch + 1, 0
+            progress.epochs_done += 1
+            names = ("loss_sum", "utterances", "frames")
+            sums = run.workers.sum([float(getattr(progress, name)) for name in names])
+            totals = dict(zip(names, sums, strict=True))
+            run.monitor.end_epoch(phase, progress, totals, score, self.rate(), run.clock)
+            progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
+            self.checkpoint()
+        if phase.average > 1:
+            self._average()
+
+    def over(self) -> bool:
+        """Whether the phase's epochs or its patience are used up."""
+        phase, progress = self.phase, self.owner.progress
+        return progress.epoch >= phase.epochs or 0 < phase.patience <= progress.stale
+
+    def rate(self) -> float:
+        """The learning rate of the next update."""
+        progress = self.owner.progress
+        return learning_rate(self.phase, progress.update, self.updates_per_epoch, progress.halvings)
+
+    def _epoch(self, epoch: int) -> None:
+        run, phase, progress, clock = self.owner, self.phase, self.owner.progress, self.owner.clock
+        experiment, workers = run.experiment, run.workers
+        seed = (experiment.seed, self.number, epoch)
+        batches = make_batches(run.train.lengths, experiment.batches, rng_of(seed))
+        groups = [
+            batches[n : n + phase.accumulate] for n in range(0, len(batches), phase.accumulate)
+        ]
+        padding = padding_share(batches, run.train.lengths)
+        run.monitor.start_epoch(progress.epochs_done, len(groups), progress.batch, padding)
+
+        def make(number: int) -> list[Batch]:
+            parts = [shard(batch, workers.rank, workers.world) for batch in groups[number]]
+            return [run.train.batch(part, seed, weight) for part, weight in parts]
+
+        run.model.train()
+        loader = Prefetcher(make, range(progress.batch, len(groups)))
+        last_checkpoint = time.monotonic()
+        started = time.monotonic()
+        prepared = iter(loader)
+        for number in range(progress.batch, len(groups)):
+            with clock("data"):
+                group = [batch.to(workers.device) for batch in next(prepared)]
+            self._update(group, sum(map(len, groups[number])), (*seed, number))
+            progress.batch = number + 1
+            now = time.monotonic()
+            progress.seconds += now - started
+            started = now
+            run.monitor.update(progress)
+            overdue = now - last_checkpoint > 60 * experiment.training.checkpoint_minutes
+            if overdue or run.stop:
+                self.checkpoint()
+                last_checkpoint = now
+            if run.stop:
+                loader.close()
+                raise Interrupted
+        loader.close()
+        progress.seconds += time.monotonic() - started
+
+    def _update(self, group: Sequence[Batch], utterances: int, seed: Sequence[int]) -> None:
+        """One update from the batches of `group`, this process's share of `utterances`."""
+        run, phase, clock, progress = self.owner, self.phase, self.owner.clock, self.owner.progress
+        self.optimiser.zero_grad(set_to_none=True)
+        number = int(rng_of(seed).integers(2**62))
+        torch.manual_seed(number + run.workers.rank)
+        total, culprits = 0.0, []
+        with weight_noise(run.model, phase.weight_noise, number), ExitStack() as stack:
+            for n, batch in enumerate(group):
+                if isinstance(self.forward, DistributedDataParallel) and n + 1 < len(group):
+                    stack.enter_context(self.forward.no_sync())
+                with clock("loss"):
+                    losses: Tensor = self.forward(batch, self.objective)
+                culprits += [
+                    id
+                    for id, value in zip(batch.ids, losses.tolist(), strict=True)
+                    if not math.isfinite(value)
+                ]
+                # DistributedDataParallel takes the mean over processes of what must be a sum.
+                scale = batch.weight * run.workers.world / utterances
+                with clock("backward"):
+                    (losses.sum() * scale).backward()
+                total += float(losses.detach().sum()) * batch.weight
+                stack.close()
+        with clock("step"):
+            norm = clip_gradient(run.model.parameters(), phase)
+            if not math.isfinite(float(norm)) or not math.isfinite(total):
+                limit = run.experiment.training.nonfinite_limit
+                skip_update(progress, culprits, group, float(norm), limit)
+                return
+            progress.skipped_in_row = 0
+            for options in self.optimiser.param_groups:
+                options["lr"] = self.rate()
+            self.optimiser.step()
+            progress.update += 1
+            if self.ema is not None:
+                self.ema.update(run.model)
+        progress.loss_sum += total
+        progress.utterances += sum(len(b.ids) for b in group if b.weight)
+        progress.frames += sum(b.frames for b in group if b.weight)
+
+    def _evaluate_epoch(self, epoch: int) -> DevScore:
+        """Dev scores of the (averaged) weights, which are kept if they are the best so far."""
+        run, phase, progress = self.owner, self.phase, self.owner.progress
+        started = time.monotonic()
+        with ExitStack() as stack:
+            if self.ema is not None:
+                stack.enter_context(self.ema.applied(run.model))
+            score = run.evaluate()
+            value = self._value(score)
+            if phase.average > 1:
+                self._keep_snapshot(value, epoch)
+            if value < progress.best:
+                progress.best, progress.best_epoch = value, epoch
+                progress.stale = progress.stale_rate = 0
+                self._keep_best(score)
+            else:
+                progress.stale += 1
+                progress.stale_rate += 1
+        if phase.decay == "halving" and progress.stale_rate >= phase.halving_patience:
+            progress.halvings += 1
+            progress.stale_rate = 0
+        progress.seconds += time.monotonic() - started
+        return score
+
+    def _keep_best(self, score: DevScore) -> None:
+        run = self.owner
+        if not run.workers.first:
+            return
+        progress = run.progress
+        metrics = {
+            "dev_error_rate": score.error_rate,
+            "dev_loss": score.loss,
+            "phase": self.phase.name,
+            "epoch": progress.epochs_done + 1,
+            "minutes": round(progress.seconds / 60, 3),
+            "protocol": run.experiment.training.protocol,
+        }
+        save_weights(run.folder / WEIGHTS, run.model.state_dict())
+        write_json(run.folder / METRICS, metrics)
+
+    def _snapshot(self, epoch: int) -> Path:
+        return self.owner.folder / CHECKPOINTS / f"phase{self.number}-epoch{epoch}.safetensors"
+
+    def _keep_snapshot(self, value: float, epoch: int) -> None:
+        """Keep the weights of the `average` best epochs for the end of the phase."""
+        progress = self.owner.progress
+        ranked = sorted([*progress.kept, (value, epoch)])
+        progress.kept = ranked[: self.phase.average]
+        if not self.owner.workers.first:
+            return
+        if (value, epoch) in progress.kept:
+            save_weights(self._snapshot(epoch), self.owner.model.state_dict())
+        for _, dropped in ranked[self.phase.average :]:
+            self._snapshot(dropped).unlink(missing_ok=True)
+
+    def _average(self) -> None:
+        """The average of the best epochs takes the best one's place if it is better on dev."""
+        run = self.owner
+        run.workers.barrier()
+        paths = [self._snapshot(epoch) for _, epoch in run.progress.kept]
+        run.model.load_state_dict(average_weights([load_weights(path) for path in paths]))
+        score = run.evaluate()
+        log.info("average of %d epochs: dev error %.2f %%", len(paths), 100 * score.error_rate)
+        if self._value(score) < run.progress.best:
+            run.progress.best = self._value(score)
+            self._keep_best(score)
+
+    def checkpoint(self) -> None:
+        """Write everything that this run needs to go on (the first process does)."""
+        run = self.owner
+        if not run.workers.first:
+            return
+        with run.clock("checkpoint"):
+            state: dict[str, Any] = {
+                "config": run.experiment.to_table(),
+                "world": run.workers.world,
+                "model": run.model.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            }
+            if self.ema is not None:
+                state["ema"] = self.ema.state_dict()
+            save_checkpoint(run.folder / CHECKPOINTS, state, run.progress)
+
+
+def rng_of(seed: Sequence[int]) -> np.random.Generator:
+    """The generator that belongs to a place in the run, so that none has to be stored."""
+    return np.random.default_rng(list(seed))

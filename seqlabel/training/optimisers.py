@@ -1,0 +1,28 @@
+"""Optimisers by name, and gradient clipping."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from seqlabel.training.options import Phase
+
+
+def make_optimiser(phase: Phase, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser of a phase; the learning rate is set anew before every update."""
+    chosen = list(parameters)
+    rate = phase.learning_rate
+    if phase.optimiser == "sgd":
+        return torch.optim.SGD(
+            chosen, rate, momentum=phase.momentum, weight_decay=phase.weight_decay
+        )
+    cls = torch.optim.AdamW if phase.optimiser == "adamw" else torch.optim.Adam
+    return cls(chosen, rate, weight_decay=phase.weight_decay, foreach=True)
+
+
+def clip_gradient(parameters: Iterable[nn.Parameter], phase: Phase) -> Tensor:
+    """Clip values, then the norm, as the phase says; the norm before its clipping is returned."""
+    chosen = [p for p in parameters if p.grad is not None]
+    if phase.clip_value:
+        nn.utils.clip_grad_value_(chosen, phase.clip_value)
+    return nn.utils.clip_grad_norm_(chosen, phase.clip_norm or float("inf"))

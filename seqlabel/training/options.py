@@ -1,0 +1,91 @@
+"""What a configuration may say about training: phases, each described whole."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from seqlabel.errors import InputError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training; a later phase starts from the best weights of the one before.
+
+    name: for the log. epochs: at most. patience: epochs without a better `monitor` before the phase
+    ends (0: never). monitor: dev "error" rate or dev "loss". objective: the "criterion" itself, or
+    "expected_error" (Graves & Jaitly 2014) with `samples` paths per utterance, mixed with
+    `criterion_weight` times the criterion.
+    learning_rate with warmup (updates, linear) and decay: "constant", "cosine" or "linear" to
+    `final_rate` times the rate at the last epoch, or "halving" after `halving_patience` epochs
+    without improvement.
+    clip_norm, clip_value: of the gradient (0: off). accumulate: batches per update.
+    weight_noise: σ, drawn once per update (Graves 2013: 0.075). input_noise: σ added to the
+    normalised frames (Graves 2006: 0.6). ema: decay of the averaged weights that are evaluated and
+    kept (0: off). average: best epochs whose weights are averaged at the end of the phase.
+    """
+
+    name: str = "train"
+    epochs: int = 50
+    patience: int = 10
+    monitor: Literal["error", "loss"] = "error"
+    objective: Literal["criterion", "expected_error"] = "criterion"
+    samples: int = 8
+    criterion_weight: float = 0.1
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    warmup: int = 0
+    decay: Literal["constant", "cosine", "linear", "halving"] = "constant"
+    final_rate: float = 0.01
+    halving_patience: int = 3
+    clip_norm: float = 1.0
+    clip_value: float = 0.0
+    accumulate: int = 1
+    weight_noise: float = 0.0
+    input_noise: float = 0.0
+    ema: float = 0.0
+    average: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.accumulate < 1 or self.average < 1 or self.samples < 2:
+            raise InputError("epochs, accumulate and average are at least 1, samples at least 2")
+        if self.learning_rate <= 0 or not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
+            raise InputError("learning_rate is above 0; ema and momentum lie in [0, 1)")
+        low = min(self.weight_noise, self.input_noise, self.clip_norm, self.clip_value, self.warmup)
+        if low < 0:
+            raise InputError("noise, clipping and warmup are not negative")
+
+
+@dataclass(frozen=True)
+class AugmentationOptions:
+    """What is done to training utterances alone.
+
+    speeds: factors besides 1 at which speech is played, one of them or 1 drawn per use.
+    time_masks, time_width, frequency_masks, frequency_width: SpecAugment (Park et al. 2019) on the
+    normalised frames before stacking: masks drawn up to that many frames or features wide.
+    ink: options of `seqlabel.features.ink.Augmentation`; an empty table leaves ink as it is.
+    """
+
+    speeds: tuple[float, ...] = ()
+    time_masks: int = 0
+    time_width: int = 0
+    frequency_masks: int = 0
+    frequency_width: int = 0
+    ink: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What holds for the whole run.
+
+    checkpoint_minutes: between checkpoints inside an epoch (one is written after every epoch
+    anyway). nonfinite_limit: skipped updates in a row before the run stops with a diagnosis.
+    threads: torch threads (0: all cores). bf16: large products in bfloat16.
+    protocol: how labels are folded before the dev error rate is counted (`seqlabel.scoring`).
+    """
+
+    checkpoint_minutes: float = 10.0
+    nonfinite_limit: int = 20
+    threads: int = 0
+    bf16: bool = False
+    protocol: str = "plain"

@@ -1,0 +1,147 @@
+"""From a configuration and a prepared corpus to a model directory."""
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from seqlabel.errors import InputError
+from seqlabel.files import fingerprint
+from seqlabel.models.model import Model
+from seqlabel.training.checkpoint import load_checkpoint
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.loop import Run, run_phases
+from seqlabel.training.monitor import Monitor
+from seqlabel.training.run_directory import (
+    CHECKPOINTS,
+    LOG,
+    differences,
+    load_weights,
+    make_model,
+    write_description,
+)
+from seqlabel.training.setup import leave_out, load_datasets
+
+log = logging.getLogger("seqlabel")
+
+
+def train(
+    experiment: Experiment,
+    data: Path,
+    folder: Path,
+    workers: Workers,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> Run:
+    """Train the network of a configuration and leave a model directory in `folder`.
+
+    data: a folder made by `seqlabel prepare`. resume: go on from the last checkpoint where there
+    is one; a run that was finished stays as it is. Raises InputError for data that cannot be
+    trained on, and for a folder that holds another run.
+    """
+    checkpoint = None
+    if resume:
+        checkpoint = load_checkpoint(folder / CHECKPOINTS)
+        if checkpoint is not None:
+            check_same(experiment, checkpoint[0], folder, workers)
+            if checkpoint[1].finished:
+                log.info("%s: training was finished already", folder)
+    elif (folder / LOG).exists():
+        raise InputError(
+            f"{folder}: holds a run already; add --resume to go on with it, or choose another --out"
+        )
+    configure_torch(experiment)
+    front_end, training, dev = load_datasets(experiment, data, workers)
+    torch.manual_seed(experiment.seed)
+    model = make_model(experiment, front_end, training.alphabet)
+    if experiment.initial:
+        take_weights(model, Path(experiment.initial))
+    model.to(workers.device)
+    everything = len(training)
+    training, skipped = leave_out(training, model, "train")
+    if checkpoint is None and workers.first:
+        facts = {
+            "data": str(data.resolve()),
+            "data_fingerprint": fingerprint(
+                part
+                for dataset in (training, dev)
+                for utterance in dataset.utterances
+                for part in (utterance.id, *utterance.labels)
+            ),
+            "training_utterances": everything,
+            "skipped": {entry.id: entry.reason for entry in skipped},
+            "dev_utterances": len(dev),
+            "weights": model.weight_count,
+            "processes": workers.world,
+        }
+        write_description(folder, experiment, training.alphabet, front_end, facts)
+    board = folder / "tensorboard" if tensorboard else None
+    monitor = Monitor(folder, training.alphabet.metric, workers.first, board)
+    run = Run(experiment, model, training, dev, folder, workers, monitor)
+    if checkpoint is not None:
+        run.checkpoint, run.progress = checkpoint
+        monitor.resume(run.progress.epochs_done)
+    with stopping_politely(run):
+        run_phases(run)
+    return run
+
+
+def configure_torch(experiment: Experiment) -> None:
+    """Threads, and the flushing of denormal numbers, which slow a CPU many times over."""
+    if experiment.training.threads:
+        torch.set_num_threads(experiment.training.threads)
+    torch.set_flush_denormal(True)
+
+
+def check_same(
+    experiment: Experiment, state: dict[str, Any], folder: Path, workers: Workers
+) -> None:
+    """A run goes on under the configuration it began with; the number of processes may vary."""
+    changed = differences(state.pop("config"), experiment.to_table())
+    if changed:
+        raise InputError(
+            f"{folder}: the run was started with another configuration ({'; '.join(changed)}); "
+            "resume with the old one, or train into another --out"
+        )
+    world = state.pop("world")
+    if world != workers.world:
+        log.warning(
+            "resuming a run of %d processes with %d: batches and updates stay the same, "
+            "rounding and dropout masks do not",
+            world,
+            workers.world,
+        )
+
+
+def take_weights(model: Model, folder: Path) -> None:
+    """Copy the weights of another model directory whose names and shapes agree."""
+    own = model.state_dict()
+    found = load_weights(folder / "weights.safetensors")
+    fitting = {name: w for name, w in found.items() if name in own and own[name].shape == w.shape}
+    if not fitting:
+        raise InputError(f"{folder}: none of its weights fits the network; check `initial`")
+    model.load_state_dict(fitting, strict=False)
+    log.info("%s: %d of %d weights taken", folder, len(fitting), len(own))
+
+
+@contextmanager
+def stopping_politely(run: Run) -> Iterator[None]:
+    """Ctrl-C or SIGTERM ends the run after the update at hand and a checkpoint; twice, at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if run.stop:
+            raise KeyboardInterrupt
+        run.stop = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

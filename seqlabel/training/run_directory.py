@@ -1,0 +1,148 @@
+"""The model directory: a run that describes itself, and that `seqlabel.load` reads.
+
+config.toml            the resolved configuration        alphabet.json   symbols, the blank's index
+normalisation.safetensors   statistics of the training set (with normalise = "train")
+weights.safetensors    the best weights so far           metrics.json    their dev scores
+run.json               command, versions, data, host     log.csv         one line per epoch
+checkpoints/           what --resume reads
+"""
+
+import csv
+import io
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+import seqlabel
+from seqlabel.alphabet import Alphabet
+from seqlabel.errors import InputError
+from seqlabel.features.front_end import FrontEnd, make_extractor
+from seqlabel.features.normalisation import Statistics
+from seqlabel.files import read_json, whole_file, write_json
+from seqlabel.models.model import Model
+from seqlabel.training.experiment import Experiment
+
+FORMAT = 1
+"""Version of the directory's layout; a reader refuses any other."""
+
+CONFIG, ALPHABET, STATISTICS = "config.toml", "alphabet.json", "normalisation.safetensors"
+WEIGHTS, METRICS, RUN, LOG = "weights.safetensors", "metrics.json", "run.json", "log.csv"
+CHECKPOINTS = "checkpoints"
+
+
+def make_model(experiment: Experiment, front_end: FrontEnd, alphabet: Alphabet) -> Model:
+    """The untrained network of a configuration."""
+    return Model(front_end.dim, len(alphabet), experiment.model, experiment.criterion)
+
+
+def write_description(
+    folder: Path,
+    experiment: Experiment,
+    alphabet: Alphabet,
+    front_end: FrontEnd,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write everything but weights and metrics."""
+    experiment.save(folder / CONFIG)
+    alphabet.save(folder / ALPHABET)
+    if front_end.statistics is not None:
+        front_end.statistics.save(folder / STATISTICS)
+    packages = ("torch", "numpy", "numba", "safetensors")
+    run = {
+        "format": FORMAT,
+        "seqlabel": seqlabel.__version__,
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+        **facts,
+    }
+    write_json(folder / RUN, run)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    plain = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    with whole_file(path, "wb") as stream:
+        stream.write(save(plain))
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read what `save_weights` wrote; InputError that names the file for anything else."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; the model directory is incomplete, train again")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); copy or train it again") from None
+
+
+def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
+    """Rebuild a trained model from its directory; InputError says what is missing or unfit."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such model directory; make one with seqlabel train")
+    run = read_json(folder / RUN)
+    if not isinstance(run, dict) or run.get("format") != FORMAT:
+        found = run.get("format") if isinstance(run, dict) else None
+        raise InputError(
+            f"{folder / RUN}: model format {found!r}, this version reads {FORMAT}; "
+            "use the version of seqlabel named there, or train again"
+        )
+    experiment = Experiment.load(folder / CONFIG)
+    alphabet = Alphabet.load(folder / ALPHABET)
+    statistics = None
+    if experiment.front_end.normalise == "train":
+        statistics = Statistics.load(folder / STATISTICS)
+    front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end, statistics)
+    model = make_model(experiment, front_end, alphabet)
+    weights = load_weights(folder / WEIGHTS)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise InputError(
+            f"{folder / WEIGHTS}: does not fit {CONFIG}: {detail}; both must come from one run"
+        ) from None
+    return experiment, alphabet, front_end, model.eval()
+
+
+def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the table of epochs."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    with whole_file(path) as stream:
+        stream.write(text.getvalue())
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The rows of a log, values as text; empty where there is none."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Keys whose values differ between two configurations, as `key: before -> now`."""
+    lines = []
+    for key in [*before, *(key for key in now if key not in before)]:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            lines += differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            lines.append(f"{prefix}{key}: {json.dumps(old)} -> {json.dumps(new)}")
+    return lines

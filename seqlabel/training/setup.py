@@ -1,0 +1,92 @@
+"""What a run needs before its first update: datasets, front end, distortions, network."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.data.dataset import Dataset, Distortion, Skipped, fit_statistics, load_features
+from seqlabel.data.store import Signal
+from seqlabel.errors import InputError
+from seqlabel.features.front_end import FrontEnd, make_extractor
+from seqlabel.features.specaugment import SpecAugment
+from seqlabel.features.speed import change_speed
+from seqlabel.inputs import Audio
+from seqlabel.models.model import Model
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+
+log = logging.getLogger("seqlabel")
+
+
+def load_datasets(
+    experiment: Experiment, data: Path, workers: Workers
+) -> tuple[FrontEnd, Dataset, Dataset]:
+    """The front end with its statistics, the training set with its distortions, the dev set.
+
+    With several processes the first one extracts what is not stored yet, and the others wait.
+    """
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder; make it with seqlabel prepare")
+    if not workers.first:
+        workers.barrier()
+    alphabet = Alphabet.load(data / "alphabet.json")
+    front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
+    framewise = experiment.criterion.get("kind") == "framewise"
+    train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise)
+    if experiment.front_end.normalise == "train":
+        front_end = replace(front_end, statistics=fit_statistics(train.store))
+    distortion = make_distortion(experiment, data / "train.jsonl", train)
+    train = Dataset(train.utterances, train.store, alphabet, front_end, distortion, framewise)
+    dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise)
+    if workers.first:
+        workers.barrier()
+    return front_end, train, dev
+
+
+def make_distortion(experiment: Experiment, manifest: Path, plain: Dataset) -> Distortion:
+    """What the configuration's augmentation does to the utterances of `plain`."""
+    options = experiment.augmentation
+    kinds = {utterance.kind for utterance in plain.utterances}
+    if options.speeds and kinds != {"speech"}:
+        raise InputError("augmentation.speeds is for speech; ink has augmentation.ink")
+    variants = []
+    for speed in options.speeds:
+
+        def play(signal: Signal, speed: float = speed) -> Signal:
+            assert isinstance(signal, Audio)
+            return change_speed(signal, speed)
+
+        name = f"-speed{speed:g}"
+        variants.append(load_features(manifest, plain.utterances, plain.front_end, play, name))
+    mask = None
+    if options.time_masks or options.frequency_masks:
+        mask = SpecAugment(
+            options.time_masks,
+            options.time_width,
+            options.frequency_masks,
+            options.frequency_width,
+            1 + getattr(plain.front_end.extractor, "deltas", 0),
+        )
+    return Distortion(variants, None, mask)
+
+
+def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:
+    """The utterances that the model can be trained on, and those it cannot, named in the log."""
+    skipped = dataset.unusable(
+        lambda frames: int(model.encoder.output_lengths(torch.tensor(frames)))
+    )
+    if not skipped:
+        return dataset, skipped
+    bad = {entry.id: entry.reason for entry in skipped}
+    shown = ", ".join(f"{entry.id} ({entry.reason})" for entry in skipped[:5])
+    more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+    log.warning("%s: %d of %d utterances left out: %s%s", name, len(bad), len(dataset), shown, more)
+    keep = [n for n, utterance in enumerate(dataset.utterances) if utterance.id not in bad]
+    if not keep:
+        raise InputError(
+            f"{name}: no utterance is left to train on; use fewer stacked frames or subsampling"
+        )
+    return dataset.subset(keep), skipped
