@@ -5,9 +5,11 @@ property `dim` is the F of these.
 """
 
 from seqlabel.features.fbank import Fbank
+from seqlabel.features.ink import InkDelta
 from seqlabel.features.mfcc import Mfcc
 
 FEATURES = {
     "fbank": Fbank,
     "mfcc": Mfcc,
+    "ink_delta": InkDelta,
 }

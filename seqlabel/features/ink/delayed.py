@@ -1,0 +1,41 @@
+"""Delayed strokes: dots and bars, which are written after what they belong to."""
+
+import numpy as np
+
+from seqlabel.features.ink.script_lines import ScriptLines, script_lines
+from seqlabel.inputs.ink import Ink
+
+
+def delayed_strokes(ink: Ink, lines: ScriptLines | None = None) -> np.ndarray:
+    """(strokes,) bool: which strokes of level, upright ink are delayed.
+
+    A stroke is delayed when it lies above writing that was there before it, after Liwicki & Bunke:
+    its centre is to the left of the rightmost point of an earlier stroke; it ends above the middle
+    of the corpus; it is lower than the corpus is high; and it overlaps horizontally with an
+    earlier stroke that reaches below it. Delayed strokes are no support for further ones.
+    """
+    lines = lines or script_lines(ink)
+    middle = (lines.corpus + lines.base) / 2
+    boxes = [(*s[:, :2].min(axis=0), *s[:, :2].max(axis=0)) for s in ink.strokes]
+    delayed = np.zeros(len(boxes), dtype=bool)
+    kept: list[tuple[float, ...]] = []
+    for number, box in enumerate(boxes):
+        left, top, right, bottom = box
+        delayed[number] = (
+            bottom < middle
+            and bottom - top < lines.corpus_height
+            and any((left + right) / 2 < other[2] for other in kept)
+            and any(other[0] <= right and left <= other[2] and other[3] > bottom for other in kept)
+        )
+        if not delayed[number]:
+            kept.append(box)
+    return delayed
+
+
+def remove_delayed_strokes(ink: Ink, lines: ScriptLines | None = None) -> Ink:
+    """Ink without its delayed strokes; removing twice changes nothing. The first stroke stays."""
+    delayed = delayed_strokes(ink, lines)
+    if not delayed.any():
+        return ink
+    kept = [stroke for stroke, late in zip(ink.strokes, delayed, strict=True) if not late]
+    return Ink(kept, ink.unit, ink.timed)

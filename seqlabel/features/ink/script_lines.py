@@ -1,0 +1,86 @@
+"""The four lines of a line of writing, and ink scaled to them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seqlabel.features.ink.kernels import turning_points
+from seqlabel.inputs.ink import Ink
+
+
+class ScriptLines(NamedTuple):
+    """Heights (values of y, which grows downwards) of the lines between which people write.
+
+    Small letters without a stem stand between `base` and `corpus`; stems reach up to `ascender`
+    and tails down to `descender`: ascender <= corpus < base <= descender.
+    """
+
+    ascender: float
+    corpus: float
+    base: float
+    descender: float
+
+    @property
+    def corpus_height(self) -> float:
+        """From the base line to the corpus line, > 0 unless the ink is flat."""
+        return self.base - self.corpus
+
+
+def script_lines(ink: Ink) -> ScriptLines:
+    """Estimate the lines of level, upright ink from the turning points of its strokes.
+
+    The base line is where most bottoms lie. The corpus line is the lowest of the heights where
+    many tops lie (at least `ENOUGH` of the greatest density): capitals, digits and stems have
+    theirs above it. The ascender and the descender line are the medians of the tops and the
+    bottoms beyond; where there are none, they lie one corpus height away.
+    Ink without turning points (a dot, a dash) is taken to fill its corpus. Moving and scaling the
+    ink moves and scales the lines.
+    """
+    y = ink.y
+    _, top, _, bottom = ink.bounds
+    kind = turning_points(y, ink.offsets, 0.5 * y.std())
+    tops, bottoms = y[kind < 0], y[kind > 0]
+    if not len(tops) or not len(bottoms):
+        height = bottom - top
+        return ScriptLines(top - height, top, bottom, bottom + height)
+    base = _densest(bottoms, 0.25 * y.std())
+    above = tops[tops < base - 0.5 * y.std()]
+    if not len(above):
+        above = np.array([top])
+    corpus = _lowest_dense(above, 0.1 * (base - above.min()))
+    height = base - corpus
+    ascenders, descenders = tops[tops < corpus - height / 3], bottoms[bottoms > base + height / 3]
+    return ScriptLines(
+        float(np.median(ascenders)) if len(ascenders) else corpus - height,
+        corpus,
+        base,
+        float(np.median(descenders)) if len(descenders) else base + height,
+    )
+
+
+ENOUGH = 0.5
+"""Share of the greatest density of tops that makes a corpus line."""
+
+
+def _density(values: np.ndarray, width: float) -> np.ndarray:
+    width = max(width, 1e-12 * float(np.abs(values).max()), 1e-300)
+    return np.exp(-0.5 * ((values[:, None] - values) / width) ** 2).sum(axis=1)
+
+
+def _centre(values: np.ndarray, start: float, width: float) -> float:
+    near = values[np.abs(values - start) <= width]
+    return float(near.mean()) if len(near) else start
+
+
+def _densest(values: np.ndarray, width: float) -> float:
+    start = values[np.argmax(_density(values, width))]
+    return _centre(values, start, width)
+
+
+def _lowest_dense(values: np.ndarray, width: float) -> float:
+    density = _density(values, width)
+    dense = density >= ENOUGH * density.max()
+    lowest = values[dense].max()
+    near = dense & (values >= lowest - 2 * width)
+    start = values[near][np.argmax(density[near])]
+    return _centre(values, start, width)
