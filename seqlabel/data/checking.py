@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.corpora.manifest import Utterance, read_manifest
+from seqlabel.corpora.manifest import Kind, Utterance, read_manifest
 from seqlabel.corpora.prepared import shared_speakers
 from seqlabel.data.dataset import required_frames
 from seqlabel.data.store import read_signal
@@ -43,7 +43,7 @@ def read_sets(data: Path) -> tuple[Alphabet, dict[str, list[Utterance]]]:
 def find_problems(
     alphabet: Alphabet,
     splits: Mapping[str, Sequence[Utterance]],
-    extractors: Mapping[str, Any],
+    extractors: Mapping[Kind, Any],
     reduction: int = 1,
 ) -> Iterator[Problem]:
     """Read every signal, compute its features, and yield what would stop or spoil a training.

@@ -10,7 +10,14 @@ from torch import Tensor
 from seqlabel.errors import InputError
 from seqlabel.features.deltas import add_deltas
 from seqlabel.features.frames import Frames
-from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters, spectra
+from seqlabel.features.windows import (
+    Windowing,
+    frames_of,
+    log_mel,
+    mel_filters,
+    one_thread,
+    spectra,
+)
 from seqlabel.inputs.audio import Audio
 
 
@@ -43,6 +50,7 @@ class Mfcc(Windowing):
         """F."""
         return self.ceps * (self.deltas + 1)
 
+    @one_thread()
     def __call__(self, signal: Audio) -> Frames:
         """(N,) samples -> (T, F) frames; InputError for another rate or less than a window."""
         filters = mel_filters(self, self.filters)

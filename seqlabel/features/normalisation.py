@@ -16,6 +16,8 @@ from safetensors.numpy import load_file, save
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
 
+_BLOCK = 1 << 16  # frames taken at a time, so that float64 copies stay small
+
 _LEAST_STD = 1e-5
 """A feature that hardly varies is only centred (a constant one has no scale)."""
 
@@ -34,10 +36,11 @@ class Statistics:
         Raises InputError when there is no frame, and for features that are NaN or infinite.
         """
         count, mean, square = 0, np.zeros(0), np.zeros(0)
-        for x in arrays:
-            if not len(x):
-                continue
-            mean_x, square_x = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
+        blocks = (x[n : n + _BLOCK] for x in arrays for n in range(0, len(x), _BLOCK))
+        for x in blocks:
+            with np.errstate(invalid="ignore"):  # infinite features are an error below
+                mean_x = x.mean(axis=0, dtype=np.float64)
+                square_x = x.var(axis=0, dtype=np.float64)
             if not count:
                 mean, square = np.zeros_like(mean_x), np.zeros_like(square_x)
             # Chan, Golub & LeVeque 1979: join sums of squares about two means without cancellation.

@@ -1,0 +1,57 @@
+"""seqlabel check: what is wrong with a prepared corpus, before the night of training."""
+
+import argparse
+from pathlib import Path
+
+HELP = "look through prepared data: unreadable, too short, unknown symbols, shared speakers"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("data", metavar="DATA", type=Path, help="folder that prepare wrote")
+    parser.add_argument(
+        "--config", metavar="FILE", help="training configuration whose features are to be used"
+    )
+    parser.add_argument(
+        "--features", metavar="KIND", help="features without a configuration (fbank, ink_delta ...)"
+    )
+    parser.add_argument(
+        "--reduction",
+        metavar="N",
+        type=int,
+        default=1,
+        help="frames that the network joins into one (default 1)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print each problem on a line of its own and return 1, or say that there is none."""
+    from seqlabel.config import load_toml
+    from seqlabel.data.checking import find_problems, find_remarks, read_sets
+    from seqlabel.errors import InputError
+    from seqlabel.features.front_end import make_extractor
+
+    if args.reduction < 1:
+        raise InputError(f"--reduction {args.reduction}: at least 1 frame becomes one")
+    alphabet, splits = read_sets(args.data)
+    table = load_toml(args.config).get("features", {}) if args.config else {}
+    if args.features:
+        table = {"kind": args.features}
+    kinds = {utterance.kind for utterances in splits.values() for utterance in utterances}
+    default = {"speech": {"kind": "fbank"}, "ink": {"kind": "ink_delta"}}
+    extractors = {kind: make_extractor(table or default[kind]) for kind in kinds}
+    problems = 0
+    for problem in find_problems(alphabet, splits, extractors, args.reduction):
+        problems += 1
+        place = " ".join(part for part in (problem.set, printable(problem.id)) if part)
+        print(f"{place}: {problem.reason}" if place else problem.reason)
+    for remark in find_remarks(splits):
+        print(f"remark: {remark}")
+    total = sum(len(utterances) for utterances in splits.values())
+    print(f"{args.data}: {total} utterances checked, {problems or 'no'} problems")
+    return 1 if problems else 0
+
+
+def printable(text: str) -> str:
+    """`text` on one line, control characters as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
