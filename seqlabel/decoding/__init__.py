@@ -1,1 +1,8 @@
 """Log-probabilities become labels: greedy, beam, lexicon, n-grams, alignment, spotting."""
+
+from seqlabel.decoding.beam import BeamDecoder
+from seqlabel.decoding.greedy import GreedyDecoder
+from seqlabel.decoding.ngram import NgramLM
+from seqlabel.decoding.results import Result, Span
+
+__all__ = ["BeamDecoder", "GreedyDecoder", "NgramLM", "Result", "Span"]

@@ -1,0 +1,95 @@
+"""What every decoder asks of its input, with errors that name the utterance and the cause."""
+
+from typing import Any
+
+import numpy as np
+
+from seqlabel.errors import InputError
+
+SUM_TOLERANCE = 0.01
+"""How far a frame's probabilities may sum from one: bfloat16 log-probabilities stay within it."""
+
+
+def as_array(value: Any) -> np.ndarray:
+    """An array of anything array-like; tensors of any device and precision included."""
+    if hasattr(value, "detach"):  # a torch tensor, without importing torch
+        value = value.detach()
+        if value.dtype.is_floating_point and value.dtype.itemsize < 4:
+            value = value.float()  # NumPy knows no bfloat16
+        value = value.cpu().numpy()
+    return np.asarray(value)
+
+
+def check_batch(log_probs: Any, lengths: Any, K: int) -> tuple[np.ndarray, np.ndarray]:
+    """Check shapes and types of a batch; the values of a frame are `frame_probabilities`' task.
+
+    log_probs: (B, T, K) natural log-probabilities, floating point; lengths: (B,) integers, 1..T.
+    Returns both as arrays. Raises InputError.
+    """
+    log_probs, lengths = as_array(log_probs), as_array(lengths)
+    if log_probs.ndim != 3:
+        hint = "; give one utterance as log_probs[None]" if log_probs.ndim == 2 else ""
+        raise InputError(f"log_probs has shape {log_probs.shape}, expected (B, T, K){hint}")
+    check_frames(log_probs, K)
+    B, T, _ = log_probs.shape
+    if B == 0:
+        raise InputError("log_probs holds no utterance (B = 0); skip the empty batch")
+    if T == 0:
+        raise InputError("log_probs holds no frame (T = 0); leave out utterances without frames")
+    if lengths.shape != (B,):
+        raise InputError(f"lengths has shape {lengths.shape}, expected ({B},) for {B} utterances")
+    if lengths.dtype.kind not in "iu":
+        raise InputError(f"lengths has type {lengths.dtype}, integers are expected")
+    for b in np.flatnonzero((lengths < 1) | (lengths > T)):
+        raise InputError(
+            f"utterance {b}: length {lengths[b]} is not within 1..{T}, the frames of log_probs"
+        )
+    return log_probs, lengths
+
+
+def check_frames(log_probs: np.ndarray, K: int) -> None:
+    """Check type and label count of (..., T, K) log-probabilities; raises InputError."""
+    if log_probs.dtype.kind != "f":
+        raise InputError(f"log_probs has type {log_probs.dtype}, floating point is expected")
+    if log_probs.shape[-1] != K:
+        raise InputError(
+            f"log_probs has {log_probs.shape[-1]} labels, the alphabet {K} with the blank; "
+            f"use the alphabet that the model was trained with"
+        )
+
+
+def frame_probabilities(log_probs: np.ndarray, name: str) -> np.ndarray:
+    """Probabilities, float64 (T, K), of the log-probabilities (T, K) of one utterance.
+
+    A frame of -inf only is let through: it says that nothing is possible. Any other frame must
+    sum to one within SUM_TOLERANCE. Raises InputError that tells NaN, logits, probabilities and
+    positive values apart; `name` names the utterance in it.
+    """
+    with np.errstate(over="ignore"):
+        probabilities = np.exp(log_probs, dtype=np.float64)
+        sums = probabilities.sum(axis=1)
+    wrong = ~(np.abs(sums - 1.0) <= SUM_TOLERANCE)
+    if wrong.any():
+        wrong &= ~np.isneginf(log_probs).all(axis=1)
+    if wrong.any():
+        t = int(np.argmax(wrong))
+        raise InputError(f"{name}, frame {t}: {_cause(log_probs[t], sums[t])}")
+    return probabilities
+
+
+def _cause(frame: np.ndarray, total: float) -> str:
+    if np.isnan(frame).any():
+        return "log_probs is NaN; look for the cause in the model or its input"
+    if np.isposinf(frame).any():
+        return "log_probs is +inf; look for the cause in the model or its input"
+    if (frame >= 0).all() and abs(frame.sum() - 1.0) <= SUM_TOLERANCE:
+        return "these are probabilities, log-probabilities are expected; take the logarithm"
+    if frame.max() > SUM_TOLERANCE:
+        return (
+            f"log_probs is positive ({frame.max():.4g}), so no log-probability; "
+            f"apply log_softmax to logits"
+        )
+    return (
+        f"probabilities sum to {total:.4g}, not 1; are these logits? apply log_softmax, "
+        f"with the natural logarithm"
+    )

@@ -1,0 +1,96 @@
+"""What a decoder answers: labels, where they lie, how probable they are, and the runners-up."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+
+class Span(NamedTuple):
+    """One label (or word) and the stretch of the signal that it covers.
+
+    start (inclusive) and end (exclusive) are frame numbers, or seconds after `Result.with_times`.
+    probability: the largest posterior that the label has within its span; of a word, the least
+    probability among its labels.
+    """
+
+    label: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """A labelling of one utterance.
+
+    labels: the symbols, without blanks and repeats.
+    log_prob: natural log. Of a beam search: the summed probability of the paths of the labelling,
+        plus the weighted language model and bonus terms where those are used. Of a greedy search:
+        the probability of the one best path. -inf, with no labels, when every path is impossible.
+    spans: one for each label, in order; empty for alternatives and partial results.
+    alternatives: the next best labellings, best first.
+    text: the labels as running text; with a lexicon, the words.
+    words: one span for each word where the decoder knows words.
+    """
+
+    labels: tuple[str, ...]
+    log_prob: float
+    spans: tuple[Span, ...] = ()
+    alternatives: tuple["Result", ...] = ()
+    text: str = ""
+    words: tuple[Span, ...] = ()
+
+    def with_times(self, times: Sequence[float], period: float) -> "Result":
+        """The same result with spans in seconds.
+
+        times: (T,) start of each frame in seconds, increasing; period: the nominal length of a
+        frame. A span ends one period after its last frame starts, or earlier where the next
+        frame starts earlier (so a pen lift behind a label does not lengthen it).
+        """
+
+        def seconds(span: Span) -> Span:
+            last = int(span.end) - 1
+            end = times[last] + period
+            if last + 1 < len(times):
+                end = min(end, times[last + 1])
+            return span._replace(start=float(times[int(span.start)]), end=float(end))
+
+        return replace(
+            self,
+            spans=tuple(map(seconds, self.spans)),
+            words=tuple(map(seconds, self.words)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as one line of a hypothesis file, for `json.dumps`; no log_prob is null."""
+        value: dict[str, Any] = {
+            "labels": list(self.labels),
+            "text": self.text,
+            "log_prob": _finite(self.log_prob),
+            "spans": [list(span) for span in self.spans],
+            "alternatives": [
+                {
+                    "labels": list(other.labels),
+                    "text": other.text,
+                    "log_prob": _finite(other.log_prob),
+                }
+                for other in self.alternatives
+            ],
+        }
+        if self.words:
+            value["words"] = [list(span) for span in self.words]
+        return value
+
+    def __str__(self) -> str:
+        lines = [f"{self.text or '(nothing)'}  [log-probability {self.log_prob:.3f}]"]
+        for span in self.words or self.spans:
+            lines.append(f"  {span.start:>8g} {span.end:>8g}  {span.probability:.3f}  {span.label}")
+        for other in self.alternatives:
+            lines.append(f"  or {other.text or '(nothing)'}  [{other.log_prob:.3f}]")
+        return "\n".join(lines)
+
+
+def _finite(value: float) -> float | None:
+    # JSON has no infinity.
+    return value if math.isfinite(value) else None
