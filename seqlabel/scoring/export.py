@@ -1,7 +1,8 @@
 """Reports as files: `score.json`, `score.txt`, and the alignments in `alignments.jsonl`."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from sys import intern
@@ -9,9 +10,11 @@ from typing import Any
 
 from seqlabel.errors import InputError
 from seqlabel.files import read_json, read_jsonl, whole_file, write_json, write_jsonl
+from seqlabel.scoring.comparison import Comparison
 from seqlabel.scoring.results import Counts, Group, Interval, LabelScore, Report, UtteranceScore
 from seqlabel.scoring.scorer import assemble
-from seqlabel.scoring.text import report_to_text
+from seqlabel.scoring.statistics import Spread
+from seqlabel.scoring.text import all_to_text, report_to_text
 from seqlabel.scoring.transcripts import Transcript, Transcripts
 
 
@@ -78,6 +81,50 @@ def write_report(report: Report, folder: str | os.PathLike[str]) -> None:
     with whole_file(folder / "score.txt") as stream:
         stream.write(report_to_text(report))
     write_json(folder / "score.json", report_to_json(report))
+
+
+def write_reports(
+    reports: Sequence[Report],
+    folder: str | os.PathLike[str],
+    comparisons: Sequence[Comparison] = (),
+    runs: Spread | None = None,
+) -> list[Path]:
+    """Write one report into a folder, or several into folders of it that bear their names.
+
+    The folder's own score.json and score.txt then hold the totals of all: the keys of a single
+    report are those of the first, "systems", "comparisons" and "spread" stand beside them. Returns
+    the folder of each report.
+    """
+    folder = Path(folder)
+    folders = [folder]
+    if len(reports) > 1:
+        names = [re.sub(r"[^\w.+-]+", "-", report.name).strip(".-") for report in reports]
+        folders = [
+            folder / (name if name and names.count(name) == 1 else f"{n}-{name}")
+            for n, name in enumerate(names, 1)
+        ]
+    for report, place in zip(reports, folders, strict=True):
+        write_report(report, place)
+    if len(reports) > 1 or comparisons or runs is not None:
+        first = report_to_json(reports[0]) if len(reports) == 1 else {}
+        write_json(folder / "score.json", first | all_to_json(reports, comparisons, runs))
+        with whole_file(folder / "score.txt") as stream:
+            stream.write(all_to_text(reports, comparisons, runs))
+    return folders
+
+
+def all_to_json(
+    reports: Sequence[Report], comparisons: Sequence[Comparison] = (), runs: Spread | None = None
+) -> dict[str, Any]:
+    """The totals of the first report, with those of all and the comparisons beside them."""
+    value = totals_to_json(reports[0])
+    if len(reports) > 1:
+        value["systems"] = [totals_to_json(report) for report in reports]
+    if comparisons:
+        value["comparisons"] = [comparison.to_json() for comparison in comparisons]
+    if runs is not None:
+        value["spread"] = asdict(runs)
+    return value
 
 
 def _alignment_rows(report: Report) -> Iterator[dict[str, Any]]:

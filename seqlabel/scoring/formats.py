@@ -126,11 +126,11 @@ def read_kaldi_text(path: Path) -> Transcripts:
     sexes = _pairs(path.with_name("spk2gender"))
 
     def rows() -> Iterator[Transcript]:
-        for number, line in lines_of(path):
+        for _, line in lines_of(path):
             key, *words = line.split()
             speaker = speakers.get(key, "")
             tags = {"sex": sexes[speaker]} if speaker in sexes else {}
-            yield replace(split_labels(key, words, f"{path}:{number}"), speaker=speaker, tags=tags)
+            yield replace(split_labels(key, words), speaker=speaker, tags=tags)
 
     return Transcripts.gather(str(path), rows())
 

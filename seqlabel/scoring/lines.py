@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
 
-from seqlabel.errors import InputError
 from seqlabel.files import read_text
 from seqlabel.scoring.transcripts import Transcript
 
@@ -31,10 +30,8 @@ def join_labels(transcript: Transcript, special: str = "") -> str:
     return " ".join(escape(label, special) for label in labels_of(transcript))
 
 
-def split_labels(key: str, words: list[str], where: str) -> Transcript:
+def split_labels(key: str, words: list[str]) -> Transcript:
     """The transcript of a line's words, with blanks and escaped characters restored."""
-    if "{" in words:
-        raise InputError(f"{where}: alternatives in braces are not supported; keep one of them")
     labels = tuple(intern(unescape(word)) for word in words)
     # Characters with blank labels among them are running text once joined.
     text = ("" if " " in labels else " ").join(labels)

@@ -31,7 +31,7 @@ def read_trn(path: Path) -> Transcripts:
             match = re.fullmatch(r"(.*)\(([^()\s]+)\)", line)
             if not match:
                 raise InputError(f"{path}:{number}: no utterance id in parentheses at the end")
-            yield split_labels(match[2], match[1].split(), f"{path}:{number}")
+            yield _transcript(match[2], match[1].split(), f"{path}:{number}")
 
     return Transcripts.gather(str(path), rows())
 
@@ -116,7 +116,7 @@ def read_stm(path: Path) -> Transcripts:
                 key += f"-{round(row.start * 100):06d}-{round(row.end * 100):06d}"
             segments[key] = segment
             yield replace(
-                split_labels(key, row.words, row.where),
+                _transcript(key, row.words, row.where),
                 speaker=row.speaker,
                 tags={"subset": row.subset} if row.subset else {},
                 duration=row.end - row.start,
@@ -136,8 +136,8 @@ def _stm_row(line: str, where: str) -> _Row:
         ) from None
     if not finish > begin:
         raise InputError(f"{where}: the segment ends at {end}, not after its start {start}")
-    marked = bool(words) and re.fullmatch(r"<\w+(,\w*)*>", words[0]) and words[0] != "<space>"
-    subset = words.pop(0)[1:-1] if marked else ""
+    # sclite takes any first word in angle brackets for the subset, and so do we.
+    subset = words.pop(0)[1:-1] if words and re.fullmatch(r"<[^<>]*>", words[0]) else ""
     return _Row((recording, channel), speaker, begin, finish, subset, words, where)
 
 
@@ -148,8 +148,17 @@ def stm_lines(transcripts: Transcripts) -> Iterator[str]:
         # Without a known duration the end only has to lie behind every label.
         end = transcript.duration or max((span[2] for span in transcript.spans), default=0) + 1
         speaker = re.sub(r"\s", "_", transcript.speaker) or key
+        subset = transcript.tags.get("subset", "")
         labels = join_labels(transcript, SPECIAL)
+        if subset or labels.startswith("<"):
+            labels = f"<{subset}> {labels}"
         yield f"{key} 1 {speaker} 0.000 {end:.3f} {labels}".rstrip()
+
+
+def _transcript(key: str, words: list[str], where: str) -> Transcript:
+    if "{" in words:
+        raise InputError(f"{where}: alternatives in braces are not supported; keep one of them")
+    return split_labels(key, words)
 
 
 def _recording_names(channels: Iterable[Channel]) -> dict[Channel, str]:

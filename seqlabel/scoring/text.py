@@ -24,6 +24,20 @@ def report_to_text(report: Report) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def all_to_text(
+    reports: Sequence[Report],
+    comparisons: Sequence[Comparison] = (),
+    runs: Spread | None = None,
+    details: bool = True,
+) -> str:
+    """Every report (with `details` in full), the comparisons, and the spread over runs."""
+    parts = [report_to_text(report) if details else summary(report) for report in reports]
+    parts += [comparison_to_text(comparison) for comparison in comparisons]
+    if runs is not None:
+        parts.append(spread_to_text(reports[0].metric, runs))
+    return ("\n" if details else "").join(parts)
+
+
 def summary(report: Report) -> str:
     """The number with everything that it means nothing without."""
     counts = report.counts
@@ -148,7 +162,10 @@ def _confusions(report: Report) -> str:
     pairs = report.top_confusions()
     if not pairs:
         return ""
-    rows = [(str(count), show(expected), show(read)) for expected, read, count in pairs[:ROWS]]
+    rows = [
+        (str(count), show(expected) or "(inserted)", show(read) or "(deleted)")
+        for expected, read, count in pairs[:ROWS]
+    ]
     table = _table(("count", "reference", "hypothesis"), rows)
     return "\n".join(["Confusions", *table, *_more(pairs)]) + "\n"
 

@@ -1,0 +1,142 @@
+"""The report as a whole: totals, unit, fingerprint, and every kind of bad input."""
+
+import subprocess
+import sys
+
+import editdistance
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqlabel.errors import InputError
+from seqlabel.scoring import Transcript, Transcripts, score
+
+LABELS = st.lists(st.sampled_from(["aa", "b", "sil", "t"]), max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.text("xyz", min_size=1, max_size=3), st.tuples(LABELS, LABELS)))
+def test_totals_equal_editdistance_and_add_up(pairs):
+    if not any(reference for reference, _ in pairs.values()):
+        return
+    references = {key: reference for key, (reference, _) in pairs.items()}
+    hypotheses = {key: hypothesis for key, (_, hypothesis) in pairs.items()}
+    report = score(references, hypotheses, "plain", costs="unit", resamples=10)
+    assert report.counts.errors == sum(editdistance.eval(r, h) for r, h in pairs.values())
+    assert report.counts.reference_tokens == sum(map(len, references.values()))
+    assert report.rate == report.counts.errors / report.counts.reference_tokens
+    assert [u.id for u in report.utterances] == list(references)
+    for utterance in report.utterances:
+        assert utterance.reference == tuple(references[utterance.id])
+        assert utterance.hypothesis == tuple(hypotheses[utterance.id])
+
+
+@pytest.mark.parametrize(
+    ("references", "hypotheses", "metric", "rate"),
+    [  # jiwer's documentation
+        (["hello world"], ["hello duck"], "wer", 1 / 2),
+        (["hello world", "i like monthy python"], ["hello duck", "i like python"], "wer", 2 / 6),
+        (["i can spell", "i hope"], ["i kan cpell", "i hop"], "cer", 3 / 17),
+        (["short one here", "quite a bit of longer sentence"],
+         ["shoe order one", "quite bit of an even longest sentence here"], "wer", 8 / 9),
+    ],
+)  # fmt: skip
+def test_the_rates_of_jiwers_documentation(references, hypotheses, metric, rate):
+    report = score(
+        {str(n): text for n, text in enumerate(references)},
+        {str(n): text for n, text in enumerate(hypotheses)},
+        metric,
+        costs="unit",
+    )
+    assert report.rate == pytest.approx(rate)
+    assert report.metric == metric.upper()
+
+
+def test_words_come_along_with_characters():
+    report = score({"u": list("the cat sat")}, {"u": list("the  bat sat")})
+    assert (report.metric, report.unit, report.protocol) == ("CER", "character", "cer")
+    assert report.protocol_reason == "the labels are characters"
+    assert report.counts.errors == 2  # the second blank is an emitted label like any other
+    (words,) = report.also
+    assert (words.metric, words.counts.errors, words.counts.reference_tokens) == ("WER", 1, 3)
+
+
+def test_hypotheses_of_characters_need_no_blank_among_them():
+    report = score({"u": list("a b"), "v": list("ab")}, {"u": list("ab"), "v": list("ab")})
+    assert (report.counts.errors, report.also[0].counts.errors) == (1, 2)
+
+
+def test_text_against_characters():
+    """The references of one system are words, the other emits letters."""
+    letters = Transcripts("hyp", {"u": Transcript("u", tuple("the hat"))}, unit="character")
+    report = score({"u": "the cat"}, letters)
+    assert (report.metric, report.counts.errors, report.also[0].rate) == ("CER", 1, 0.5)
+
+
+def test_unit_and_metric():
+    labels = {"u": ["aa", "b"]}
+    assert score(labels, labels).metric == "SER"
+    assert score(labels, labels, unit="phone").metric == "PER"
+    assert score(labels, labels, unit="phone").protocol == "kaldi"
+    assert score(labels, labels, "plain", unit="word").metric == "WER"
+    assert score(labels, labels, "graves2006").metric == "PER"
+    with pytest.raises(InputError, match="unit 'letters' is none of"):
+        score(labels, labels, unit="letters")
+    with pytest.raises(InputError, match="costs 'cheap' are none of"):
+        score(labels, labels, costs="cheap")
+
+
+def test_an_empty_reference_is_scored_by_what_was_inserted():
+    """The convention of jiwer 4: insertions over one, and they count in the total."""
+    report = score({"u": ["a", "b"], "v": [], "w": []}, {"u": ["a", "b"], "v": ["c"], "w": []})
+    assert [u.counts.rate for u in report.utterances] == [0, 1, 0]
+    assert (report.counts.insertions, report.rate) == (1, 0.5)
+    two = score({"u": ["a"], "v": []}, {"u": ["a"], "v": ["c", "d"]})
+    assert two.utterances[1].counts.rate == 2
+
+
+def test_references_without_a_label_are_refused():
+    with pytest.raises(InputError, match="not one label"):
+        score({"u": []}, {"u": ["a"]})
+    with pytest.raises(InputError, match="not one label to score under protocol 'kaldi'"):
+        score({"u": ["q"]}, {"u": ["q"]}, "kaldi")
+    with pytest.raises(InputError, match="no utterances"):
+        score({}, {})
+
+
+def test_different_utterance_sets_are_refused_and_named():
+    references = {f"u{n}": ["a"] for n in range(9)}
+    with pytest.raises(InputError, match=r"hypothesis: 7 of the 9 .*'u2', .*'u6', \.\.\..*--allow"):
+        score(references, {"u0": ["a"], "u1": ["a"]})
+    with pytest.raises(InputError, match=r"reference: 1 of the 10 .*\('x'\).*leaves them out"):
+        score(references, references | {"x": ["a"]})
+
+
+def test_allow_missing_scores_deletions_and_skips_what_has_no_reference():
+    report = score({"u": ["a", "b"], "v": ["a"]}, {"v": ["a"], "x": ["?"]}, allow_missing=True)
+    assert (report.counts.deletions, report.counts.errors, report.rate) == (2, 2, 2 / 3)
+    assert report.missing == ("u",)
+    assert report.skipped == {"x": "no reference"}
+    with pytest.raises(InputError, match="no utterance of"):
+        score({"u": ["a"]}, {"v": ["a"]}, allow_missing=True)
+
+
+def test_a_symbol_outside_the_map_in_a_skipped_hypothesis_does_no_harm():
+    report = score({"u": ["aa"]}, {"u": ["aa"], "x": ["?"]}, "kaldi", allow_missing=True)
+    assert report.rate == 0
+
+
+def test_the_fingerprint_is_of_ids_and_scored_labels():
+    references = {"u": ["aa", "q"], "v": ["b"]}
+    same = score(references, references, "kaldi").reference_fingerprint
+    reordered = dict(reversed(references.items()))
+    assert score(reordered, references, "kaldi").reference_fingerprint == same
+    assert score({"u": ["ao"], "v": ["b"]}, references, "kaldi").reference_fingerprint == same
+    for other in ({"u": ["aa"], "w": ["b"]}, {"u": ["aa", "b"], "v": []}, {"u": ["aa"]}):
+        assert score(other, other, "kaldi").reference_fingerprint != same
+    assert score(references, references, "plain").reference_fingerprint != same
+
+
+def test_scoring_starts_without_torch():
+    code = "import sys, seqlabel.scoring, seqlabel.cli.score; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
