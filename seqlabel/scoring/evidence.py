@@ -1,0 +1,248 @@
+"""What a system saw and emitted for an utterance, kept so that a report can show it.
+
+`seqlabel decode --evidence N` writes one file for N utterances, the HTML report shows it. The file
+is a compressed `.npz` of plain arrays, with names and labels as JSON in one of them; reading it
+runs no code.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from seqlabel.errors import InputError
+from seqlabel.files import whole_file
+
+FORMAT = "seqlabel-evidence-1"
+VISIBLE = 0.02
+"""A label is kept when its probability exceeds this in some frame."""
+MAX_RATE = 16000
+"""Sound above this rate is resampled down to it."""
+
+Span = tuple[str, float, float]
+"""(label, start, end), in seconds or in the time unit of untimed ink."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One utterance: its signal and the label posteriors over it.
+
+    kind: "speech" or "ink".
+    labels: the L labels kept, the blank as "".
+    posteriors: (T, L) uint8, probability times 255.
+    times: (T,) start of each output frame in s (in point numbers for untimed ink).
+    samples, rate: the sound, (N,) int16 and Hz; empty for ink.
+    segments: hand segmentation, empty when there is none.
+    strokes: ink as pieces (P, 2) float32 of x and y, y downwards; a piece has one label.
+    read_as: per piece the label it was read as, as a position in `tokens`; -1 for none.
+    tokens: the labels read from the ink.
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    posteriors: np.ndarray
+    times: np.ndarray
+    samples: np.ndarray
+    rate: int = 0
+    segments: tuple[Span, ...] = ()
+    strokes: tuple[np.ndarray, ...] = ()
+    read_as: tuple[int, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+    @classmethod
+    def of_speech(
+        cls,
+        probabilities: ArrayLike,
+        symbols: Sequence[str],
+        times: ArrayLike,
+        samples: ArrayLike,
+        rate: int,
+        segments: Iterable[Span] = (),
+    ) -> "Evidence":
+        """Evidence of a spoken utterance.
+
+        probabilities: (T, K), not logarithms; blank first, then `symbols` (K-1).
+        times: (T,) s; samples: (N,) in -1..1; rate: Hz; segments: by hand, in s.
+        """
+        labels, posteriors = _visible(probabilities, symbols)
+        sound, rate = _resample(np.asarray(samples, np.float64), rate)
+        return cls(
+            "speech",
+            labels,
+            posteriors,
+            np.asarray(times, np.float64),
+            np.round(np.clip(sound, -1, 1) * 32767).astype(np.int16),
+            rate,
+            tuple((label, float(start), float(end)) for label, start, end in segments),
+        )
+
+    @classmethod
+    def of_ink(
+        cls,
+        probabilities: ArrayLike,
+        symbols: Sequence[str],
+        times: ArrayLike,
+        strokes: Iterable[np.ndarray],
+        spans: Iterable[Span],
+    ) -> "Evidence":
+        """Evidence of a written line.
+
+        probabilities: (T, K), not logarithms; blank first, then `symbols` (K-1).
+        times: (T,); strokes: (P, 3 or more) x, y, t; spans: of the labels read, in reading order.
+        `times`, t and `spans` share one unit.
+        """
+        labels, posteriors = _visible(probabilities, symbols)
+        spans = tuple(spans)
+        pieces, read_as = assign_strokes(strokes, spans)
+        return cls(
+            "ink",
+            labels,
+            posteriors,
+            np.asarray(times, np.float64),
+            np.zeros(0, np.int16),
+            strokes=tuple(pieces),
+            read_as=tuple(read_as),
+            tokens=tuple(label for label, _, _ in spans),
+        )
+
+
+def _visible(
+    probabilities: ArrayLike, symbols: Sequence[str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """The labels that exceed VISIBLE somewhere and their posteriors as (T, L) uint8."""
+    values = np.asarray(probabilities, np.float64)
+    if values.ndim != 2 or values.shape[1] != len(symbols) + 1:
+        raise ValueError(f"posteriors {values.shape} do not fit {len(symbols)} symbols and a blank")
+    kept = np.flatnonzero((values > VISIBLE).any(axis=0))
+    names = ("", *symbols)
+    scaled = np.round(np.clip(values[:, kept], 0, 1) * 255).astype(np.uint8)
+    return tuple(names[k] for k in kept), scaled
+
+
+def _resample(sound: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+    """Sound at MAX_RATE at most: band-limited by cutting the spectrum, which a picture bears."""
+    if rate <= MAX_RATE or not len(sound):
+        return sound, rate
+    count = max(1, round(len(sound) * MAX_RATE / rate))
+    spectrum = np.fft.rfft(sound)[: count // 2 + 1]
+    return np.fft.irfft(spectrum, count) * (count / len(sound)), MAX_RATE
+
+
+def assign_strokes(
+    strokes: Iterable[np.ndarray], spans: Sequence[Span]
+) -> tuple[list[np.ndarray], list[int]]:
+    """Say for every piece of ink which of the labels read it belongs to.
+
+    A CTC output fires once per label, anywhere in the ink it stands for. A stroke in which one
+    label fires belongs to that label; a stroke in which several fire (joined letters) is cut in
+    the middle between them; a stroke in which none fires joins the label that fires nearest in
+    time.
+
+    strokes: (P, 3 or more) x, y, t; spans: labels in reading order with times in the unit of t.
+    Returns pieces (P, 2) float32 and, for each, a position in `spans` (-1 without any span).
+    """
+    fired = np.array([(start + end) / 2 for _, start, end in spans], np.float64)
+    order = np.argsort(fired, kind="stable")
+    pieces: list[np.ndarray] = []
+    read_as: list[int] = []
+    for stroke in strokes:
+        points = np.asarray(stroke, np.float64)
+        xy, t = points[:, :2].astype(np.float32), points[:, 2]
+        if not len(points):
+            continue
+        if not len(fired):
+            pieces.append(xy)
+            read_as.append(-1)
+            continue
+        inside = [k for k in order if t[0] <= fired[k] <= t[-1]]
+        if not inside:
+            middle = (t[0] + t[-1]) / 2
+            inside = [int(np.argmin(np.abs(fired - middle)))]
+        cuts = [(fired[a] + fired[b]) / 2 for a, b in pairwise(inside)]
+        edges = [0, *np.searchsorted(t, cuts), len(t)]
+        for k, (first, last) in zip(inside, pairwise(edges), strict=True):
+            if last > first:  # one point of overlap keeps the drawn line whole
+                pieces.append(xy[first : last + 1])
+                read_as.append(int(k))
+    return pieces, read_as
+
+
+def write_evidence(path: str | os.PathLike[str], evidence: Mapping[str, Evidence]) -> None:
+    """Write id -> Evidence as one compressed `.npz`, whole or not at all."""
+    arrays: dict[str, np.ndarray] = {}
+    utterances = []
+    for n, (name, item) in enumerate(evidence.items()):
+        utterances.append(
+            {
+                "id": name,
+                "kind": item.kind,
+                "labels": item.labels,
+                "rate": item.rate,
+                "segments": item.segments,
+                "read_as": item.read_as,
+                "tokens": item.tokens,
+                "points": [len(stroke) for stroke in item.strokes],
+            }
+        )
+        arrays[f"posteriors{n}"] = item.posteriors
+        arrays[f"times{n}"] = item.times
+        arrays[f"samples{n}"] = item.samples
+        arrays[f"ink{n}"] = np.concatenate([*item.strokes, np.zeros((0, 2), np.float32)])
+    header = json.dumps({"format": FORMAT, "utterances": utterances}, ensure_ascii=False)
+    arrays["header"] = np.frombuffer(header.encode(), np.uint8)
+    with whole_file(path, "wb") as stream:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+
+
+def read_evidence(path: str | os.PathLike[str]) -> dict[str, Evidence]:
+    """Read what `write_evidence` wrote; raises InputError for any other content."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes().decode())
+            if header["format"] != FORMAT:
+                raise KeyError("format")
+            return {
+                item["id"]: _evidence(item, arrays, n)
+                for n, item in enumerate(header["utterances"])
+            }
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: not an evidence file ({type(error).__name__}); write it anew with "
+            f"seqlabel decode --evidence"
+        ) from None
+
+
+def _evidence(item: dict[str, Any], arrays: Mapping[str, np.ndarray], n: int) -> Evidence:
+    ink = arrays[f"ink{n}"]
+    ends = np.cumsum(item["points"], dtype=np.int64)
+    evidence = Evidence(
+        item["kind"],
+        tuple(item["labels"]),
+        arrays[f"posteriors{n}"],
+        arrays[f"times{n}"],
+        arrays[f"samples{n}"],
+        item["rate"],
+        tuple((label, start, end) for label, start, end in item["segments"]),
+        tuple(np.split(ink, ends[:-1])) if len(ends) else (),
+        tuple(item["read_as"]),
+        tuple(item["tokens"]),
+    )
+    consistent = (
+        evidence.posteriors.shape == (len(evidence.times), len(evidence.labels))
+        and evidence.posteriors.dtype == np.uint8
+        and evidence.samples.ndim == 1
+        and len(evidence.read_as) == len(evidence.strokes)
+        and sum(item["points"]) == len(ink)
+        and all(-1 <= k < len(evidence.tokens) for k in evidence.read_as)
+    )
+    if not consistent:
+        raise ValueError("arrays and header disagree")
+    return evidence

@@ -1,0 +1,1 @@
+"""The parts of the HTML report: page template, style, script, charts and evidence panels."""
