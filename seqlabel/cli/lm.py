@@ -1,0 +1,100 @@
+"""`seqlabel lm DATA --out LM.arpa`: transcripts become an n-gram language model."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqlabel.alphabet import Alphabet
+
+HELP = "estimate an n-gram language model from transcripts"
+
+Sentences = list[tuple[str, ...]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.description = (
+        "Interpolated modified Kneser-Ney, written as ARPA. DATA is a prepared folder (its "
+        "train.jsonl counts), a manifest, or text with one sentence a line."
+    )
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument("--out", metavar="LM.arpa", type=Path, required=True, help=".gz compresses")
+    parser.add_argument("--order", metavar="N", type=int, default=3, help="3: trigrams (default)")
+    parser.add_argument(
+        "--unit",
+        choices=["labels", "words"],
+        default="labels",
+        help="what the model is over: the labels of the alphabet (default), or words of the text",
+    )
+    parser.add_argument(
+        "--alphabet",
+        metavar="FILE",
+        type=Path,
+        help="alphabet.json whose labels the model knows, seen or not (default: beside DATA)",
+    )
+    parser.add_argument(
+        "--test", metavar="DATA", type=Path, help="print the perplexity of these transcripts"
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Estimate, write, and print the size in one line; with --test the perplexity in another."""
+    from seqlabel.alphabet import Alphabet
+    from seqlabel.decoding.ngram import NgramLM
+
+    path, alphabet = args.alphabet, None
+    if args.unit == "labels":
+        folder = args.data if args.data.is_dir() else args.data.parent
+        if path or (folder / "alphabet.json").is_file():
+            alphabet = Alphabet.load(path or folder / "alphabet.json")
+    sentences = read_sentences(args.data, "train", args.unit, alphabet)
+    vocabulary = None if alphabet is None else alphabet.symbols
+    lm = NgramLM.train(sentences, args.order, vocabulary)
+    lm.to_arpa(args.out)
+    sizes = ", ".join(f"{len(n.tokens)} {k}-grams" for k, n in enumerate(lm.ngrams(), 1))
+    print(f"{args.out}: {sizes} from {len(sentences)} sentences")
+    if args.test is not None:
+        fit = lm.fit(read_sentences(args.test, "test", args.unit, alphabet))
+        known = ""
+        if fit.unknown:
+            known = f"; {fit.perplexity_known:.2f} without {fit.unknown} unknown ones"
+        print(
+            f"{args.test}: perplexity {fit.perplexity:.2f} over {fit.tokens} tokens of "
+            f"{fit.sentences} sentences, ends included{known}"
+        )
+
+
+def read_sentences(
+    path: Path, name: str, unit: str, alphabet: "Alphabet | None" = None
+) -> Sentences:
+    """The transcripts of a manifest, of set `name` of a prepared folder, or of a text file.
+
+    unit: "words" takes the text of a manifest, "labels" its labels. A line of a text file is split
+    by the alphabet (into characters or at white space), without one at white space.
+    Raises InputError for a file without sentences.
+    """
+    from seqlabel.corpora.manifest import read_manifest
+    from seqlabel.errors import InputError
+    from seqlabel.files import read_text
+
+    path = path / f"{name}.jsonl" if path.is_dir() else path
+    if path.suffix == ".jsonl":
+        utterances = read_manifest(path)
+        if unit == "labels":
+            sentences = [utterance.labels for utterance in utterances]
+        else:
+            sentences = [tuple(utterance.text.split()) for utterance in utterances]
+            if utterances and not any(sentences):
+                raise InputError(f"{path}: its utterances have no text; use --unit labels")
+    else:
+        lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+        sentences = [
+            tuple(line.split()) if alphabet is None else alphabet.split(line) for line in lines
+        ]
+    if not sentences:
+        raise InputError(f"{path}: no sentences")
+    if alphabet is not None:
+        for number, sentence in enumerate(sentences, 1):
+            alphabet.encode(sentence, f"{path}, sentence {number}")
+    return sentences
