@@ -38,9 +38,9 @@ class Statistics:
         count, mean, square = 0, np.zeros(0), np.zeros(0)
         blocks = (x[n : n + _BLOCK] for x in arrays for n in range(0, len(x), _BLOCK))
         for x in blocks:
-            with np.errstate(invalid="ignore"):  # infinite features are an error below
-                mean_x = x.mean(axis=0, dtype=np.float64)
-                square_x = x.var(axis=0, dtype=np.float64)
+            if not np.isfinite(x).all():
+                raise InputError("normalisation: features that are NaN or infinite")
+            mean_x, square_x = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
             if not count:
                 mean, square = np.zeros_like(mean_x), np.zeros_like(square_x)
             # Chan, Golub & LeVeque 1979: join sums of squares about two means without cancellation.
@@ -52,8 +52,6 @@ class Statistics:
         if not count:
             raise InputError("normalisation: no frames to take statistics from")
         std = np.sqrt(square / count)
-        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
-            raise InputError("normalisation: features that are NaN or infinite")
         std[std < _LEAST_STD * np.maximum(1.0, np.abs(mean))] = 1.0
         return cls(mean.astype(np.float32), std.astype(np.float32))
 

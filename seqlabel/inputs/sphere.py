@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seqlabel.errors import InputError
+from seqlabel.files import whole_file
 
 MAGIC = b"NIST_1A"
 _BYTE_ORDER = {"01": "<i2", "10": ">i2"}
@@ -106,3 +107,28 @@ def _integer(fields: dict[str, str], name: str, path: Path) -> int:
         raise InputError(
             f"{path}: SPHERE header with {name} = {fields.get(name, 'nothing')}; get a clean copy"
         ) from None
+
+
+def write_sphere(path: Path, samples: np.ndarray, rate: int, utterance: str = "") -> None:
+    """Write (N,) int16 samples as TIMIT's files are: 1024 bytes of header, little endian.
+
+    utterance: its id, for the header.
+    """
+    if samples.dtype != np.int16 or samples.ndim != 1 or not len(samples):
+        raise InputError(f"{path}: (N,) int16 samples are expected, not {samples.dtype}")
+    utterance = utterance or Path(path).stem
+    fields = {
+        "utterance_id": f"-s{len(utterance)} {utterance}",
+        "channel_count": "-i 1",
+        "sample_count": f"-i {len(samples)}",
+        "sample_rate": f"-i {rate}",
+        "sample_min": f"-i {samples.min()}",
+        "sample_max": f"-i {samples.max()}",
+        "sample_n_bytes": "-i 2",
+        "sample_byte_format": "-s2 01",
+        "sample_sig_bits": "-i 16",
+    }
+    lines = ["NIST_1A", "   1024", *(f"{name} {value}" for name, value in fields.items())]
+    header = ("\n".join(lines) + "\nend_head\n").encode("ascii", errors="replace")
+    with whole_file(path, "wb") as stream:
+        stream.write(header.ljust(1024) + samples.astype("<i2").tobytes())
