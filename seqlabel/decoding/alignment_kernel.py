@@ -1,0 +1,161 @@
+"""Forced alignment and forward-backward over the states of a known labelling, compiled.
+
+The J = 2S + 1 states of S labels are those of CTC (Graves et al. 2006, section 4.1): label s is
+state 2s + 1, with a blank before and behind each. All numbers are natural logarithms: the known
+labels may be wrong, and then their paths are as improbable as numbers get.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+NEGLIGIBLE = 35.0
+"""Nats below p(labels) at which a path no longer counts for a label's posterior."""
+
+
+@njit(cache=True, nogil=True)
+def log_add(a, b):
+    """ln(e^a + e^b)."""
+    if a < b:
+        a, b = b, a
+    if b < a - 40.0 or b == -np.inf:  # e^-40 is less than half the last digit of 1
+        return a
+    return a + math.log1p(math.exp(b - a))
+
+
+@njit(cache=True, nogil=True)
+def viterbi(log_probs, labels, path):
+    """ln of the most probable path of the labelling; `path` (T,) int32 receives its states.
+
+    log_probs: (T, K) float64, T > 0; labels: (S,) int32. Returns -inf where no path is possible.
+    """
+    T, S = len(log_probs), len(labels)
+    J = 2 * S + 1
+    score = np.full(J + 2, -np.inf)  # two places before the first state, which no path comes from
+    came = np.zeros((T, J), np.uint8)  # how many states back the best path came from
+    score[2] = log_probs[0, 0]
+    if S > 0:
+        score[3] = log_probs[0, labels[0]]
+    for t in range(1, T):
+        for j in range(J - 1, -1, -1):
+            before, step = score[j + 2], 0
+            if score[j + 1] > before:
+                before, step = score[j + 1], 1
+            label = 0
+            if j % 2 == 1:
+                s = j >> 1
+                label = labels[s]
+                if s > 0 and label != labels[s - 1] and score[j] > before:
+                    before, step = score[j], 2
+            score[j + 2] = before + log_probs[t, label]
+            came[t, j] = step
+    j = J - 1
+    if S > 0 and score[J] > score[J + 1]:
+        j = J - 2
+    best = score[j + 2]
+    for t in range(T - 1, -1, -1):
+        path[t] = j
+        j -= came[t, j]
+    return best
+
+
+@njit(cache=True, nogil=True)
+def forward_backward(log_probs, labels, alpha, beta):
+    """ln p(labels | x), and the forward and backward variables of every frame and state.
+
+    alpha, beta: (T, J) float64, written. alpha includes frame t, beta does not, so that
+    alpha + beta - ln p is the log posterior of the states.
+    """
+    T, S = len(log_probs), len(labels)
+    J = 2 * S + 1
+    alpha[:], beta[:] = -np.inf, -np.inf
+    alpha[0, 0] = log_probs[0, 0]
+    beta[T - 1, J - 1] = 0.0
+    if S > 0:
+        alpha[0, 1] = log_probs[0, labels[0]]
+        beta[T - 1, J - 2] = 0.0
+    for t in range(1, T):
+        for j in range(J):
+            s = j >> 1
+            total = alpha[t - 1, j]
+            if j > 0:
+                total = log_add(total, alpha[t - 1, j - 1])
+            if j % 2 == 1 and s > 0 and labels[s] != labels[s - 1]:
+                total = log_add(total, alpha[t - 1, j - 2])
+            alpha[t, j] = total + log_probs[t, labels[s] if j % 2 == 1 else 0]
+    for t in range(T - 2, -1, -1):
+        for j in range(J):
+            s = j >> 1
+            total = beta[t + 1, j] + log_probs[t + 1, labels[s] if j % 2 == 1 else 0]
+            if j + 1 < J:
+                step = log_probs[t + 1, 0 if j % 2 == 1 else labels[s]]
+                total = log_add(total, beta[t + 1, j + 1] + step)
+            if j % 2 == 1 and s + 1 < S and labels[s] != labels[s + 1]:
+                total = log_add(total, beta[t + 1, j + 2] + log_probs[t + 1, labels[s + 1]])
+            beta[t, j] = total
+    return log_add(alpha[T - 1, J - 1], alpha[T - 1, J - 2] if S > 0 else -np.inf)
+
+
+@njit(cache=True, nogil=True)
+def label_posteriors(log_probs, labels, alpha, beta, log_prob):
+    """p(label s | x, all other labels): against every other label in its place, and none.
+
+    alpha, beta, log_prob: of `forward_backward`. Returns (S,) float64.
+
+    The states before label s know nothing of it, nor do those behind it, so that the labelling
+    with k instead of label s has the probability
+        sum over a <= b of  enter(a, k) y_a(k) ... y_b(k) leave(b, k),
+    enter(a, k) being the alphas that k can follow at frame a, leave(b, k) the betas that can follow
+    it with their frame b + 1. Relative to the best path of all labels each factor is at most 1, and
+    frames whose enter or leave is NEGLIGIBLE on that scale are passed over.
+    """
+    T, K = log_probs.shape
+    S = len(labels)
+    best = np.zeros(T + 1)  # of the frames before t: ln of the most probable path of any labels
+    for t in range(T):
+        best[t + 1] = best[t] + log_probs[t].max()
+    floor = log_prob - best[T] - NEGLIGIBLE
+    # Column 0: only through a blank, as equal neighbours need one; column 1: directly as well.
+    enter, leave = np.empty((T, 2)), np.empty((T, 2))
+    result = np.empty(S)
+    for s in range(S):
+        j = 2 * s + 1
+        before = labels[s - 1] if s > 0 else -1
+        after = labels[s + 1] if s + 1 < S else -1
+        without = -np.inf
+        first, last = T, -1
+        for t in range(T):
+            enter[t] = -np.inf
+            leave[t] = -np.inf
+            if t > 0:
+                enter[t, 0] = alpha[t - 1, j - 1]
+                enter[t, 1] = log_add(enter[t, 0], alpha[t - 1, j - 2] if s > 0 else -np.inf)
+            elif s == 0:
+                enter[t] = 0.0
+            if t + 1 < T:
+                leave[t, 0] = log_probs[t + 1, 0] + beta[t + 1, j + 1]
+                leave[t, 1] = leave[t, 0]
+                if s + 1 < S:
+                    step = log_probs[t + 1, after] + beta[t + 1, j + 2]
+                    leave[t, 1] = log_add(leave[t, 0], step)
+            elif s + 1 == S:
+                leave[t] = 0.0
+            if s + 1 < S:  # without label s, the next one begins here
+                begin = enter[t, 0 if before == after else 1]
+                without = log_add(without, begin + log_probs[t, after] + beta[t, j + 2])
+            if enter[t, 1] - best[t] > floor:
+                first = min(first, t)
+            if leave[t, 1] - (best[T] - best[t + 1]) > floor:
+                last = t
+        if s + 1 == S:
+            without = log_add(alpha[T - 1, j - 1], alpha[T - 1, j - 2] if s > 0 else -np.inf)
+        total = without
+        for k in range(1, K):
+            entry, exit = int(k != before), int(k != after)
+            inside = -np.inf
+            for t in range(first, last + 1):
+                inside = log_add(inside, enter[t, entry]) + log_probs[t, k]
+                total = log_add(total, inside + leave[t, exit])
+        result[s] = math.exp(log_prob - total)
+    return result
