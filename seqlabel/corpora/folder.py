@@ -99,7 +99,11 @@ def _signal_files(root: Path, wanted: str) -> tuple[Kind, list[Path]]:
 
 
 def _files(root: Path) -> Iterator[Path]:
+    """Files below `root`, but none of hidden folders nor of what `seqlabel prepare` wrote."""
     for folder, folders, names in os.walk(root):
+        if "corpus.json" in names and "alphabet.json" in names:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 

@@ -82,12 +82,18 @@ def _complete(
     if kind is None:
         raise InputError(f"{where}: {source.name} may be speech or ink; add the key kind")
     text = row.get("text", "")
-    if isinstance(text, str) and "labels" not in row:
-        text = clean_text(text)
-        row = {**row, "text": text, "labels": list(split_text(text, options.unit))}
+    if "labels" not in row:
+        text = clean_text(text) if isinstance(text, str) else text
+        labels = split_text(text, options.unit) if isinstance(text, str) else ()
+        row = {**row, "text": text, "labels": list(labels)}
     name = utterance_id(Path(row["source"]), Path(Path(row["source"]).anchor))
     utterance = utterance_from({"id": name, **row, "kind": kind}, path.resolve().parent, where)
     if not utterance.labels:
         raise InputError(f"{where}: neither text nor labels; write what is to be read")
+    if options.unit == "character" and any(len(label) != 1 for label in utterance.labels):
+        raise InputError(
+            f"{where}: labels that are no single characters; say what they are, for example with "
+            "--set unit=phone"
+        )
     duration = duration_of(source, kind, rates)
     return dataclasses.replace(utterance, duration=duration)

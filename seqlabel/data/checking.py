@@ -34,7 +34,8 @@ def read_sets(data: Path) -> tuple[Alphabet, dict[str, list[Utterance]]]:
     """Alphabet and sets of a prepared folder; InputError when it is not one."""
     if not (data / "alphabet.json").is_file():
         raise InputError(f"{data}: no prepared data (alphabet.json is missing); seqlabel prepare")
-    splits = {path.stem: read_manifest(path) for path in sorted(data.glob("*.jsonl"))}
+    paths = sorted(data.glob("*.jsonl"), key=lambda path: (path.stem != "train", path.stem))
+    splits = {path.stem: read_manifest(path) for path in paths}
     if not splits:
         raise InputError(f"{data}: no manifests (.jsonl); run seqlabel prepare again")
     return Alphabet.load(data / "alphabet.json"), splits

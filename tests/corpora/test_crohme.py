@@ -1,0 +1,123 @@
+"""CROHME: symbols in the order of writing, the one-line subset, quirks of the files."""
+
+import csv
+
+import pytest
+
+from seqlabel.corpora.crohme import Options, prepare, symbols_in_writing_order
+from seqlabel.errors import InputError
+from seqlabel.inputs.xml_guard import parse_xml
+
+
+def inkml(symbols, latex, traces=6, writer="w1", kind="type"):
+    """An expression; symbols: (label, numbers of its traces)."""
+    groups = "".join(
+        f'<traceGroup xml:id="g{n}"><annotation type="truth">{label}</annotation>'
+        + "".join(f'<traceView traceDataRef="{trace}"/>' for trace in parts)
+        + "</traceGroup>"
+        for n, (label, parts) in enumerate(symbols)
+    )
+    strokes = "".join(f'<trace id="{n}">{n} 1, {n} 2, 3 {n}</trace>' for n in range(traces))
+    return (
+        '<ink xmlns="http://www.w3.org/2003/InkML">'
+        f'<annotation type="writer">{writer}</annotation><annotation {kind}="truth">${latex}$'
+        f'</annotation>{strokes}<traceGroup xml:id="t"><annotation type="truth">Segmentation'
+        f"</annotation>{groups}</traceGroup></ink>"
+    )
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    files = {
+        "TrainINKML/HAMEX/one.inkml": inkml([("x", [0]), ("+", [1, 3]), ("y", [2])], "x+y"),
+        "TrainINKML/KAIST/frac.inkml": inkml(
+            [("-", [2]), ("1", [1]), ("\\pi", [3])], "\\frac{1}{\\pi}"
+        ),
+        "TrainINKML/MfrDB/bad.inkml": "<ink><trace",
+        "TestINKMLGT/d.inkml": inkml([("y", [0])], "y", writer="w2"),
+        "TestINKMLGT/e.inkml": inkml([("y", [1]), ("x", [0])], "y", writer="w2", kind="typx"),
+        "TestEM2014GT/t.inkml": inkml([("x", [5]), ("1", [4])], "x^1", writer="w3"),
+    }
+    for name, text in files.items():
+        path = tmp_path / "crohme" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_sets_symbols_and_alphabet(tiny):
+    prepared = prepare(tiny, Options())
+    found = {u.id: u.labels for us in prepared.splits.values() for u in us}
+    assert found == {
+        "train/HAMEX/one": ("x", "+", "y"),
+        "train/KAIST/frac": ("1", "-", "\\pi"),
+        "dev/d": ("y",),
+        "dev/e": ("x", "y"),
+        "test/t": ("1", "x"),
+    }
+    assert prepared.alphabet.symbols == ("+", "-", "1", "\\pi", "x", "y")
+    assert prepared.alphabet.metric == "SER"
+    assert "bad.inkml" in prepared.skipped["train/MfrDB/bad"]
+    assert prepared.splits["train"][1].text == "\\frac{1}{\\pi}"
+    assert prepared.splits["test"][0].speaker == "w3"
+
+
+def test_the_linear_subset_keeps_the_alphabet_of_all(tiny):
+    """Fractions and scripts go, and so does an expression whose LaTeX is not known."""
+    prepared = prepare(tiny, Options(subset="linear"))
+    ids = [u.id for us in prepared.splits.values() for u in us]
+    assert ids == ["train/HAMEX/one", "dev/d"]
+    assert len(prepared.alphabet.symbols) == 6
+
+
+def test_an_unreadable_file_may_stop_it(tiny):
+    with pytest.raises(InputError, match=r"bad\.inkml:1: not well-formed"):
+        prepare(tiny, Options(skip_bad=False))
+
+
+def test_a_symbol_that_training_lacks(tiny):
+    (tiny / "crohme/TestEM2014GT/t.inkml").write_text(inkml([("z", [0])], "z"))
+    with pytest.raises(InputError, match="test/t: symbol 'z' is not in the alphabet"):
+        prepare(tiny, Options())
+
+
+@pytest.mark.parametrize(
+    ("symbols", "words"),
+    [([], "no segmentation into symbols"), ([("x", [9])], "refers to trace '9', which is absent")],
+)
+def test_faults_of_the_segmentation(symbols, words):
+    root = parse_xml(inkml(symbols, "x").encode(), "a.inkml")
+    with pytest.raises(InputError, match=words):
+        symbols_in_writing_order(root, "a.inkml")
+
+
+def test_references_with_a_hash():
+    text = inkml([("x", ["#1"]), ("y", ["#0"])], "x")
+    assert symbols_in_writing_order(parse_xml(text.encode(), "a"), "a") == ("y", "x")
+
+
+def test_not_crohme(tmp_path):
+    with pytest.raises(InputError, match="nothing that looks like CROHME"):
+        prepare(tmp_path, Options())
+    (tmp_path / "TrainINKML").mkdir()
+    with pytest.raises(InputError, match="no expression with its symbols"):
+        prepare(tmp_path, Options())
+
+
+def test_real_corpus(crohme):
+    """The 2013 files against a list that was made independently (manifest.tsv)."""
+    from seqlabel.corpora.crohme import _Reader
+
+    with open(crohme / "manifest.tsv", encoding="utf-8") as stream:
+        rows = [
+            row
+            for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+            if row["split"] == "valid2013"
+        ]
+    assert len(rows) == 671
+    read = _Reader(crohme / "TestINKMLGT", "dev")
+    for row in rows:
+        utterance = read(crohme / row["file"])
+        assert " ".join(utterance.labels) == row["symbols_in_writing_order"], row["file"]
+        assert utterance.tags["linear"] == ("yes" if row["linear"] == "1" else "no"), row["file"]
+        assert utterance.speaker == row["writer"]

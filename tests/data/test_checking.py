@@ -1,0 +1,114 @@
+"""`seqlabel check`: what would spoil a training is found before it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.cli import main
+from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
+from seqlabel.data.checking import find_problems
+from seqlabel.features.fbank import Fbank
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A prepared folder of three good utterances."""
+    noise = np.random.default_rng(0).integers(-900, 900, 4000).astype(np.int16)
+    for name in ("train", "dev", "test"):
+        soundfile.write(tmp_path / f"{name}.wav", noise, 16000)
+        utterance = Utterance(
+            name,
+            tmp_path / f"{name}.wav",
+            "speech",
+            ("a", "a", "b"),
+            speaker=f"speaker-{name}",
+            duration=0.25,
+            segments=(Segment("a", 0, 0.1), Segment("a", 0.1, 0.2), Segment("b", 0.2, 0.25)),
+        )
+        write_manifest(tmp_path / f"{name}.jsonl", [utterance])
+    Alphabet(["a", "b"], unit="phone").save(tmp_path / "alphabet.json")
+    return tmp_path
+
+
+def change(data, **fields):
+    utterance = dataclasses.replace(read_manifest(data / "test.jsonl")[0], **fields)
+    write_manifest(data / "test.jsonl", [utterance])
+
+
+def write(data, samples, rate=16000):
+    soundfile.write(data / "test.wav", samples, rate)
+
+
+FAULTS = {
+    "unreadable": (lambda data: (data / "test.wav").write_bytes(b"RIFF"), "no readable audio"),
+    "missing": (lambda data: (data / "test.wav").unlink(), "no such audio file"),
+    "stereo": (lambda data: write(data, np.ones((4000, 2), np.int16)), "2 channels"),
+    "silent": (lambda data: write(data, np.zeros(4000, np.int16)), "silent audio"),
+    "shorter than a window": (lambda data: write(data, np.ones(300, np.int16)), "shorter than"),
+    "too short": (lambda data: write(data, np.ones(640, np.int16)), "2 frames, its labels need 4"),
+    "unknown symbol": (lambda data: change(data, labels=("a", "c")), "symbol 'c' is not in"),
+    "no labels": (lambda data: change(data, labels=(), segments=()), "no labels"),
+    "other hand labels": (lambda data: change(data, labels=("b",)), "labels and labels differ"),
+    "hand labels past the end": (lambda data: change(data, duration=0.2), "end after the signal"),
+    "id in two sets": (lambda data: change(data, id="train"), "the id occurs in train too"),
+    "speaker in two sets": (
+        lambda data: change(data, speaker="speaker-train"),
+        "speaker speaker-train is both in train and in test",
+    ),
+    "empty set": (lambda data: (data / "test.jsonl").write_text(""), "the set is empty"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_listed_and_fail(data, capsys, fault):
+    make, words = FAULTS[fault]
+    make(data)
+    assert main(["check", str(data)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(words in line for line in lines), lines
+    assert lines[-1].endswith("problems")
+    if fault not in ("speaker in two sets", "empty set", "id in two sets"):
+        assert lines[0].startswith("test test: ")
+
+
+def test_good_data_passes(data, capsys):
+    assert main(["check", str(data)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "remark: dev: 1 of 1 label sequences are in train",
+        "remark: test: 1 of 1 label sequences are in train",
+        f"{data}: 3 utterances checked, no problems",
+    ]
+
+
+def test_the_bound_on_frames_is_tight(data):
+    """23 frames and labels a a b: ok down to 4 frames of the network."""
+    utterances = {"train": read_manifest(data / "train.jsonl")}
+    alphabet = Alphabet(["a", "b"])
+    for reduction, problems in ((1, 0), (7, 0), (8, 1)):
+        found = list(find_problems(alphabet, utterances, {"speech": Fbank()}, reduction))
+        assert len(found) == problems, reduction
+    assert main(["check", str(data), "--reduction", "8"]) == 1
+
+
+def test_features_of_a_configuration(data, capsys):
+    config = data / "train.toml"
+    config.write_text('[features]\nkind = "fbank"\nwindow = 300.0\n')
+    assert main(["check", str(data), "--config", str(config)]) == 1
+    assert "shorter than a window of 300.0 ms" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "no prepared data"),
+        (["--reduction", "0"], "at least 1"),
+        (["--features", "fbnak"], "did you mean 'fbank'"),
+    ],
+)
+def test_wrong_usage(data, capsys, arguments, words):
+    folder = data if arguments else data / "absent"
+    assert main(["check", str(folder), *arguments]) == 2
+    assert words in capsys.readouterr().err
