@@ -68,7 +68,7 @@ class Language:
         return sorted(word for words in self.words.values() for word in words)
 
     def sentence(self, rng: np.random.Generator, avoid: Container[str] = ()) -> str:
-        """A sentence without the words in `avoid`; the n-th word of a class has odds 1 / (n + 3)."""
+        """A sentence without the words in `avoid`; word n of a class, from 0, has odds 1/(n+4)."""
         classes = SENTENCES[rng.integers(len(SENTENCES))].split()
         return " ".join(self._word(rng, kind, avoid) for kind in classes)
 

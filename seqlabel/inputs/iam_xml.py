@@ -31,7 +31,7 @@ def ink_of_iam_xml(root: Element, name: str | os.PathLike[str], times: bool = Tr
         if root.tag != "WhiteboardCaptureSession":
             raise InputError(f"root element {root.tag!r} is not WhiteboardCaptureSession")
         attributes = ("x", "y", "time") if times else ("x", "y")
-        strokes = []
+        strokes: list[np.ndarray] = []
         for stroke in root.iterfind("StrokeSet/Stroke"):
             points = [
                 [_value(point, attribute, len(strokes)) for attribute in attributes]

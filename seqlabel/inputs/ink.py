@@ -1,5 +1,6 @@
 """Ink: what a pen wrote, stroke by stroke."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -57,7 +58,7 @@ class Ink:
         _check_values(points, offsets, timed)
         points.flags.writeable = False
         offsets.flags.writeable = False
-        views = tuple(points[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True))
+        views = tuple(points[a:b] for a, b in itertools.pairwise(offsets.tolist()))
         for name, value in (("strokes", views), ("unit", unit), ("timed", timed)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "points", points)
@@ -103,13 +104,13 @@ class Ink:
         """
         cuts = self.offsets if offsets is None else offsets
         return Ink(
-            [points[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)], self.unit, self.timed
+            [points[a:b] for a, b in itertools.pairwise(cuts.tolist())], self.unit, self.timed
         )
 
     def transformed(self, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0)) -> "Ink":
         """Ink with (x, y) mapped to matrix @ (x, y) + shift; times and pressures stay."""
         points = self.points.copy()
-        points[:, :2] = points[:, :2] @ np.asarray(matrix, dtype=np.float64).T + shift
+        points[:, :2] = points[:, :2] @ np.asarray(matrix, dtype=np.float64).T + np.asarray(shift)
         return self.with_points(points)
 
     def __len__(self) -> int:
@@ -145,10 +146,10 @@ class Ink:
         return " ".join(words) + "\n" + "\n\n".join(strokes) + "\n"
 
     @classmethod
-    def from_text(cls, text: str) -> "Ink":
+    def from_text(cls, text: str, times: bool = True) -> "Ink":
         """Read what `to_text` wrote, or points under the heading `ink x y`.
 
-        Raises InputError naming the line.
+        With `times=False` times are replaced by a running index. Raises InputError naming the line.
         """
         heading, _, body = text.partition("\n")
         words = heading.split()
@@ -171,7 +172,10 @@ class Ink:
                 strokes[-1].append([float(value) for value in values])
             except ValueError:
                 raise InputError(f"line {line}: {row[:60]!r} is not a row of numbers") from None
-        return cls([stroke for stroke in strokes if stroke], unit, timed)
+        if not times and len(words) > 3:
+            count = itertools.count()
+            strokes = [[[*p[:2], next(count), *p[3:]] for p in stroke] for stroke in strokes]
+        return cls([stroke for stroke in strokes if stroke], unit, timed and times)
 
     def to_svg(self, width: int = 640, colours: Sequence[str] = ("#1b3a5c",)) -> str:
         """An SVG picture `width` pixels wide; stroke s is drawn in `colours[s % len(colours)]`.

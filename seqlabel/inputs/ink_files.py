@@ -1,54 +1,56 @@
 """Ink files of every format, told apart by their content."""
 
 import os
+import re
 from pathlib import Path
-
-import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
 from seqlabel.inputs.iam_xml import ink_of_iam_xml
 from seqlabel.inputs.ink import Ink
+from seqlabel.inputs.ink_json import ink_of_json
+from seqlabel.inputs.inkml import inkml_of_xml
 from seqlabel.inputs.reading import as_text, naming, read_bytes
+from seqlabel.inputs.stroke_arrays import ink_of_numpy
+from seqlabel.inputs.unipen import unipen_of_text
 from seqlabel.inputs.xml_guard import parse_xml
 
 SUFFIXES = (".inkml", ".xml", ".ink", ".json", ".upn", ".unipen", ".dat", ".npy", ".npz")
 """File names that a folder of ink is searched for (a file's content decides its format)."""
 
+FORMATS = "IAM-OnDB XML, InkML, UNIPEN, JSON, stroke-3 or stroke-5 arrays, or the text form of Ink"
+
 
 def read_ink(path: str | os.PathLike[str], times: bool = True) -> Ink:
-    """Read the ink of a file in any of the formats known here.
+    """Read the ink of a file in any of the formats known here (`FORMATS`).
 
-    IAM-OnDB XML, InkML, UNIPEN, the JSON of web pages, stroke-3 and stroke-5 arrays (.npy, .npz)
-    and the text form of `Ink`. With `times=False` times are dropped, which also reads files whose
-    times go back. Labels, groups and annotations: use the reader of the format.
+    With `times=False` times are dropped, which also reads files whose times go back. Labels,
+    groups and annotations: use the reader of the format.
     Raises InputError that names the file, the cause and the way out.
     """
     data = read_bytes(path)
-    head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"<") or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if data.startswith((b"\x93NUMPY", b"PK\x03\x04")):
+        return ink_of_numpy(data, path)
+    head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"<") or data.startswith((b"\xff\xfe", b"\xfe\xff")):
         root = parse_xml(data, path)
         if root.tag == "WhiteboardCaptureSession":
             return ink_of_iam_xml(root, path, times)
-        raise InputError(f"{path}: XML with the root {root.tag!r} is no ink format known here")
+        if root.tag == "ink":
+            return inkml_of_xml(root, path, times).ink
+        raise InputError(f"{path}: XML with the root {root.tag[:40]!r}; expected {FORMATS}")
+    if head.startswith((b"{", b"[")):
+        return ink_of_json(as_text(data, path), path, times)
     if head.startswith(b"ink "):
         with naming(path):
-            ink = Ink.from_text(as_text(data, path))
-        return ink if times else without_times(ink)
-    raise InputError(
-        f"{path}: no ink format known here; convert it to InkML or to the text form of Ink"
-    )
-
-
-def without_times(ink: Ink) -> Ink:
-    """The same trajectory with a running index in place of its times."""
-    points = ink.points.copy()
-    points[:, 2] = np.arange(len(points))
-    cuts = ink.offsets[1:-1]
-    return Ink(np.split(points, cuts), ink.unit, timed=False)
+            return Ink.from_text(as_text(data, path), times)
+    text = as_text(data, path, fallback="latin-1")
+    if re.search(r"^\.(COORD|VERSION|PEN_DOWN|INCLUDE)\b", text, re.MULTILINE):
+        return unipen_of_text(text, Path(path), times).ink
+    raise InputError(f"{path}: no ink format known here; expected {FORMATS}")
 
 
 def write_ink(path: str | os.PathLike[str], ink: Ink) -> None:
     """Write the text form of `Ink`, exact to the last bit."""
-    with whole_file(Path(path)) as stream:
+    with whole_file(path) as stream:
         stream.write(ink.to_text())

@@ -1,5 +1,6 @@
 """Ink as an SVG picture."""
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ def ink_to_svg(ink: "Ink", width: int, colours: Sequence[str]) -> str:
     points = (ink.points[:, :2] - [left, top]) * scale + margin
     shapes = [
         stroke_to_svg(points[a:b], colours[number % len(colours)])
-        for number, (a, b) in enumerate(zip(ink.offsets[:-1], ink.offsets[1:], strict=True))
+        for number, (a, b) in enumerate(itertools.pairwise(ink.offsets.tolist()))
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '

@@ -1,11 +1,14 @@
-"""What every reader of an ink file needs: its bytes, its text, and errors that name it."""
+"""What every reader of an ink file needs: its bytes, its text, errors that name it, its columns."""
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from seqlabel.errors import InputError
+from seqlabel.inputs.ink import Ink
 
 
 @contextlib.contextmanager
@@ -32,13 +35,31 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def as_text(data: bytes, name: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
-    """Bytes as text with "\\n" line ends; raises InputError at the first byte that does not fit."""
+def as_text(data: bytes, name: str | os.PathLike[str], fallback: str = "") -> str:
+    """UTF-8 bytes as text with "\\n" line ends; what is not UTF-8 is read as `fallback` if given.
+
+    Raises InputError naming the first byte that does not fit.
+    """
     try:
-        text = data.decode(encoding)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name}: not {encoding.removesuffix('-sig').upper()} text at byte {error.start}; "
-            "convert it, for example with iconv"
-        ) from None
+        if not fallback:
+            raise InputError(
+                f"{name}: not UTF-8 text at byte {error.start}; convert it, for example with iconv"
+            ) from None
+        text = data.decode(fallback)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def ink_of_columns(strokes: Sequence[np.ndarray], unit: str = "", times: bool = True) -> Ink:
+    """Ink of strokes (P, 4) with the columns x, y, t, pressure, NaN where a point has no value.
+
+    Times count when every point has one and `times` is set, pressures when every point has one.
+    """
+    points = np.concatenate(strokes)
+    timed = times and not np.isnan(points[:, 2]).any()
+    if not timed:
+        points[:, 2] = np.arange(len(points))
+    columns = 3 if np.isnan(points[:, 3]).any() else 4
+    cuts = np.cumsum([len(stroke) for stroke in strokes])[:-1]
+    return Ink(np.split(points[:, :columns], cuts), unit, timed)

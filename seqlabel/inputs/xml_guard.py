@@ -35,7 +35,7 @@ def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
         depth -= 1
         builder.end(_local(tag))
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any) -> int:
         raise InputError(
             f"{name}:{parser.CurrentLineNumber}: declares an XML entity, which is refused; write "
             "its text in place"

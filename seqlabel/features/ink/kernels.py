@@ -12,7 +12,7 @@ point."""
 
 
 @njit(cache=True)
-def walk_strokes(points, offsets, spacing):  # type: ignore[no-untyped-def]
+def walk_strokes(points, offsets, spacing):
     """Points at equal Euclidean distance along each stroke, and their offsets.
 
     From each sample the next one is where the stroke first leaves the circle of radius `spacing`
@@ -62,7 +62,7 @@ def walk_strokes(points, offsets, spacing):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def turning_points(y, offsets, threshold):  # type: ignore[no-untyped-def]
+def turning_points(y, offsets, threshold):
     """(N,) int8: 1 at bottoms (y largest), -1 at tops, 0 elsewhere.
 
     A turning point counts when y moves by more than `threshold` before and after it; the ends of a
@@ -91,7 +91,7 @@ def turning_points(y, offsets, threshold):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def common_slope(x, y, kind):  # type: ignore[no-untyped-def]
+def common_slope(x, y, kind):
     """Slope m of two parallel lines y = m x + b_kind through tops and bottoms, and its error.
 
     Least squares, repeated with the weights 1 / (1 + (r / c)^2) of the residuals r until they

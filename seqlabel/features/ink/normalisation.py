@@ -1,7 +1,7 @@
 """The way from captured ink to normal ink, with the options that all ink features share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,6 @@ from seqlabel.features.frames import Frames
 from seqlabel.features.ink.cleaning import remove_duplicates, remove_outliers
 from seqlabel.features.ink.delayed import delayed_strokes
 from seqlabel.features.ink.resampling import UNTIMED_RATE, resample_distance, resample_time
-from seqlabel.features.ink.script_lines import ScriptLines, script_lines
 from seqlabel.features.ink.size import scale_to_corpus, scale_to_height, scale_to_strokes
 from seqlabel.features.ink.skew import correct_skew
 from seqlabel.features.ink.slant import correct_slant
@@ -63,7 +62,7 @@ class InkFrontEnd:
     def __post_init__(self) -> None:
         if not (self.spacing > 0 and self.interval > 0):
             raise InputError(
-                f"spacing {self.spacing} and interval {self.interval}: positive numbers are expected"
+                f"spacing {self.spacing} and interval {self.interval}: both must be positive"
             )
 
     def steps(self, ink: Ink) -> Iterator[tuple[str, Writing]]:
