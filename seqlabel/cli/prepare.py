@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 from seqlabel.config import build, load_toml
 from seqlabel.corpora import CORPORA
@@ -26,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     lines = [
-        f"  {name:<9} {', '.join(field.name for field in dataclasses.fields(corpus.Options))}"
+        f"  {name:<9} {' '.join(_option(field) for field in dataclasses.fields(corpus.Options))}"
         for name, corpus in CORPORA.items()
     ]
-    parser.epilog = "options of each corpus:\n" + "\n".join(lines)
+    parser.epilog = "options of each corpus with their defaults:\n" + "\n".join(lines)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -49,3 +50,11 @@ def main(args: argparse.Namespace) -> None:
         print(f"note: {note}")
     if facts["skipped"]:
         print(f"skipped: {len(facts['skipped'])}, named in {args.out / 'corpus.json'}")
+
+
+def _option(field: dataclasses.Field[Any]) -> str:
+    """An option as `--set` takes it, with its default where that is one plain value."""
+    if isinstance(field.default, bool):
+        return f"{field.name}={str(field.default).lower()}"
+    plain = isinstance(field.default, str | int | float) and field.default != ""
+    return f"{field.name}={field.default}" if plain else f"{field.name}=..."

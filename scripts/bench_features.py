@@ -1,0 +1,135 @@
+"""How fast speech features are computed, beside their peers.
+
+    python scripts/bench_features.py [--quick] [--json FILE]
+
+A minute of synthetic speech at 16 kHz, one thread, the contestants in turn, medians of interleaved
+rounds; a peer that is not installed is named as absent. "fbank" is 40 filters and energy, "mfcc" 13
+coefficients; those of torchaudio.compliance.kaldi and of kaldi-native-fbank are the same numbers
+(the largest difference is shown), the others are different filter banks.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from seqlabel.features.fbank import GRAVES_2013, Fbank
+from seqlabel.features.mfcc import Mfcc
+from seqlabel.files import write_json
+from seqlabel.inputs import Audio
+from seqlabel.torchaudio_guard import torchaudio
+
+RATE = 16000
+Contestants = dict[str, Callable[[], np.ndarray]]
+
+
+def synthetic_speech(seconds: float, seed: int = 0) -> Audio:
+    """Noise and harmonics of a gliding pitch."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * RATE)) / RATE
+    pitch = 120 * t + 8 * np.sin(3 * t)
+    voice = sum(np.sin(2 * np.pi * k * pitch) / k for k in range(1, 12))
+    return Audio((0.05 * voice + 0.01 * rng.standard_normal(len(t))).astype(np.float32), RATE)
+
+
+def contestants(audio: Audio) -> tuple[dict[str, Contestants], list[str]]:
+    """Task -> name -> function; the names of absent peers. The first name of a task is seqlabel."""
+    import torchaudio.compliance.kaldi as compliance
+
+    wave = torch.from_numpy(audio.samples)[None] * 32768
+    fbank, mfcc = Fbank(filters=40, energy=True), Mfcc()
+    mel = torchaudio.transforms.MelSpectrogram(RATE, 512, 400, 160, n_mels=40)
+    tasks: dict[str, Contestants] = {
+        "fbank": {
+            "seqlabel": lambda: fbank(audio).x,
+            "torchaudio.compliance": lambda: compliance.fbank(
+                wave, num_mel_bins=40, use_energy=True, energy_floor=0.0
+            ).numpy(),
+            "torchaudio.transforms (other filters)": lambda: mel(wave).log().numpy(),
+        },
+        "mfcc": {
+            "seqlabel": lambda: mfcc(audio).x,
+            "torchaudio.compliance": lambda: compliance.mfcc(wave, energy_floor=0.0).numpy(),
+        },
+        "123 inputs of Graves 2013": {"seqlabel": lambda: GRAVES_2013(audio).x},
+    }
+    absent = []
+    try:
+        import kaldi_native_fbank
+
+        tasks["fbank"]["kaldi-native-fbank"] = lambda: native(kaldi_native_fbank, audio)
+    except ImportError:
+        absent.append("kaldi-native-fbank")
+    try:
+        import python_speech_features
+
+        tasks["fbank"]["python_speech_features (other filters)"] = lambda: np.asarray(
+            python_speech_features.logfbank(audio.samples, RATE, nfilt=40)
+        )
+    except ImportError:
+        absent.append("python_speech_features")
+    return tasks, absent
+
+
+def native(library, audio: Audio) -> np.ndarray:
+    """Kaldi's own code behind a Python door: samples in, frames fetched one by one."""
+    options = library.FbankOptions()
+    options.frame_opts.dither = 0
+    options.mel_opts.num_bins = 40
+    options.use_energy = True
+    options.energy_floor = 0.0
+    bank = library.OnlineFbank(options)
+    bank.accept_waveform(RATE, (audio.samples * 32768).tolist())
+    bank.input_finished()
+    return np.stack([bank.get_frame(t) for t in range(bank.num_frames_ready)])
+
+
+def measure(functions: Contestants, rounds: int) -> dict[str, float]:
+    """Name -> milliseconds, medians of interleaved rounds after one that is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values[1:]) for name, values in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="5 s of audio, 3 rounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    seconds, rounds = (5.0, 3) if args.quick else (60.0, 15)
+    tasks, absent = contestants(synthetic_speech(seconds))
+    results = []
+    for task, functions in tasks.items():
+        reference = functions["seqlabel"]()
+        milliseconds = measure(functions, rounds)
+        for name, value in milliseconds.items():
+            found = functions[name]()
+            same = found.shape == reference.shape
+            difference = float(np.abs(found - reference).max()) if same else None
+            row = {
+                "task": task,
+                "contestant": name,
+                "milliseconds": round(value, 2),
+                "ratio": round(value / milliseconds["seqlabel"], 2),
+                "largest_difference": difference,
+            }
+            results.append(row)
+            agrees = "" if difference is None else f"  differs by at most {difference:.1e}"
+            print(f"{task:<26} {name:<40} {value:8.2f} ms {row['ratio']:6.2f}{agrees}")
+    if absent:
+        print(f"absent: {', '.join(absent)}")
+    if args.json:
+        write_json(args.json, {"seconds": seconds, "results": results, "absent": absent})
+
+
+if __name__ == "__main__":
+    main()
