@@ -12,6 +12,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from seqlabel.errors import InputError
@@ -21,11 +22,12 @@ Options = TypeVar("Options")
 
 
 def load_toml(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> dict[str, Any]:
-    """Parse a TOML file and apply `a.b=value` overrides (TOML values; bare words are strings)."""
-    try:
-        table = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not TOML: {error}") from None
+    """Parse a TOML file and apply `a.b=value` overrides (TOML values; bare words are strings).
+
+    `base = "other.toml"` at the top names a file beside it whose values hold where this one is
+    silent; tables are merged, lists are replaced.
+    """
+    table = _read_with_bases(Path(path), [])
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
@@ -38,6 +40,29 @@ def load_toml(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> di
                 raise InputError(f"--set {override}: {parent} is no table of {path}")
         branch[last] = _value(value.strip())
     return table
+
+
+def _read_with_bases(path: Path, readers: list[Path]) -> dict[str, Any]:
+    if path.resolve() in readers:
+        raise InputError(f"{path}: is its own base; remove a `base` line")
+    try:
+        table = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from None
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise InputError(f"{path}: base = {base!r}: the name of a file is expected")
+    return _merge(_read_with_bases(path.parent / base, [*readers, path.resolve()]), table)
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(under.get(key), Mapping)
+        merged[key] = _merge(under[key], value) if both else value
+    return merged
 
 
 def _value(text: str) -> Any:

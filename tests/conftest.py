@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from seqlabel.corpora import iam_ondb, synth_ink
+
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SEQLABEL_DATA", ROOT.parent / "shared" / "data"))
 
@@ -32,3 +34,50 @@ def an4() -> Path:
 def crohme() -> Path:
     """The CROHME InkML corpus; skips where it is absent."""
     return _corpus("crohme")
+
+
+TINY = """
+seed = 3
+[features]
+kind = "ink_delta"
+[model]
+cell = "peephole"
+hidden = 12
+layers = 1
+dropout = 0.1
+[batches]
+frames = 800
+[[phases]]
+name = "first"
+epochs = 3
+learning_rate = 0.01
+input_noise = 0.1
+weight_noise = 0.01
+ema = 0.9
+[[phases]]
+name = "second"
+epochs = 2
+optimiser = "sgd"
+learning_rate = 1e-3
+decay = "halving"
+accumulate = 2
+average = 2
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared folder: 24 lines of synthetic ink to train on, 6 for dev."""
+    folder = tmp_path_factory.mktemp("tiny")
+    options = synth_ink.InkCorpus((24, 6, 6, 6), (4, 2, 2, 2), length=(2, 4))
+    synth_ink.write_corpus(folder / "corpus", options)
+    iam_ondb.prepare(folder / "corpus", iam_ondb.Options()).save(folder / "data")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration with two phases and every kind of state that a checkpoint holds."""
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(TINY)
+    return path

@@ -15,6 +15,7 @@ import torch
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
+from seqlabel.training.distribution import Workers
 
 log = logging.getLogger("seqlabel")
 
@@ -43,14 +44,19 @@ class Progress:
     stale: int = 0
     stale_rate: int = 0
     loss_sum: float = 0.0
-    utterances: int = 0
-    frames: int = 0
+    utterances: float = 0.0
+    frames: float = 0.0
     skipped: int = 0
     skipped_in_row: int = 0
     seconds: float = 0.0
     epochs_done: int = 0
     finished: bool = False
     kept: list[tuple[float, int]] = field(default_factory=list)
+
+    def totals(self, workers: Workers) -> dict[str, float]:
+        """Loss, utterances and frames of the running epoch over all processes."""
+        own = {name: float(getattr(self, name)) for name in ("loss_sum", "utterances", "frames")}
+        return dict(zip(own, workers.sum(list(own.values())), strict=True))
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], progress: Progress) -> bool:

@@ -34,6 +34,10 @@ class Workers:
         dist.all_reduce(total)
         return total.tolist()
 
+    def any(self, flags: list[bool]) -> list[bool]:
+        """Whether each flag is set in any process."""
+        return [total > 0 for total in self.sum([float(flag) for flag in flags])]
+
     def gather(self, items: list[Item]) -> list[Item]:
         """The items of all processes in the first one, this process's own in the others."""
         if self.world == 1:

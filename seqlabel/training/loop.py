@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,8 @@ class PhaseLoop:
         self.owner, self.number = run, number
         self.phase: Phase = run.experiment.phases[number]
         self.objective = make_objective(self.phase)
-        fresh = run.checkpoint is None
-        if fresh and number:
+        if number and run.checkpoint is None:
+            run.workers.barrier()
             run.model.load_state_dict(load_weights(run.folder / WEIGHTS))
         self.optimiser = make_optimiser(self.phase, run.model.parameters())
         self.ema = Ema(run.model, self.phase.ema) if self.phase.ema else None
@@ -140,9 +140,7 @@ class PhaseLoop:
             score = self._evaluate_epoch(epoch)
             progress.epoch, progress.batch = epoch + 1, 0
             progress.epochs_done += 1
-            names = ("loss_sum", "utterances", "frames")
-            sums = run.workers.sum([float(getattr(progress, name)) for name in names])
-            totals = dict(zip(names, sums, strict=True))
+            totals = progress.totals(run.workers)
             run.monitor.end_epoch(phase, progress, totals, score, self.rate(), run.clock)
             progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
             self.checkpoint()
@@ -189,10 +187,11 @@ class PhaseLoop:
             started = now
             run.monitor.update(progress)
             overdue = now - last_checkpoint > 60 * experiment.training.checkpoint_minutes
-            if overdue or run.stop:
+            due, stop = workers.any([overdue or run.stop, run.stop])
+            if due:
                 self.checkpoint()
                 last_checkpoint = now
-            if run.stop:
+            if stop:
                 loader.close()
                 raise Interrupted
         loader.close()
@@ -307,8 +306,9 @@ class PhaseLoop:
             self._keep_best(score)
 
     def checkpoint(self) -> None:
-        """Write everything that this run needs to go on (the first process does)."""
+        """Write everything that this run needs to go on; all processes must call it together."""
         run = self.owner
+        totals = run.progress.totals(run.workers)
         if not run.workers.first:
             return
         with run.clock("checkpoint"):
@@ -320,7 +320,7 @@ class PhaseLoop:
             }
             if self.ema is not None:
                 state["ema"] = self.ema.state_dict()
-            save_checkpoint(run.folder / CHECKPOINTS, state, run.progress)
+            save_checkpoint(run.folder / CHECKPOINTS, state, replace(run.progress, **totals))
 
 
 def rng_of(seed: Sequence[int]) -> np.random.Generator:

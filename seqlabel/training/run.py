@@ -4,6 +4,7 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -86,6 +87,8 @@ def train(
     run = Run(experiment, model, training, dev, folder, workers, monitor)
     if checkpoint is not None:
         run.checkpoint, run.progress = checkpoint
+        if not workers.first:  # the checkpoint holds the sums over all processes
+            run.progress = replace(run.progress, loss_sum=0.0, utterances=0.0, frames=0.0)
         monitor.resume(run.progress.epochs_done)
     with stopping_politely(run):
         run_phases(run)
@@ -132,14 +135,19 @@ def take_weights(model: Model, folder: Path) -> None:
 
 @contextmanager
 def stopping_politely(run: Run) -> Iterator[None]:
-    """Ctrl-C or SIGTERM ends the run after the update at hand and a checkpoint; twice, at once."""
+    """Ctrl-C or SIGTERM ends the run after the update at hand and a checkpoint; twice, at once.
+
+    Of several processes SIGTERM ends each at once: it comes when another one is lost, and there is
+    no next update then.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
         if run.stop:
             raise KeyboardInterrupt
         run.stop = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = [signal.SIGINT] if run.workers.world > 1 else [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.signal(number, ask) for number in signals}
     try:
         yield
     finally:

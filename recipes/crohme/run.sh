@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# CROHME: handwritten mathematics, symbols in writing order.
+#
+#   --subset linear   only the expressions on one line (default: all)
+set -euo pipefail
+subset=all
+arguments=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --subset)
+        subset=${2:?--subset is all or linear}
+        shift 2
+        ;;
+    *)
+        arguments+=("$1")
+        shift
+        ;;
+    esac
+done
+set -- "${arguments[@]}"
+usage_corpus='--corpus DIR [--subset all|linear]'
+source "$(dirname "$0")/../stages.sh"
+config=${config:-$recipe/conf/blstm.toml}
+lm_order=4
+beam=(--beam 50 --lm '{lm}' --lm-weight 0.5)
+protocol=()
+
+prepare() {
+    need_corpus
+    seqlabel prepare crohme "$corpus" "$exp/data" --set subset="$subset"
+}
+
+run_stages

@@ -1,0 +1,134 @@
+# Sourced by every recipe's run.sh: options, stages, and the lines they print.
+#
+#   --stage N        first stage to run (default 0)      --corpus DIR   the corpus on disk
+#   --stop-stage M   last stage to run (default 5)       --exp DIR      where everything is written
+#   --set KEY=VALUE  override the configuration          --config FILE  another configuration
+#
+# Stages: 0 data, 1 features, 2 language model, 3 train, 4 decode, 5 score. Each can be repeated;
+# a stage that finds its result does nothing, except decoding and scoring, which are quick.
+
+recipe=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
+root=$(cd "$recipe/../.." && pwd)
+[ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
+
+stage=0
+stop_stage=5
+corpus=
+exp=
+config=
+overrides=()
+
+usage() {
+    echo "usage: $0 ${usage_corpus---corpus DIR} [--exp DIR] [--stage N] [--stop-stage M]" \
+        "[--config FILE] [--set KEY=VALUE]..."
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    --stage | --stop-stage | --corpus | --exp | --config | --set)
+        if [ $# -lt 2 ]; then
+            echo "$0: $1 needs a value" >&2
+            exit 2
+        fi
+        case $1 in
+        --stage) stage=$2 ;;
+        --stop-stage) stop_stage=$2 ;;
+        --corpus) corpus=$2 ;;
+        --exp) exp=$2 ;;
+        --config) config=$2 ;;
+        --set) overrides+=(--set "$2") ;;
+        esac
+        shift 2
+        ;;
+    *)
+        echo "$0: unknown option $1" >&2
+        usage >&2
+        exit 2
+        ;;
+    esac
+done
+
+for number in "$stage" "$stop_stage"; do
+    case $number in
+    [0-5]) ;;
+    *)
+        echo "$0: stages are 0 to 5, not $number" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if ! command -v seqlabel >/dev/null; then
+    echo "$0: seqlabel is not installed; run scripts/quickstart.sh once, or pip install seqlabel" >&2
+    exit 2
+fi
+
+exp=${exp:-$root/exp/$(basename "$recipe")}
+
+# stage_is N TITLE: whether stage N is to be run; says so.
+stage_is() {
+    [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] || return 1
+    echo "stage $1: $2"
+}
+
+# need_corpus: ends the recipe where the corpus folder is missing.
+need_corpus() {
+    if [ -z "$corpus" ] || [ ! -d "$corpus" ]; then
+        echo "$0: ${corpus:-(no corpus)}: no such folder; name the corpus with --corpus DIR" >&2
+        exit 2
+    fi
+}
+
+# run_stages: all stages of a recipe, which defines
+#   prepare          a function that makes $exp/data from $corpus
+#   lm_order         order of the n-gram over labels, estimated from the training transcripts
+#   beam             options of the beam search (an array), with {lm} for the n-gram's file
+#   protocol         options of seqlabel score (an array)
+#   sets             sets to decode and score, the one to report last (default: test)
+# and may define
+#   decode_more      a function called with set and folder that writes further hypotheses
+run_stages() {
+    local data=$exp/data model=$exp/model set hypotheses
+    mkdir -p "$exp"
+    if stage_is 0 "data -> $data"; then
+        prepare
+    fi
+    if stage_is 1 "features -> $data/features"; then
+        seqlabel features "$config" --data "$data" "${overrides[@]}"
+    fi
+    if stage_is 2 "language model of order $lm_order -> $exp/lm.arpa"; then
+        [ "$exp/lm.arpa" -nt "$data/train.jsonl" ] ||
+            seqlabel lm "$data/train.jsonl" --order "$lm_order" --out "$exp/lm.arpa"
+    fi
+    if stage_is 3 "train -> $model"; then
+        seqlabel train "$config" --data "$data" --out "$model" --resume "${overrides[@]}"
+    fi
+    if stage_is 4 "decode -> $exp/decode"; then
+        for set in "${sets[@]:-test}"; do
+            seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
+                --out "$exp/decode/$set/greedy.jsonl"
+            seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
+                --out "$exp/decode/$set/beam.jsonl" "${beam[@]//\{lm\}/$exp/lm.arpa}"
+            if declare -F decode_more >/dev/null; then
+                decode_more "$set" "$exp/decode/$set"
+            fi
+        done
+    fi
+    if stage_is 5 "score -> $exp/report"; then
+        for set in "${sets[@]:-test}"; do
+            hypotheses=("$exp/decode/$set/greedy.jsonl" "$exp/decode/$set/beam.jsonl")
+            for extra in "$exp/decode/$set"/*.jsonl; do
+                case $extra in
+                */greedy.jsonl | */beam.jsonl) ;;
+                *) hypotheses+=("$extra") ;;
+                esac
+            done
+            seqlabel score "$data/$set.jsonl" "${hypotheses[@]}" "${protocol[@]}" \
+                --out "$exp/report/$set"
+        done
+    fi
+}

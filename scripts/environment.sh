@@ -1,0 +1,46 @@
+# Sourced by the other scripts: makes .venv with the tested versions, and puts it on PATH.
+#
+#   PYTHON=python3.12 scripts/quickstart.sh     choose the interpreter (3.11 or 3.12 are tested)
+#   VENV=/tmp/venv scripts/test.sh              put the environment elsewhere
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VENV=${VENV:-$root/.venv}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3.12 python3.11 python3 python}; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info)' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "Python 3.11 or newer is needed; install it, or name it: PYTHON=/path/to/python $0" >&2
+    return 1
+}
+
+# install_environment EXTRA: seqlabel with the extra, unless this was done already.
+install_environment() {
+    local extra=$1 stamp python
+    stamp="$VENV/.installed-$extra"
+    if [ -e "$stamp" ] && [ "$stamp" -nt "$root/pyproject.toml" ] &&
+        [ "$stamp" -nt "$root/scripts/constraints.txt" ]; then
+        export PATH="$VENV/bin:$PATH"
+        return
+    fi
+    python=$(find_python) || return 1
+    echo "installing into $VENV (once, about two minutes)"
+    [ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV" || return 1
+    local pip=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check
+        --constraint "$root/scripts/constraints.txt")
+    if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
+        # Without a GPU the CPU build will do, where one is on offer: the ordinary wheel for Linux
+        # brings several gigabytes of CUDA along.
+        if command -v nvidia-smi >/dev/null ||
+            ! "${pip[@]}" 'torch==2.13.0+cpu' >"$VENV/cpu-build.log" 2>&1; then
+            "${pip[@]}" 'torch==2.13.0' || return 1
+        fi
+    fi
+    "${pip[@]}" --editable "$root[$extra]" || return 1
+    touch "$stamp"
+    export PATH="$VENV/bin:$PATH"
+}

@@ -1,0 +1,91 @@
+"""Batches: every utterance once, within the budget, little padding, the same steps on any world."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqlabel.data.batches import BatchOptions, collate, make_batches, padding_share, shard
+from seqlabel.data.loader import Prefetcher
+from seqlabel.errors import InputError
+
+lengths_of_sets = st.lists(st.integers(1, 500), min_size=1, max_size=200)
+
+
+@given(lengths_of_sets, st.integers(1, 2000), st.integers(1, 20), st.booleans())
+def test_every_utterance_once_and_within_the_budget(lengths, frames, utterances, shuffled):
+    options = BatchOptions(frames, utterances, pool=3)
+    rng = np.random.default_rng(0) if shuffled else None
+    batches = make_batches(lengths, options, rng)
+    assert sorted(n for batch in batches for n in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) <= utterances
+        assert len(batch) == 1 or len(batch) * max(lengths[n] for n in batch) <= frames
+
+
+def test_padding_is_at_most_five_percent_at_speech_lengths():
+    rng = np.random.default_rng(1)
+    lengths = np.clip(rng.normal(300, 80, 3696), 90, 780).astype(int).tolist()
+    batches = make_batches(lengths, BatchOptions(frames=16 * 300), rng)
+    assert padding_share(batches, lengths) < 0.05
+
+
+def test_order_is_random_but_repeats_for_a_seed():
+    lengths = list(range(1, 200))
+    options = BatchOptions(frames=1000)
+    first, again, other = (
+        make_batches(lengths, options, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+    assert [len(batch) for batch in first] != sorted(len(batch) for batch in first)
+
+
+@given(st.integers(1, 9), st.integers(1, 4))
+def test_shards_of_all_ranks_make_up_the_batch(size, world):
+    batch = list(range(100, 100 + size))
+    parts = [shard(batch, rank, world) for rank in range(world)]
+    assert sorted(n for part, weight in parts if weight for n in part) == batch
+    assert all(part for part, _ in parts)
+
+
+def test_collate_pads_with_zeros():
+    frames = [np.ones((3, 2), np.float32), np.full((1, 2), 2, np.float32)]
+    labels = [np.array([1, 1, 2]), np.array([3])]
+    batch = collate(frames, [[1, 2], [3]], ["a", "b"], labels)
+    assert batch.x.tolist() == [[[1, 1], [1, 1], [1, 1]], [[2, 2], [0, 0], [0, 0]]]
+    assert batch.lengths.tolist() == [3, 1]
+    assert batch.targets.tolist() == [[1, 2], [3, 0]]
+    assert batch.target_lengths.tolist() == [2, 1]
+    assert batch.frame_labels is not None
+    assert batch.frame_labels.tolist() == [[1, 1, 2], [3, -1, -1]]
+    assert batch.lengths.dtype == torch.int64
+    assert batch.frames == 4
+
+
+def test_senseless_options_are_refused():
+    with pytest.raises(InputError):
+        BatchOptions(frames=0)
+
+
+def test_the_prefetcher_keeps_the_order_and_passes_errors_on():
+    def make(n):
+        if n == 3:
+            raise ValueError("broken")
+        return n * n
+
+    assert list(Prefetcher(make, [0, 1, 2])) == [0, 1, 4]
+    items = iter(Prefetcher(make, [2, 3, 4]))
+    assert next(items) == 4
+    with pytest.raises(ValueError, match="broken"):
+        next(items)
+
+
+def test_a_prefetcher_can_be_left_early():
+    loader = Prefetcher(lambda n: n, range(1000))
+    for item in loader:
+        if item == 5:
+            break
+    loader.close()
+    assert not loader._thread.is_alive()

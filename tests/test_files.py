@@ -1,0 +1,64 @@
+"""Whole files: an interrupted write leaves the old file and no litter."""
+
+import errno
+import os
+
+import pytest
+
+from seqlabel.errors import InputError
+from seqlabel.files import read_json, read_jsonl, read_text, whole_file, write_json, write_jsonl
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_a_failed_write_keeps_the_old_file(tmp_path, failure):
+    path = tmp_path / "result.json"
+    write_json(path, {"old": True})
+    with pytest.raises(type(failure)), whole_file(path) as stream:
+        stream.write("{half")
+        raise failure
+    assert read_json(path) == {"old": True}
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_a_disk_that_fills_up_at_the_end_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    write_json(path, 1)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(path, 2)
+    assert read_json(path) == 1
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_files_are_readable_by_others_as_the_umask_says(tmp_path):
+    path = tmp_path / "a"
+    before = os.umask(0o022)
+    try:
+        with whole_file(path) as stream:
+            stream.write("x")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_reading_names_the_file_and_the_line(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with pytest.raises(InputError, match="no such file"):
+        read_text(path)
+    with pytest.raises(InputError, match="is a folder"):
+        read_text(tmp_path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not UTF-8 text at byte 0"):
+        read_text(path)
+    path.write_text('{"a": 1}\n\n{"a": ')
+    with pytest.raises(InputError, match=r"a\.jsonl:3: not JSON"):
+        list(read_jsonl(path))
+    path.write_text("[1]\n")
+    with pytest.raises(InputError, match="a JSON object is expected"):
+        list(read_jsonl(path))
+    write_jsonl(path, [{"a": "é"}, {"b": 2}])
+    assert [row for _, row in read_jsonl(path)] == [{"a": "é"}, {"b": 2}]

@@ -1,0 +1,79 @@
+"""Two processes take the steps of one; a lost worker is started again from the last checkpoint."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run import train
+
+# Dropout masks depend on the shape of a process's share, so the runs compared here have none.
+SETTINGS = ("model.dropout=0.0", "training.checkpoint_minutes=0", "training.threads=1")
+
+
+def torchrun(config: Path, data: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    command = [
+        sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", "2", *more, "-m", "seqlabel.cli", "train", str(config),
+        "--data", str(data), "--out", str(out), "--resume", *settings,
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def losses(folder: Path) -> list[float]:
+    with open(folder / "log.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [float(row[name]) for row in rows for name in ("train_loss", "dev_loss")]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, tiny_corpus, config) -> Path:
+    folder = tmp_path_factory.mktemp("alone") / "exp"
+    train(Experiment.load(config, SETTINGS), tiny_corpus, folder, Workers())
+    return folder
+
+
+def test_two_processes_take_the_steps_of_one(alone, tiny_corpus, config, tmp_path):
+    process = torchrun(config, tiny_corpus, tmp_path / "exp")
+    _, output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert losses(tmp_path / "exp") == pytest.approx(losses(alone), rel=1e-5)
+
+
+def test_a_lost_worker_is_started_again(alone, tiny_corpus, config, tmp_path):
+    folder = tmp_path / "exp"
+    process = torchrun(config, tiny_corpus, folder, "--max-restarts", "1")
+    deadline = time.monotonic() + 200
+    while not (folder / "checkpoints" / "before.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    workers = [pid for pid in _descendants(process.pid) if b"seqlabel.cli" in _command(pid)]
+    assert workers
+    os.kill(workers[-1], signal.SIGKILL)
+    _, output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+    return b"" if b"torch.distributed.run" in command else command
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *_descendants(child)]
+    return found

@@ -1,0 +1,162 @@
+"""A run that is killed and resumed ends with the weights of one that never stopped."""
+
+import csv
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqlabel.errors import InputError
+from seqlabel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.loop import Interrupted, PhaseLoop
+from seqlabel.training.run import train
+from seqlabel.training.run_directory import load_weights
+
+EVERY_UPDATE = "training.checkpoint_minutes=0"
+
+
+def run(config: Path, data: Path, out: Path, resume: bool = False, *overrides: str):
+    return train(Experiment.load(config, overrides), data, out, Workers(), resume)
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The last and the best weights of a run."""
+    last = torch.load(folder / "checkpoints" / "last.pt", weights_only=True)["model"]
+    best = load_weights(folder / "weights.safetensors")
+    return {**last, **{f"best {name}": weight for name, weight in best.items()}}
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    names = ("epoch", "phase", "updates", "learning_rate", "train_loss", "dev_loss")
+    logs = []
+    for folder in (a, b):
+        with open(folder / "log.csv", newline="") as stream:
+            logs.append([[row[name] for name in names] for row in csv.DictReader(stream)])
+    assert logs[0] == logs[1]
+    first, second = weights_of(a), weights_of(b)
+    assert first.keys() == second.keys()
+    for name, weight in first.items():
+        assert torch.equal(weight, second[name]), name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, tiny_corpus, config) -> Path:
+    """The run that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole") / "exp"
+    run(config, tiny_corpus, folder, False, EVERY_UPDATE)
+    return folder
+
+
+def test_two_runs_with_one_seed_are_equal_and_another_seed_is_not(
+    whole, tiny_corpus, config, tmp_path
+):
+    run(config, tiny_corpus, tmp_path / "again", False, EVERY_UPDATE)
+    assert_same_run(whole, tmp_path / "again")
+    run(config, tiny_corpus, tmp_path / "other", False, EVERY_UPDATE, "seed=4")
+    other = weights_of(tmp_path / "other")
+    assert any(not torch.equal(w, other[name]) for name, w in weights_of(whole).items())
+
+
+def test_stopped_after_any_update_and_resumed(whole, tiny_corpus, config, tmp_path, monkeypatch):
+    folder = tmp_path / "exp"
+    update = PhaseLoop._update
+    calls = 0
+
+    def stop_sometimes(self, *arguments):
+        nonlocal calls
+        update(self, *arguments)
+        calls += 1
+        self.owner.stop = calls % 4 == 0
+
+    monkeypatch.setattr(PhaseLoop, "_update", stop_sometimes)
+    stops = 0
+    while True:
+        try:
+            run(config, tiny_corpus, folder, stops > 0, EVERY_UPDATE)
+            break
+        except Interrupted:
+            stops += 1
+    assert stops >= 3
+    assert_same_run(whole, folder)
+
+
+def test_killed_at_random_moments_and_resumed(whole, tiny_corpus, config, tmp_path):
+    folder = tmp_path / "exp"
+    command = [
+        sys.executable, "-m", "seqlabel.cli", "train", str(config), "--data", str(tiny_corpus),
+        "--out", str(folder), "--resume", "--set", EVERY_UPDATE,
+    ]  # fmt: skip
+    chance = random.Random(5)
+    kills = 0
+    for _ in range(3):
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+        deadline = time.monotonic() + 60
+        before = _mark(folder)
+        while process.poll() is None and _mark(folder) == before and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+    assert kills >= 2
+    torch.set_num_threads(1)
+    run(config, tiny_corpus, folder, True, EVERY_UPDATE)
+    assert_same_run(whole, folder)
+
+
+def _mark(folder: Path) -> float:
+    path = folder / "checkpoints" / "last.pt"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def test_a_finished_run_stays_as_it_is(whole, tiny_corpus, config):
+    before = (whole / "weights.safetensors").stat().st_mtime_ns
+    run(config, tiny_corpus, whole, True, EVERY_UPDATE)
+    assert (whole / "weights.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(InputError, match="holds a run already; add --resume"):
+        run(config, tiny_corpus, whole, False, EVERY_UPDATE)
+
+
+def test_another_configuration_is_refused_with_what_differs(whole, tiny_corpus, config):
+    with pytest.raises(InputError, match=r"model\.hidden: 12 -> 13"):
+        run(config, tiny_corpus, whole, True, EVERY_UPDATE, "model.hidden=13")
+
+
+def test_a_cut_checkpoint_falls_back_to_the_one_before(tmp_path, caplog):
+    for update in (1, 2):
+        assert save_checkpoint(tmp_path, {"x": torch.ones(3)}, Progress(update=update))
+    last = tmp_path / "last.pt"
+    last.write_bytes(last.read_bytes()[:100])
+    loaded = load_checkpoint(tmp_path)
+    assert loaded is not None
+    assert loaded[1].update == 1
+    assert "cannot be read" in caplog.text
+    (tmp_path / "before.pt").write_bytes(b"")
+    with pytest.raises(InputError, match="no checkpoint can be read"):
+        load_checkpoint(tmp_path)
+    assert load_checkpoint(tmp_path / "absent") is None
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(tmp_path, monkeypatch, caplog):
+    save_checkpoint(tmp_path, {}, Progress(update=1))
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert not save_checkpoint(tmp_path, {}, Progress(update=2))
+    assert "No space left on device" in caplog.text
+    loaded = load_checkpoint(tmp_path)
+    assert loaded is not None
+    assert loaded[1].update == 1
