@@ -8,6 +8,7 @@ most correct labels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numba import njit
@@ -128,7 +129,8 @@ def align_all(
     Equal operations are one shared tuple, so that millions of them fit into memory.
     """
     costs = COSTS[costs] if isinstance(costs, str) else costs
-    numbers: dict[str, int] = {}
+    labels = dict.fromkeys(chain.from_iterable((*references, *hypotheses)))
+    numbers = {label: n for n, label in enumerate(labels)}
     reference, reference_at = _flat(references, numbers)
     hypothesis, hypothesis_at = _flat(hypotheses, numbers)
     largest = np.max((np.diff(reference_at) + 1) * (np.diff(hypothesis_at) + 1), initial=0)
@@ -156,10 +158,11 @@ def align_all(
     left[code != 3] = reference
     right = np.full(len(code), nothing, np.int64)
     right[(code != 2) & (code != 4)] = hypothesis
-    kinds, which = np.unique((left * (nothing + 1) + right) * len(OPS) + code, return_inverse=True)
-    labels = [*numbers, ""]
+    keys = (left * (nothing + 1) + right) * len(OPS) + code
+    kinds, which = _distinct(keys, len(OPS) * (nothing + 1) ** 2)
+    names = [*labels, ""]
     shared = [
-        (OPS[key % 5], labels[key // 5 // (nothing + 1)], labels[key // 5 % (nothing + 1)])
+        (OPS[key % 5], names[key // 5 // (nothing + 1)], names[key // 5 % (nothing + 1)])
         for key in kinds.tolist()
     ]
     pair = np.repeat(np.arange(len(lengths)), lengths)
@@ -187,8 +190,18 @@ def align(
 def _flat(
     sequences: Sequence[Sequence[str]], numbers: dict[str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All labels as one int32 array with the offsets of the sequences; `numbers` grows."""
-    labels = [numbers.setdefault(label, len(numbers)) for labels in sequences for label in labels]
+    """All labels as one int32 array, and the offsets of the sequences in it."""
     offsets = np.zeros(len(sequences) + 1, np.int64)
     np.cumsum([len(labels) for labels in sequences], out=offsets[1:])
-    return np.array(labels, np.int32), offsets
+    labels = map(numbers.__getitem__, chain.from_iterable(sequences))
+    return np.fromiter(labels, np.int32, offsets[-1]), offsets
+
+
+def _distinct(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """`np.unique(keys, return_inverse=True)` of keys below `size`, if possible without sorting."""
+    if size > 4 * len(keys):
+        return np.unique(keys, return_inverse=True)
+    kinds = np.flatnonzero(np.bincount(keys, minlength=size))
+    place = np.empty(size, np.int64)
+    place[kinds] = np.arange(len(kinds))
+    return kinds, place[keys]

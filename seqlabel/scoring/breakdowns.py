@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 
 from seqlabel.alphabet.phones import PHONE_CLASSES
 from seqlabel.scoring.results import Counts, Group, LabelScore, Operation, UtteranceScore
@@ -32,7 +33,7 @@ def break_down(
     elif unit == "word":
         tables["word"] = _by_errors(_by_label(utterances, lambda op: op[1] or op[2]))
     elif unit == "character" and any(op[1] == " " for u in utterances for op in u.ops):
-        tables["word"] = _by_errors(_tally((u, _words(u.ops)) for u in utterances))
+        tables["word"] = _by_errors(_by_word(utterances))
     # A table with a single row says nothing that the totals do not say.
     return {name: tuple(rows) for name, rows in tables.items() if len(rows) > 1}
 
@@ -42,10 +43,10 @@ def count_confusions(utterances: Iterable[UtteranceScore]) -> dict[tuple[str, st
 
     An optional label that was left out is neither an agreement nor an error, and is not counted.
     """
-    counts = Counter(op for utterance in utterances for op in utterance.ops)
+    counts = _operations(utterances).most_common()
     return {
         (reference, hypothesis): count
-        for (code, reference, hypothesis), count in counts.most_common()
+        for (code, reference, hypothesis), count in counts
         if code != "C" or hypothesis
     }
 
@@ -89,29 +90,38 @@ def _by_errors(groups: list[Group]) -> list[Group]:
 
 
 def _by_label(
-    utterances: Iterable[UtteranceScore], name: Callable[[Operation], str]
+    utterances: Sequence[UtteranceScore], name: Callable[[Operation], str]
 ) -> list[Group]:
-    names: dict[Operation, str] = {}
-    for utterance in utterances:
-        for op in utterance.ops:
-            if op not in names:
-                names[op] = name(op)
-    return _tally((u, [(names[op], op) for op in u.ops]) for u in utterances)
+    """Groups of the operations that `name` names alike."""
+    tally = _operations(utterances)
+    names = {op: name(op) for op in tally}
+    codes: Counter[tuple[str, str]] = Counter()
+    for op, count in tally.items():
+        codes[names[op], op[0]] += count
+    holders = Counter(key for u in utterances for key in {names[op] for op in u.ops})
+    return _groups(codes, holders)
 
 
-def _tally(
-    parts: Iterable[tuple[UtteranceScore, list[tuple[str, Operation]]]],
-) -> list[Group]:
-    """Groups from the named operations of every utterance."""
+def _by_word(utterances: Iterable[UtteranceScore]) -> list[Group]:
+    """Groups of the character operations that belong to the same reference word."""
     codes: Counter[tuple[str, str]] = Counter()
     holders: Counter[str] = Counter()
-    for _, named in parts:
-        codes.update((name, op[0]) for name, op in named)
-        holders.update({name for name, _ in named})
+    for utterance in utterances:
+        words = _words(utterance.ops)
+        codes.update((word, op[0]) for word, op in words)
+        holders.update({word for word, _ in words})
+    return _groups(codes, holders)
+
+
+def _groups(codes: Counter[tuple[str, str]], holders: Counter[str]) -> list[Group]:
     return [
         Group(name, holders[name], Counts(*(codes[name, code] for code in "CSDI")))
         for name in holders
     ]
+
+
+def _operations(utterances: Iterable[UtteranceScore]) -> Counter[Operation]:
+    return Counter(chain.from_iterable(utterance.ops for utterance in utterances))
 
 
 def _tag(name: str, utterance: UtteranceScore) -> str:

@@ -82,9 +82,7 @@ def _from_json(row: dict[str, Any], where: str) -> Transcript:
         raise InputError(f'{where}: "id" must be a non-empty string')
     if labels is None and "text" not in row:
         raise InputError(f'{where}: utterance {key!r} has neither "labels" nor "text"')
-    if labels is not None and not (
-        isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    ):
+    if labels is not None and not (isinstance(labels, list) and {*map(type, labels)} <= {str}):
         raise InputError(f'{where}: "labels" must be a list of strings')
     if not isinstance(text, str) or not isinstance(tags, dict):
         raise InputError(f'{where}: "text" must be a string and "tags" an object')

@@ -65,7 +65,7 @@ class Protocol:
 
     def _folded(self, labels: tuple[str, ...]) -> tuple[str, ...]:
         if self.fold is not None:
-            folded = [self.fold[label] for label in labels]
+            folded = map(self.fold.__getitem__, labels)
             labels = tuple(label for label in folded if label is not None)
         if self.collapse:
             runs = ((label, list(run)) for label, run in groupby(labels))

@@ -43,7 +43,7 @@ def summary(report: Report) -> str:
     counts = report.counts
     reason = f" (chosen because {report.protocol_reason})" if report.protocol_reason else ""
     lines = [
-        f"{report.name}: {report.metric} {counts.rate:.2%}{_interval(report.interval)}",
+        f"{printable(report.name)}: {report.metric} {counts.rate:.2%}{_interval(report.interval)}",
         f"  {counts.errors} errors in {counts.reference_tokens} {report.unit}s: "
         f"{counts.substitutions} substituted, {counts.deletions} deleted, "
         f"{counts.insertions} inserted",
@@ -51,7 +51,7 @@ def summary(report: Report) -> str:
         f"{len(report.missing)} missing, {len(report.skipped)} skipped",
         f"  protocol {report.protocol}: {report.protocol_note}{reason}",
         f"  alignment costs {report.costs}; references {report.reference_fingerprint}"
-        + (f"; decoder {report.decoder}" if report.decoder else ""),
+        + (f"; decoder {printable(report.decoder)}" if report.decoder else ""),
     ]
     for other in report.also:
         lines.append(
@@ -69,7 +69,8 @@ def comparison_to_text(comparison: Comparison) -> str:
     """The paired tests between two systems, and where they differ."""
     better = sum(d.second_errors < d.first_errors for d in comparison.differing)
     lines = [
-        f"{comparison.second} against {comparison.first}: {comparison.metric} "
+        f"{printable(comparison.second)} against {printable(comparison.first)}: "
+        f"{comparison.metric} "
         f"{100 * comparison.difference:+.2f} points{_interval(comparison.interval)}, "
         f"{comparison.utterances} utterances: {better} better, "
         f"{len(comparison.differing) - better} worse"

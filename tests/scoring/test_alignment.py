@@ -97,9 +97,18 @@ def test_unit_costs_count_what_editdistance_counts_on_any_input(pairs):
     assert len(found) == len(pairs)
     for (reference, hypothesis), one in zip(pairs, found, strict=True):
         assert one.counts.errors == editdistance.eval(reference, hypothesis)
-        assert one.counts.errors == Levenshtein.distance(reference, hypothesis)
+        number = {label: n for n, label in enumerate({*reference, *hypothesis})}  # see below
+        assert one.counts.errors == Levenshtein.distance(
+            [number[label] for label in reference], [number[label] for label in hypothesis]
+        )
         assert [r for code, r, _ in one.ops if code != "I"] == reference
         assert [h for code, _, h in one.ops if code != "D"] == hypothesis
+
+
+def test_an_empty_label_is_a_label():
+    """rapidfuzz takes "" and "\\0" for the same, which is why it is given numbers above."""
+    assert align([""], ["\0"]).counts.substitutions == 1
+    assert align([""], [""]).ops == (("C", "", ""),)
 
 
 @settings(max_examples=100, deadline=None)

@@ -29,14 +29,8 @@ def test_repeats_of_other_phones_are_kept():
 
 
 def test_systems_trained_on_48_or_39_phones_can_be_scored():
-    assert tokens("kaldi", ["sil", "vcl", "b", "cl", "k", "ax"]) == (
-        "sil",
-        "sil",
-        "b",
-        "sil",
-        "k",
-        "ah",
-    )
+    found = tokens("kaldi", ["sil", "vcl", "b", "cl", "k", "ax"])
+    assert " ".join(found) == "sil sil b sil k ah"
     assert tokens("kaldi", ["sil", "ah"]) == ("sil", "ah")
 
 

@@ -1,0 +1,182 @@
+"""seqlabel score: hypotheses against references, as text, JSON and a page to look at."""
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqlabel.errors import InputError
+
+if TYPE_CHECKING:
+    from seqlabel.scoring import Comparison, Protocol, Report, Transcripts
+
+HELP = "score hypotheses against references and write a report"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ref", type=Path, metavar="REF", help="manifest, .trn, .stm, Kaldi text")
+    parser.add_argument(
+        "hyp", type=Path, nargs="+", metavar="HYP", help="the first is the baseline"
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write text, JSON and HTML there")
+    parser.add_argument(
+        "--protocol", metavar="P",
+        help="kaldi, kaldi-optional-sil, speechbrain, graves2006, plain, cer, cer-nospace or wer "
+        "(default: by what the labels are)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ignore", action="append", default=[], choices=("case", "punctuation", "spaces"),
+        help="what does not count in text; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unit", help="phone, character, word or symbol (default: as the data say)"
+    )
+    parser.add_argument(
+        "--costs", default="sclite", help="of the alignment: sclite (4/3/3, the default) or unit"
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true",
+        help="score what has no hypothesis as deleted, skip what has no reference",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against", type=Path, action="append", default=[], metavar="DIR",
+        help="compare with an earlier report too; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--anyway", action="store_true", help="compare although references or protocols differ"
+    )
+    parser.add_argument(
+        "--seeds", action="store_true", help="the systems are runs of one recipe: mean and spread"
+    )
+    parser.add_argument(
+        "--export", action="append", default=[], choices=("trn", "ctm", "text", "jsonl"),
+        help="write references and hypotheses in this format too (ctm: with an .stm)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", action="store_true", help="print the totals as JSON, nothing else"
+    )
+    parser.add_argument(
+        "--fail-above", metavar="RATE", help="exit with 1 when a rate is above, as 0.2 or 20%%"
+    )
+
+
+def main(args: argparse.Namespace) -> int | None:
+    from seqlabel.scoring import compare, read_report, read_transcripts, score, spread
+    from seqlabel.scoring.export import all_to_json, write_reports
+    from seqlabel.scoring.text import all_to_text
+
+    limit = None if args.fail_above is None else _rate(args.fail_above)
+    if args.export and args.out is None:
+        raise InputError("--export writes into the folder of --out; name one")
+    references = read_transcripts(args.ref)
+    protocol = _protocol(args, references)
+    hypotheses = [read_transcripts(path) for path in args.hyp]
+    reports = [
+        score(
+            references,
+            hypothesis,
+            protocol,
+            unit=args.unit or "",
+            costs=args.costs,
+            allow_missing=args.allow_missing,
+            name=name,
+        )
+        for hypothesis, name in zip(hypotheses, _names(args.hyp), strict=True)
+    ]
+    earlier = [read_report(folder) for folder in args.against]
+    comparisons = []
+    if not args.seeds:
+        baseline, *others = earlier + reports
+        comparisons = [compare(baseline, other, args.anyway) for other in others]
+    runs = spread([report.rate for report in reports]) if args.seeds else None
+
+    if args.out is not None:
+        folders = write_reports(reports, args.out, comparisons, runs)
+        _write_page(args.out / "report.html", args.hyp, hypotheses, earlier, reports, comparisons)
+        for folder, report, hypothesis in zip(folders, reports, hypotheses, strict=True):
+            for kind in args.export:
+                _export(folder, kind, report, references, hypothesis)
+    if args.json:
+        print(json.dumps(all_to_json(reports, comparisons, runs), indent=1, ensure_ascii=False))
+    else:
+        print(all_to_text(reports, comparisons, runs, details=args.out is None), end="")
+        if args.out is not None:
+            print(f"report: {args.out / 'report.html'}")
+    return int(limit is not None and any(report.rate > limit for report in reports))
+
+
+def _protocol(args: argparse.Namespace, references: "Transcripts") -> "Protocol | None":
+    """The protocol asked for; None leaves the choice to `score`."""
+    from seqlabel.scoring.protocols import default_protocol, get_protocol
+
+    if args.protocol is not None:
+        protocol = get_protocol(args.protocol)
+    elif args.ignore:
+        known = "character" if references.of_characters() else references.unit
+        protocol = default_protocol(references, args.unit or known)[0]
+    else:
+        return None
+    return protocol.ignoring(*(what in args.ignore for what in ("case", "punctuation", "spaces")))
+
+
+def _rate(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", text)
+    if not match:
+        raise InputError(f"--fail-above {text!r}: a rate is expected, as 0.2 or 20%")
+    return float(match[1]) / (100 if match[2] else 1)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """A name for each file: its stem, with as many folders before it as tell the files apart."""
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join((*path.parts[-depth:-1], path.stem)) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    raise InputError(f"{paths[0]}: two of the hypotheses are the same file; name each once")
+
+
+def _write_page(
+    page: Path,
+    paths: Sequence[Path],
+    hypotheses: Sequence["Transcripts"],
+    earlier: Sequence["Report"],
+    reports: Sequence["Report"],
+    comparisons: Sequence["Comparison"],
+) -> None:
+    """The HTML report, with the evidence beside the hypotheses and the logs of their runs."""
+    from seqlabel.scoring.evidence import read_evidence
+    from seqlabel.scoring.report_html import write_html
+
+    kept = [path.with_suffix(".evidence.npz") for path in paths]
+    models = [hypothesis.header.get("model") for hypothesis in hypotheses]
+    logs = [Path(str(model)) / "log.csv" for model in models]
+    before = [None] * len(earlier)
+    write_html(
+        [*earlier, *reports],
+        page,
+        evidence=[*before, *(read_evidence(path) if path.is_file() else None for path in kept)],
+        curves=[*before, *(log if log.is_file() else None for log in logs)],
+        comparisons=comparisons,
+    )
+
+
+def _export(
+    folder: Path,
+    kind: str,
+    report: "Report",
+    references: "Transcripts",
+    hypotheses: "Transcripts",
+) -> None:
+    """References and hypotheses for other scorers: as scored, or as they are where time matters."""
+    from seqlabel.scoring import write_transcripts
+    from seqlabel.scoring.export import scored_hypotheses, scored_references
+
+    ending = "" if kind == "text" else f".{kind}"
+    if kind == "ctm":
+        write_transcripts(folder / "reference.stm", references)
+        write_transcripts(folder / "hypothesis.ctm", hypotheses)
+    else:
+        write_transcripts(folder / f"reference{ending}", scored_references(report))
+        write_transcripts(folder / f"hypothesis{ending}", scored_hypotheses(report))
