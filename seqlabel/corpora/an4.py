@@ -13,7 +13,7 @@ from typing import Literal
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.folders import find_folder
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, Skipped, common_rate
+from seqlabel.corpora.prepared import Prepared, SkipBad, common_rate
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
 from seqlabel.inputs.audio import read_audio_header
@@ -43,7 +43,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     """
     root = find_folder(source, {"etc", "wav"}.issubset, "AN4 (etc/ and wav/)")
     pronunciations = _read_dictionary(root / "etc" / "an4.dic")
-    skipped = Skipped(options.skip_bad)
+    skip = SkipBad(options.skip_bad)
     rates: list[int] = []
 
     def read(entry: tuple[str, str]) -> Utterance:
@@ -62,8 +62,8 @@ def prepare(source: Path, options: Options) -> Prepared:
             tags={"sex": file_id.split("/")[-2][0]},
         )
 
-    train = list(skipped.read_each(_entries(root, "train"), read))
-    test = list(skipped.read_each(_entries(root, "test"), read))
+    train = list(skip.read_each(_entries(root, "train"), read))
+    test = list(skip.read_each(_entries(root, "test"), read))
     missing = set(options.dev_speakers) - {utterance.speaker for utterance in train}
     if missing:
         raise InputError(f"{source}: dev speaker {min(missing)} is no training speaker of AN4")
@@ -77,7 +77,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         kind="speech",
         alphabet=_alphabet(options.unit, pronunciations),
         splits=splits,
-        skipped=skipped.reasons,
+        skipped=skip.reasons,
         rate=common_rate(rates),
     )
 

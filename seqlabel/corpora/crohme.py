@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.folders import find_below, find_folder
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, Skipped
+from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.errors import InputError
 from seqlabel.inputs.reading import read_bytes
 from seqlabel.inputs.xml_guard import parse_xml
@@ -48,12 +48,12 @@ def prepare(source: Path, options: Options) -> Prepared:
     Raises InputError for a folder that is not CROHME and for symbols that no training file has.
     """
     root = find_folder(source, {"traininkml"}.issubset, "CROHME (TrainINKML/ ...)")
-    skipped = Skipped(options.skip_bad)
+    skip = SkipBad(options.skip_bad)
     splits = {}
     for name, folder in FOLDERS.items():
         for path in find_below(root, folder, depth=1):
             files = [(_id(file, path, name), file) for file in sorted(path.rglob("*.inkml"))]
-            splits[name] = list(skipped.read_each(progress_bar(files, name), _Reader(path, name)))
+            splits[name] = list(skip.read_each(progress_bar(files, name), _Reader(path, name)))
     symbols = {symbol for utterance in splits.get("train", []) for symbol in utterance.labels}
     if options.subset == "linear":
         splits = {
@@ -62,9 +62,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         }
     if not symbols:
         raise InputError(f"{root}: no expression with its symbols in TrainINKML/")
-    return Prepared(
-        "crohme", "ink", Alphabet(sorted(symbols), unit="symbol"), splits, skipped.reasons
-    )
+    return Prepared("crohme", "ink", Alphabet(sorted(symbols), unit="symbol"), splits, skip.reasons)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from pathlib import Path
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.own_data import (
     SUFFIXES,
+    Measure,
     Options,
     clean_text,
     divide,
-    duration_of,
     kind_of,
     prepared_own_data,
     split_text,
     utterance_id,
 )
-from seqlabel.corpora.prepared import Prepared, Skipped
+from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.corpora.splitting import SET_NAMES
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
@@ -37,22 +37,24 @@ def prepare(source: Path, options: Options) -> Prepared:
     if not source.is_dir():
         raise InputError(f"{source}: no such folder")
     kind, files = _signal_files(source, options.kind)
-    skipped = Skipped(options.skip_bad)
-    reader = _Reader(source, kind, options.unit, [])
+    skip = SkipBad(options.skip_bad)
+    reader = _Reader(source, kind, options.unit, Measure(options.rate))
     named = [(utterance_id(path, source), path) for path in files]
-    utterances = list(skipped.read_each(progress_bar(named, "reading"), reader))
+    utterances = list(skip.read_each(progress_bar(named, "reading"), reader))
     splits = divide(utterances, [_set_folder(u.source, source) for u in utterances], options)
-    return prepared_own_data("folder", kind, options.unit, splits, skipped, reader.rates)
+    return prepared_own_data(
+        "folder", kind, options.unit, splits, skip.reasons, reader.measure.rates
+    )
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads a signal's duration and its transcript; `rates` gathers sampling rates."""
+    """Makes an utterance of a signal's file and the transcript beside it."""
 
     root: Path
     kind: Kind
     unit: str
-    rates: list[int]
+    measure: Measure
 
     def __call__(self, path: Path) -> Utterance:
         transcript = path.with_suffix(".txt")
@@ -71,7 +73,7 @@ class _Reader:
             labels=split_text(text, self.unit),
             text=text,
             speaker=folders[0] if folders else "",
-            duration=duration_of(path, self.kind, self.rates),
+            duration=self.measure.seconds(path, self.kind),
         )
 
 

@@ -12,16 +12,16 @@ from typing import Any
 from seqlabel.config import did_you_mean
 from seqlabel.corpora.manifest import Kind, Utterance, utterance_from
 from seqlabel.corpora.own_data import (
+    Measure,
     Options,
     clean_text,
     divide,
-    duration_of,
     kind_of,
     prepared_own_data,
     split_text,
     utterance_id,
 )
-from seqlabel.corpora.prepared import Prepared, Skipped
+from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.corpora.splitting import SET_NAMES
 from seqlabel.errors import InputError
 from seqlabel.files import read_jsonl
@@ -46,9 +46,9 @@ def prepare(source: Path, options: Options) -> Prepared:
     ]
     if not rows:
         raise InputError(f"{source}: no lines; write one JSON object for each recording")
-    skipped = Skipped(options.skip_bad)
+    skip = SkipBad(options.skip_bad)
     sets: dict[str, str] = {}
-    rates: list[int] = []
+    measure = Measure(options.rate)
 
     def read(place: tuple[Path, int, dict[str, Any]]) -> Utterance:
         path, number, row = place
@@ -56,23 +56,23 @@ def prepare(source: Path, options: Options) -> Prepared:
         given = row.pop("set", path.stem if source.is_dir() else "")
         if given and given not in SET_NAMES:
             raise InputError(f"{path}:{number}: set {given!r}{did_you_mean(given, SET_NAMES)}")
-        utterance = _complete(row, path, f"{path}:{number}", options, rates)
+        utterance = _complete(row, path, f"{path}:{number}", options, measure)
         if utterance.id in sets:
             raise InputError(f"{path}:{number}: id {utterance.id!r} occurs twice; change one")
         sets[utterance.id] = given
         return utterance
 
-    utterances = list(skipped.read_each(progress_bar(rows, "reading"), read))
+    utterances = list(skip.read_each(progress_bar(rows, "reading"), read))
     kinds = {utterance.kind for utterance in utterances}
     if len(kinds) > 1:
         raise InputError(f"{source}: both speech and ink; make a manifest of each")
     splits = divide(utterances, [sets[u.id] for u in utterances], options)
     kind: Kind = utterances[0].kind if utterances else "speech"
-    return prepared_own_data("manifest", kind, options.unit, splits, skipped, rates)
+    return prepared_own_data("manifest", kind, options.unit, splits, skip.reasons, measure.rates)
 
 
 def _complete(
-    row: Mapping[str, Any], path: Path, where: str, options: Options, rates: list[int]
+    row: Mapping[str, Any], path: Path, where: str, options: Options, measure: Measure
 ) -> Utterance:
     """An utterance from a line that may leave out all that can be found out."""
     if not isinstance(row.get("source"), str) or not row["source"]:
@@ -95,5 +95,4 @@ def _complete(
             f"{where}: labels that are no single characters; say what they are, for example with "
             "--set unit=phone"
         )
-    duration = duration_of(source, kind, rates)
-    return dataclasses.replace(utterance, duration=duration)
+    return dataclasses.replace(utterance, duration=measure.seconds(source, kind))

@@ -1,14 +1,14 @@
 """What the readers of a person's own data share: options, transcripts, names, the division."""
 
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.prepared import (
     Prepared,
-    Skipped,
     alphabet_of,
     common_rate,
     shared_speakers,
@@ -27,7 +27,8 @@ class Options:
     unit: what a transcript is split into; all but characters are separated by blanks in it.
     dev, test: share of the utterances, where the sets are no folders.
     by: whether whole speakers (folders) go into a set, by default when there are at least three.
-    seed: of the draw. skip_bad: leave out unusable files and name them.
+    seed: of the draw. rate: refuse audio with another number of samples per second; 0 takes any
+        (features resample it). skip_bad: leave out unusable files and name them.
     """
 
     kind: Literal["any", "speech", "ink"] = "any"
@@ -36,6 +37,7 @@ class Options:
     test: float = 0.1
     by: Literal["any", "speaker", "utterance"] = "any"
     seed: int = 0
+    rate: int = 0
     skip_bad: bool = False
 
 
@@ -44,17 +46,15 @@ def prepared_own_data(
     kind: Kind,
     unit: str,
     splits: dict[str, list[Utterance]],
-    skipped: Skipped,
-    rates: list[int],
+    skipped: Mapping[str, str],
+    rates: Iterable[int],
 ) -> Prepared:
     """`Prepared` with the alphabet of all transcripts and remarks on what looks amiss."""
     alphabet, unseen = alphabet_of(splits, unit)
     notes = shared_speakers(splits)
     if unseen:
         notes.append(f"symbols outside the training set only: {' '.join(unseen)}")
-    return Prepared(
-        corpus, kind, alphabet, splits, skipped.reasons, tuple(notes), common_rate(rates)
-    )
+    return Prepared(corpus, kind, alphabet, splits, skipped, tuple(notes), common_rate(rates))
 
 
 def divide(
@@ -92,13 +92,25 @@ def clean_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def duration_of(path: Path, kind: Kind, rates: list[int]) -> float:
-    """Seconds of a signal, its sampling rate added to `rates`; InputError when it is unreadable."""
-    if kind == "ink":
-        return read_ink(path).duration
-    header = audio.read_audio_header(path)
-    rates.append(header.rate)
-    return header.duration
+@dataclass
+class Measure:
+    """Says how long signals are, and gathers the sampling rates met; `rate` as in the options."""
+
+    rate: int = 0
+    rates: set[int] = field(default_factory=set)
+
+    def seconds(self, path: Path, kind: Kind) -> float:
+        """Duration of a signal; InputError when it is unreadable or has another rate."""
+        if kind == "ink":
+            return read_ink(path).duration
+        header = audio.read_audio_header(path)
+        if self.rate and header.rate != self.rate:
+            raise InputError(
+                f"{path}: {header.rate} samples per second where rate = {self.rate} is demanded; "
+                f"convert it (ffmpeg -i IN -ar {self.rate} OUT)"
+            )
+        self.rates.add(header.rate)
+        return header.duration
 
 
 def kind_of(path: Path) -> Kind | None:

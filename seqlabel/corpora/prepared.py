@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 
 @dataclass
-class Skipped:
+class SkipBad:
     """Takes utterances that cannot be used: the first one is an error, or each is noted by name.
 
     skip_bad: whether to go on. reasons: id -> why it was left out.

@@ -18,7 +18,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.alphabet.phones import PHONES_61, TO_39, fold
 from seqlabel.corpora.folders import find_folder
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, Skipped, common_rate, shared_speakers
+from seqlabel.corpora.prepared import Prepared, SkipBad, common_rate, shared_speakers
 from seqlabel.corpora.timit_labels import read_phones, read_sentence, read_words
 from seqlabel.corpora.timit_speakers import CORE_TEST, DEV, TOKENS_39, UTTERANCES
 from seqlabel.errors import InputError
@@ -82,7 +82,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     if not recordings:
         raise InputError(f"{root}: no utterance with audio and a .PHN file")
     sets = _assign(recordings, options.speakers, root)
-    skipped = Skipped(options.skip_bad)
+    skip = SkipBad(options.skip_bad)
     rates: list[int] = []
 
     def read(recording: _Recording) -> Utterance:
@@ -91,7 +91,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         return _utterance(recording, header.rate, header.frames)
 
     splits = {
-        name: list(skipped.read_each([(recording.id, recording) for recording in members], read))
+        name: list(skip.read_each([(recording.id, recording) for recording in members], read))
         for name, members in sets.items()
     }
     shared = shared_speakers(splits)
@@ -100,14 +100,14 @@ def prepare(source: Path, options: Options) -> Prepared:
     notes = []
     if options.speakers is None and not options.keep_sa:
         notes = _check_sizes(splits)
-        if notes and not skipped.reasons:
+        if notes and not skip.reasons:
             raise InputError(f"{root}: {notes[0]}; get a whole copy, or name speakers of a sample")
     return Prepared(
         corpus="timit",
         kind="speech",
         alphabet=Alphabet(PHONES_61, unit="phone"),
         splits=splits,
-        skipped=skipped.reasons,
+        skipped=skip.reasons,
         notes=tuple(notes),
         rate=common_rate(rates),
     )

@@ -93,6 +93,15 @@ def test_ink(tmp_path):
     assert folder.prepare(tmp_path, Options(kind="ink")).kind == "ink"
 
 
+def test_another_rate_is_refused_where_the_configuration_says_so(voices):
+    record(voices / "anna" / "low.wav", "x", rate=8000)
+    assert folder.prepare(voices, Options()).rate is None
+    with pytest.raises(InputError, match=r"low\.wav: 8000 samples per second where rate = 16000"):
+        folder.prepare(voices, Options(rate=16000))
+    prepared = folder.prepare(voices, Options(rate=16000, skip_bad=True))
+    assert (prepared.rate, list(prepared.skipped)) == (16000, ["anna/low"])
+
+
 def test_composed_characters_are_one_label(tmp_path):
     for n in range(3):
         record(tmp_path / f"{n}.wav", unicodedata.normalize("NFD", "é"))
