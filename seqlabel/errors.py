@@ -10,4 +10,9 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """`text` with every character that cannot be printed, line breaks among them, as an escape."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -28,7 +28,7 @@ def main(args: argparse.Namespace) -> int:
     """Print each problem on a line of its own and return 1, or say that there is none."""
     from seqlabel.config import load_toml
     from seqlabel.data.checking import find_problems, find_remarks, read_sets
-    from seqlabel.errors import InputError
+    from seqlabel.errors import InputError, one_line
     from seqlabel.features.front_end import make_extractor
 
     if args.reduction < 1:
@@ -43,15 +43,10 @@ def main(args: argparse.Namespace) -> int:
     problems = 0
     for problem in find_problems(alphabet, splits, extractors, args.reduction):
         problems += 1
-        place = " ".join(part for part in (problem.set, printable(problem.id)) if part)
+        place = " ".join(part for part in (problem.set, one_line(problem.id)) if part)
         print(f"{place}: {problem.reason}" if place else problem.reason)
     for remark in find_remarks(splits):
         print(f"remark: {remark}")
     total = sum(len(utterances) for utterances in splits.values())
     print(f"{args.data}: {total} utterances checked, {problems or 'no'} problems")
     return 1 if problems else 0
-
-
-def printable(text: str) -> str:
-    """`text` on one line, control characters as escapes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,7 +1,7 @@
 """Mean and variance normalisation, over an utterance, a speaker or the training set.
 
 Statistics of the training set belong to the model and are saved with it; those of an utterance or
-of a speaker are taken from the very frames they are applied to.
+of a speaker are fitted to the very frames they are applied to.
 """
 
 import os
@@ -84,9 +84,3 @@ class Statistics:
         if mean.ndim != 1 or mean.shape != std.shape or not (std > 0).all():
             raise InputError(f"{path}: mean and std do not fit; train the model again")
         return cls(mean.astype(np.float32), std.astype(np.float32))
-
-
-def normalise_together(arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Normalise the (T, F) arrays of a speaker, or a single one, by their own statistics."""
-    statistics = Statistics.fit(arrays)
-    return [statistics.apply(x) for x in arrays]

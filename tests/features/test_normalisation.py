@@ -5,7 +5,7 @@ import pytest
 
 from seqlabel.errors import InputError
 from seqlabel.features import normalisation
-from seqlabel.features.normalisation import Statistics, normalise_together
+from seqlabel.features.normalisation import Statistics
 
 
 def arrays(seed=0):
@@ -26,7 +26,8 @@ def test_equal_to_the_definition(monkeypatch, block):
 
 
 def test_applied_to_their_own_frames_they_give_mean_0_and_deviation_1():
-    together = np.concatenate(normalise_together(arrays()))
+    statistics = Statistics.fit(arrays())
+    together = np.concatenate([statistics.apply(x) for x in arrays()])
     np.testing.assert_allclose(together.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(together.std(axis=0), 1, rtol=1e-4)
     assert together.dtype == np.float32
