@@ -10,6 +10,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ OPTIONS = (
     "--disable-extensions", "--disable-sync", "--mute-audio", "--hide-scrollbars",
     "--remote-debugging-pipe",
 )  # fmt: skip
+# Chromium reads commands on descriptor 3 and answers on 4; ours may be any others.
+MOVE_PIPES = (
+    "import os, sys; commands, answers = map(int, sys.argv[1:3]);"
+    "os.dup2(commands, 100); os.dup2(answers, 101); os.dup2(100, 3); os.dup2(101, 4);"
+    "os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def find() -> str | None:
@@ -40,10 +47,9 @@ class Page:
     def __init__(self, executable: str, profile: str) -> None:
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
-        # The browser reads commands on descriptor 3 and answers on 4; a shell moves ours there.
         command = [executable, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", *command],
+            [sys.executable, "-c", MOVE_PIPES, str(to_browser), str(from_browser), *command],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -55,11 +61,15 @@ class Page:
         self._session: str | None = None
         self.problems: list[str] = []
         self.requests: list[str] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+            self._session = attached["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                self.call(f"{domain}.enable")
+        except BaseException:
+            self.close()
+            raise
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command and wait for its answer."""

@@ -203,7 +203,7 @@ def write_evidence(path: str | os.PathLike[str], evidence: Mapping[str, Evidence
 def read_evidence(path: str | os.PathLike[str]) -> dict[str, Evidence]:
     """Read what `write_evidence` wrote; raises InputError for any other content."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             header = json.loads(arrays["header"].tobytes().decode())
             if header["format"] != FORMAT:
                 raise KeyError("format")

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
+from seqlabel.scoring.html.wording import between, percent
 from seqlabel.scoring.results import Counts, Interval
-
-SHADES = 6
-"""Steps of the confusion matrix from one error to the most frequent confusion."""
 
 
 def element(name: str, *children: str, **attributes: object) -> Markup:
@@ -38,11 +36,6 @@ def ticks(top: float, count: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
     return [step * i for i in range(math.ceil(top / step - 1e-9) + 1)]
-
-
-def percent(rate: float, digits: int = 1) -> str:
-    """0.2284 as "22.8 %", with a space that does not break."""
-    return f"{100 * rate:.{digits}f}\u00a0%"
 
 
 def stacked_bar(counts: Counts, top: float) -> Markup:
@@ -115,16 +108,6 @@ def rate_chart(rows: Sequence[tuple[str, Counts, Interval | None]]) -> Markup:
         "svg", *parts, class_="chart rates", width="100%", height=height + 20, role="img",
         aria_label="Error rates with their intervals",
     )  # fmt: skip
-
-
-def between(interval: Interval) -> str:
-    """An interval in words."""
-    return f"{percent(interval.level, 0)} interval {bounds(interval)}"
-
-
-def bounds(interval: Interval) -> str:
-    """The ends of an interval of rates."""
-    return f"{100 * interval.low:.1f}–{percent(interval.high)}"
 
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 220, 42, 10, 12, 34
@@ -210,60 +193,3 @@ def _path(epochs: Sequence[float], line: Sequence[float], x: Any, y: Any) -> str
         else:
             pen = "M"
     return "".join(steps)
-
-
-def matrix_chart(
-    labels: Sequence[str], matrix: np.ndarray, cell: int, breaks: Sequence[int] = ()
-) -> Markup:
-    """A confusion matrix: rows what was said, columns what was read, the darker the more often.
-
-    labels: L names, "" for nothing; matrix: (L, L) counts; cell: pixels of one field; breaks:
-        places before which a new class of labels begins, marked by lines.
-    Agreements are grey, by the share of the row; errors have SHADES steps, logarithmic in count.
-    One path per shade keeps a matrix of 100 labels small; the script finds the field under the
-    pointer in the counts that lie beside the picture.
-    """
-    names = [label if label != "" else "∅" for label in labels]
-    margin = 10 + max(7 * min(6, max(map(len, names), default=1)), 14)
-    size = len(labels) * cell
-    fields: dict[str, list[str]] = {}
-    top = max(1, int((matrix - np.diag(np.diag(matrix))).max(initial=0)))
-    for row, column in zip(*np.nonzero(matrix), strict=True):
-        count = int(matrix[row, column])
-        if row == column:
-            shade = f"agree a{min(3, int(4 * count / max(1, matrix[row].sum())))}"
-        else:
-            shade = f"confused e{_shade(count, top)}"
-        x, y = margin + column * cell, margin + row * cell
-        fields.setdefault(shade, []).append(f"M{x} {y}h{cell - 1}v{cell - 1}h-{cell - 1}z")
-    parts = [element("rect", x=margin, y=margin, width=size, height=size, class_="ground")]
-    parts += [element("path", d="".join(d), class_=shade) for shade, d in sorted(fields.items())]
-    for n, name in enumerate(names):
-        middle = margin + n * cell + cell / 2
-        short = name if len(name) <= 6 else name[:5] + "…"
-        short = "␣" if short == " " else short
-        parts.append(element("text", short, x=margin - 5, y=middle, class_="row", data_place=n))
-        parts.append(
-            element(
-                "text", short, class_="column", data_place=n,
-                transform=f"translate({middle:g} {margin - 5}) rotate(-90)",
-            )
-        )  # fmt: skip
-    for place in breaks:
-        at = margin + place * cell - 0.5
-        parts.append(
-            element("path", d=f"M{margin} {at}h{size}M{at} {margin}v{size}", class_="break")
-        )
-    parts.append(element("path", class_="cross", d=""))
-    full = margin + size + 2
-    return element(
-        "svg", *parts, class_="chart matrix", width=full, height=full,
-        viewBox=f"0 0 {full} {full}", tabindex="0", role="img", data_cell=cell,
-        data_margin=margin, style=f"--label:{min(12, cell):g}px",
-        aria_label="Confusion matrix: rows reference, columns hypothesis; arrow keys walk it",
-    )  # fmt: skip
-
-
-def _shade(count: int, top: int) -> int:
-    """0 for a single error up to SHADES - 1 for `top` errors, in equal ratios."""
-    return 0 if top == 1 else round((SHADES - 1) * math.log(count) / math.log(top))

@@ -8,6 +8,8 @@ const NAMES = 44; // of a lane, for the names of its peaks
 const AXIS = 18;
 const LABEL_FROM = 30; // per cent: peaks from here on are named
 
+const letter = (system) => String.fromCharCode(65 + (system % 26));
+
 /** Posteriors of one system as areas between x(frame) and a height of LANE pixels at `top`. */
 function drawLane(group, lane, x, top, several) {
   const floor = top + LANE - 4;
@@ -25,7 +27,7 @@ function drawLane(group, lane, x, top, several) {
       continue;
     }
     const height = Math.max(...values);
-    const class_ = height >= LABEL_FROM ? `k${colour++ % 6}` : "none";
+    const class_ = height >= LABEL_FROM ? `c${colour++ % 6}` : "none";
     group.append(svg("path", { d: path, class: `post ${class_}` }));
     if (height >= LABEL_FROM) names.push([x(peak + 0.5), y(height) - 4, lane.labels[label], class_]);
   }
@@ -36,9 +38,9 @@ function drawLane(group, lane, x, top, several) {
     let at = height;
     while (clash(at) && at > top + 18) at -= 3; // a name makes room by moving up
     taken.push([left - half, left + half, at]);
-    group.append(svg("text", { x: left, y: at, class: `halo ${class_}`, "text-anchor": "middle" }, shown(label)));
+    group.append(svg("text", { x: left, y: at, class: `name halo ${class_}`, "text-anchor": "middle" }, shown(label)));
   }
-  if (several) group.append(svg("text", { x: 4, y: top + 12, class: "unit halo" }, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[lane.system % 26]));
+  if (several) group.append(svg("text", { x: 4, y: top + 12, class: "unit halo" }, letter(lane.system)));
 }
 
 /** The labels of a frame and their probabilities, highest first, as text. */
@@ -127,13 +129,13 @@ function drawSpeech(panel, evidence) {
 function drawInk(panel, evidence) {
   const several = evidence.lanes.length > 1;
   evidence.drawings.forEach((drawing, n) => {
-    if (several) panel.append(html("p", "soft", `Read by ${"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[drawing.system % 26]}`));
+    if (several) panel.append(html("p", "soft", `Read by ${letter(drawing.system)}`));
     const [width, height] = drawing.box;
     const scroll = html("div", "scroll paper");
     const size = Math.min(760, Math.max(240, width * 0.7));
     const chart = svg("svg", { viewBox: `-20 -40 ${width + 40} ${height + 60}`, width: size, height: (size * (height + 60)) / (width + 40), role: "img", "aria-label": "The ink, each stroke in the colour of the label it was read as" });
     const paths = drawing.strokes.map(([token, d]) =>
-      chart.appendChild(svg("path", { d, class: `pen ${token < 0 ? "none" : `k${token % 6}`}`, "data-tip": token < 0 ? "read as nothing" : `read as ${shown(drawing.tokens[token])}` })));
+      chart.appendChild(svg("path", { d, class: `pen ${token < 0 ? "none" : `c${token % 6}`}`, "data-tip": token < 0 ? "read as nothing" : `read as ${shown(drawing.tokens[token])}` })));
     scroll.append(chart);
     panel.append(scroll);
     drawing.tokens.forEach((label, token) => {
@@ -142,12 +144,12 @@ function drawInk(panel, evidence) {
       const left = Math.min(...boxes.map((box) => box.x));
       const right = Math.max(...boxes.map((box) => box.x + box.width));
       const y = Math.min(...boxes.map((box) => box.y)) - 9;
-      chart.append(svg("text", { x: (left + right) / 2, y, class: `reading halo k${token % 6}`, "text-anchor": "middle" }, shown(label)));
+      chart.append(svg("text", { x: (left + right) / 2, y, class: `name reading halo c${token % 6}`, "text-anchor": "middle" }, shown(label)));
     });
     const chips = html("div", "chips");
     const light = (token) => paths.forEach((path, k) => path.classList.toggle("dim", token !== null && drawing.strokes[k][0] !== token));
     drawing.tokens.forEach((label, token) => {
-      const chip = chips.appendChild(html("span", `chip k${token % 6}`, shown(label)));
+      const chip = chips.appendChild(html("span", `chip c${token % 6}`, shown(label)));
       chip.tabIndex = 0;
       for (const name of ["pointerenter", "focus"]) chip.addEventListener(name, () => light(token));
       for (const name of ["pointerleave", "blur"]) chip.addEventListener(name, () => light(null));

@@ -28,7 +28,7 @@ const tip = document.getElementById("tip");
 
 function showTip(text, x, y) {
   tip.textContent = text;
-  tip.hidden = false;
+  tip.hidden = text === "";
   const box = tip.getBoundingClientRect();
   const left = Math.min(Math.max(4, x + 12), innerWidth - box.width - 4);
   const above = y - box.height - 10;
@@ -145,14 +145,12 @@ for (const chart of document.querySelectorAll("[data-curve]")) {
 // Confusion matrix: the field under the pointer, or under the arrow keys, is named and counted.
 
 for (const box of document.querySelectorAll("[data-matrix]")) {
-  const { labels, cells } = data(box.dataset.matrix);
+  const { labels, cells, totals } = data(box.dataset.matrix);
   const chart = box.querySelector("svg");
   const cell = Number(chart.dataset.cell);
   const margin = Number(chart.dataset.margin);
   const cross = chart.querySelector(".cross");
   const counts = new Map(cells.map(([row, column, count]) => [row * labels.length + column, count]));
-  const totals = labels.map(() => 0);
-  for (const [row, , count] of cells) totals[row] += count;
   let at = [0, 0];
 
   const describe = (row, column) => {

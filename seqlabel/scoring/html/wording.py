@@ -1,0 +1,94 @@
+"""How the report writes numbers, and values for its script."""
+
+import json
+import string
+from typing import Any
+
+from markupsafe import Markup
+
+from seqlabel.scoring.comparison import Comparison
+from seqlabel.scoring.results import Interval, Report
+from seqlabel.scoring.statistics import PairedTest
+
+METRICS = {"PER": "Phone", "CER": "Character", "WER": "Word", "SER": "Symbol"}
+
+
+def letter(n: int) -> str:
+    """The letter that stands for system n where its name is too long."""
+    return string.ascii_uppercase[n % 26]
+
+
+def label(text: str) -> str:
+    """A label so that it can be seen."""
+    return {" ": "␣", "": "∅"}.get(text, text)
+
+
+def thousands(number: int) -> str:
+    """1234 as "1 234", with a narrow space that does not break."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def percent(rate: float, digits: int = 1) -> str:
+    """0.2284 as "22.8 %", with a space that does not break."""
+    return f"{100 * rate:.{digits}f}\u00a0%"
+
+
+def between(interval: Interval) -> str:
+    """An interval in words."""
+    return f"{percent(interval.level, 0)} interval {bounds(interval)}"
+
+
+def bounds(interval: Interval) -> str:
+    """The ends of an interval of rates."""
+    return f"{100 * interval.low:.1f}–{percent(interval.high)}"
+
+
+def points(rate: float) -> str:
+    """A signed difference of rates in points of per cent."""
+    return _minus(f"{100 * rate:+.2f}")
+
+
+def chance(p: float) -> str:
+    """The p-value of a test."""
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def statistic(test: PairedTest) -> str:
+    """What a test measured, with what it is."""
+    if test.name == "bootstrap":
+        return f"{points(test.statistic)} points"
+    if test.name == "sign":
+        return f"{test.statistic:g} for A"
+    return _minus(f"Z = {test.statistic:.2f}")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def wins(pair: Comparison) -> int:
+    """Utterances that the second system read with fewer errors."""
+    return sum(one.second_errors < one.first_errors for one in pair.differing)
+
+
+def wrong_share(report: Report) -> float:
+    """Share of the utterances that have an error."""
+    return report.sentence_errors / max(1, len(report.utterances))
+
+
+def embedded_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: no `<` ends it early."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+FILTERS = {
+    function.__name__: function
+    for function in (
+        letter, label, thousands, percent, between, bounds, points, chance, statistic, wins,
+        wrong_share, embedded_json,
+    )
+}  # fmt: skip
+"""What the templates may call, by name."""
