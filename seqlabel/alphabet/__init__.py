@@ -1,6 +1,15 @@
 """Symbols and integers; the blank is always index 0."""
 
 from seqlabel.alphabet.phones import PHONE_CLASSES, PHONES_39, PHONES_48, PHONES_61
-from seqlabel.alphabet.symbols import BLANK, UNITS, Alphabet
+from seqlabel.alphabet.symbols import BLANK, UNITS, Alphabet, required_frames
 
-__all__ = ["BLANK", "PHONES_39", "PHONES_48", "PHONES_61", "PHONE_CLASSES", "UNITS", "Alphabet"]
+__all__ = [
+    "BLANK",
+    "PHONES_39",
+    "PHONES_48",
+    "PHONES_61",
+    "PHONE_CLASSES",
+    "UNITS",
+    "Alphabet",
+    "required_frames",
+]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_json, write_json
@@ -108,3 +109,8 @@ class Alphabet:
         if value.get("blank") != BLANK:
             raise InputError(f"{path}: blank is {value.get('blank')!r}; seqlabel keeps it at 0")
         return cls(value["symbols"], value.get("unit", "symbol"))
+
+
+def required_frames(labels: Sequence[object]) -> int:
+    """Least frames of a CTC path: one for each label, and a blank between equal neighbours."""
+    return len(labels) + sum(a == b for a, b in pairwise(labels))

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from seqlabel.alphabet import Alphabet
+from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.corpora.manifest import Kind, Utterance, read_manifest
 from seqlabel.corpora.prepared import shared_speakers
-from seqlabel.data.dataset import required_frames
 from seqlabel.data.store import read_signal
 from seqlabel.errors import InputError
 from seqlabel.inputs import Audio

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from seqlabel.alphabet import Alphabet
+from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.corpora.manifest import Utterance, read_manifest
 from seqlabel.data.batches import Batch, collate
 from seqlabel.data.store import FeatureStore, build_store, open_store, read_signal, store_path
@@ -227,8 +226,3 @@ class Dataset:
             for n in numbers:
                 own[n] = statistics
         return own
-
-
-def required_frames(target: Sequence[object]) -> int:
-    """Least frames a CTC path needs: one per label and a blank between equal neighbours."""
-    return len(target) + sum(a == b for a, b in pairwise(target))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from seqlabel.alphabet import Alphabet
+from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.decoding.alignment_kernel import forward_backward, label_posteriors, viterbi
 from seqlabel.decoding.checks import as_array, check_frames, frame_probabilities
 from seqlabel.decoding.results import Result, Span
@@ -93,7 +93,7 @@ def _checked(log_probs: Any, alphabet: Alphabet, name: str) -> np.ndarray:
 
 def _fitting(indices: list[int], log_probs: np.ndarray, name: str) -> np.ndarray:
     """The labels as an array; InputError when the frames are too few for them."""
-    needed = len(indices) + sum(a == b for a, b in pairwise(indices))
+    needed = required_frames(indices)
     if len(log_probs) < max(needed, 1):
         raise InputError(
             f"{name}: {len(indices)} labels need at least {max(needed, 1)} frames, "

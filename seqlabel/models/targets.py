@@ -1,7 +1,6 @@
 """What a criterion may be asked: whole numbers in range, and labels that fit into their frames."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,11 +16,6 @@ class RowError(InputError):
         self.rows = tuple(int(row) for row in rows)
         shown = ", ".join(map(str, self.rows[:8])) + (", ..." if len(self.rows) > 8 else "")
         super().__init__(f"row{'s' * (len(self.rows) > 1)} {shown} of the batch: {cause}")
-
-
-def required_frames(labels: Sequence[object]) -> int:
-    """Frames that CTC needs at least for a labelling: one a label, one a blank between repeats."""
-    return len(labels) + sum(a == b for a, b in pairwise(labels))
 
 
 def whole_numbers(x: Tensor) -> np.ndarray:

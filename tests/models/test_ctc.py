@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqlabel.alphabet import required_frames
 from seqlabel.errors import InputError
 from seqlabel.models import ctc_kernel
 from seqlabel.models.ctc import ctc_loss
-from seqlabel.models.targets import RowError, required_frames
+from seqlabel.models.targets import RowError
 
 
 def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
@@ -158,8 +159,8 @@ def test_extreme_logits_leave_loss_and_gradient_finite_and_right():
 def test_a_state_lost_on_the_way_and_needed_at_the_end_is_found_again():
     """Frame 0 all but rules out the label, the last frames rule out everything else."""
     logits = torch.zeros(12, 3, dtype=torch.float64)
-    logits[:6, 1] = -200.0
-    logits[6:, :] = torch.tensor([-400.0, 0.0, -400.0])
+    logits[:6, 1] = -800.0
+    logits[6:, :] = torch.tensor([-2000.0, 0.0, -2000.0])
     loss = one(logits, (2, 1, 2))
     log_probs = logits.log_softmax(-1)[:, None]
     expected = F.ctc_loss(log_probs, torch.tensor([[2, 1, 2]]), [12], [3], reduction="none")
