@@ -1,0 +1,207 @@
+"""The verbs lm, align and spot on small corpora, with an untrained network where one is needed."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.cli import main
+from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
+from seqlabel.decoding.ngram import NgramLM
+from seqlabel.features.front_end import FrontEnd, make_extractor
+from seqlabel.scoring.formats import read_transcripts
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run_directory import (
+    WEIGHTS,
+    make_model,
+    save_weights,
+    write_description,
+)
+
+PHONES = Alphabet(["h#", "aa", "n"], unit="phone")
+LETTERS = Alphabet("ONE ", unit="character")
+CONFIG = """
+features.kind = "fbank"
+front_end.normalise = "utterance"
+model.hidden = 4
+model.layers = 1
+"""
+
+
+def make_directory(folder, alphabet):
+    """A model directory with random weights."""
+    folder.mkdir()
+    (folder / "given.toml").write_text(CONFIG)
+    experiment = Experiment.load(folder / "given.toml")
+    front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
+    torch.manual_seed(0)
+    write_description(folder, experiment, alphabet, front_end, {})
+    model = make_model(experiment, front_end, alphabet)
+    save_weights(folder / WEIGHTS, model.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exp(tmp_path_factory):
+    return make_directory(tmp_path_factory.mktemp("phones") / "exp", PHONES)
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    return make_directory(tmp_path_factory.mktemp("letters") / "exp", LETTERS)
+
+
+def utterance(folder, name, labels, seconds=0.5, rate=16000, **more):
+    samples = np.random.default_rng(len(name)).normal(size=int(seconds * rate)) * 0.1
+    soundfile.write(folder / f"{name}.wav", samples, rate)
+    return Utterance(
+        name, folder / f"{name}.wav", "speech", tuple(labels), duration=seconds, **more
+    )
+
+
+@pytest.fixture
+def phones(tmp_path):
+    """Two utterances with hand labels, and one whose labels do not fit."""
+    labels = ["h#", "n", "aa", "h#"]
+    times = [0.0, 0.1, 0.2, 0.4, 0.5]
+    segments = tuple(map(Segment, labels, times, times[1:]))
+    items = [
+        utterance(tmp_path, "a", labels, segments=segments),
+        utterance(tmp_path, "bb", labels, segments=segments, rate=8000),
+        utterance(tmp_path, "short", ["n", "aa"] * 40, seconds=0.3),
+    ]
+    write_manifest(tmp_path / "test.jsonl", items)
+    return tmp_path / "test.jsonl"
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_align_writes_ctm_names_what_it_skips_and_measures_boundaries(exp, phones, capsys):
+    out = phones.parent / "ctm"
+    assert run("align", exp, phones, "--out", out) == 0
+    printed = capsys.readouterr().out
+    assert "8 labels of 2 utterances aligned" in printed
+    assert "skipped: short: 80 labels need at least 80 frames" in printed
+    assert "against the hand labels: 6 boundaries, mean error" in printed
+    transcripts = read_transcripts(out / "labels.ctm").by_id
+    assert [*transcripts] == ["a", "bb"]
+    spans = transcripts["a"].spans
+    assert [span[0] for span in spans] == ["h#", "n", "aa", "h#"]
+    assert (spans[0][1], spans[-1][2]) == (0.0, pytest.approx(0.5, abs=2e-3))
+    for before, after in pairwise(spans):
+        assert before[2] == pytest.approx(after[1], abs=2e-3)
+    assert all(0 <= span[3] <= 1 for span in spans)
+
+
+def test_align_writes_phn_in_the_samples_of_each_file(exp, phones):
+    out = phones.parent / "phn"
+    assert run("align", exp, phones, "--out", out, "--format", "phn") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.phn", "bb.phn"]
+    for name, samples in (("a", 8000), ("bb", 4000)):
+        rows = [line.split() for line in (out / f"{name}.phn").read_text().splitlines()]
+        assert [row[2] for row in rows] == ["h#", "n", "aa", "h#"]
+        assert rows[0][0] == "0"
+        assert rows[-1][1] == str(samples)
+        assert [row[1] for row in rows[:-1]] == [row[0] for row in rows[1:]]
+
+
+def test_align_writes_words_of_characters(letters, tmp_path, capsys):
+    items = [utterance(tmp_path, "x", "ONE NO")]
+    write_manifest(tmp_path / "test.jsonl", items)
+    run("align", letters, tmp_path / "test.jsonl", "--out", tmp_path, "--format", "textgrid")
+    text = (tmp_path / "x.TextGrid").read_text()
+    assert 'name = "labels"' in text
+    assert 'text = "ONE"' in text
+    run("align", letters, tmp_path / "test.jsonl", "--out", tmp_path)
+    assert read_transcripts(tmp_path / "labels.ctm").by_id["x"].labels == tuple("ONE NO")
+    assert read_transcripts(tmp_path / "words.ctm").by_id["x"].labels == ("ONE", "NO")
+    assert "hand labels" not in capsys.readouterr().out
+
+
+def test_align_refuses_what_cannot_be(exp, phones, capsys):
+    short = [item for item in read_manifest(phones) if item.id == "short"]
+    write_manifest(phones.parent / "short.jsonl", short)
+    assert run("align", exp, phones.parent / "short.jsonl", "--out", phones.parent / "x") == 2
+    assert "nothing could be aligned; short: 80 labels" in capsys.readouterr().err
+    assert not (phones.parent / "x").exists()
+    assert run("align", phones.parent, phones, "--out", phones.parent / "x") == 2
+
+
+def test_spot_prints_hits_and_the_figure_of_merit(letters, tmp_path, capsys):
+    write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", "ONE NO", text="ONE NO")])
+    (tmp_path / "keywords").write_text("ONE\nNO\n")
+    arguments = ["spot", letters, tmp_path / "t.jsonl", "--keywords", tmp_path / "keywords"]
+    assert run(*arguments, "--out", tmp_path / "hits.jsonl", "--threshold", "1e-9") == 0
+    printed = capsys.readouterr().out
+    rows = [json.loads(line) for line in (tmp_path / "hits.jsonl").read_text().splitlines()]
+    assert f"{len(rows)} hits in 1 utterances" in printed
+    assert {row["keyword"] for row in rows} == {"ONE", "NO"}
+    assert all(0 <= row["start"] < row["end"] <= 0.51 for row in rows)
+    assert "(all)                  2" in printed
+    assert run(*arguments, "--threshold", "1e-9") == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(rows) + 4
+    (tmp_path / "keywords").write_text("TWO\n")
+    assert run(*arguments) == 2
+    assert "keywords:1: TWO: label 'T' is not in the alphabet" in capsys.readouterr().err
+
+
+def test_spot_takes_word_times_by_hand(exp, tmp_path, capsys):
+    words = (Segment("on", 0.1, 0.4), Segment("no", 0.2, 0.3))
+    write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", ["h#", "aa", "n"], words=words)])
+    (tmp_path / "keywords").write_text("on aa n\n")
+    run("spot", exp, tmp_path / "t.jsonl", "--keywords", tmp_path / "keywords")
+    assert "(all)                  1" in capsys.readouterr().out
+
+
+def test_lm_from_a_manifest_knows_the_whole_alphabet(tmp_path, capsys):
+    items = [utterance(tmp_path, "x", "ONE NO", text="ONE NO"), utterance(tmp_path, "yy", "NN")]
+    write_manifest(tmp_path / "train.jsonl", items)
+    write_manifest(tmp_path / "test.jsonl", items[:1])
+    LETTERS.save(tmp_path / "alphabet.json")
+    out = tmp_path / "lm.arpa"
+    assert run("lm", tmp_path, "--order", 2, "--out", out, "--test", tmp_path) == 0
+    lm = NgramLM.from_arpa(out)
+    assert lm.vocabulary == ("<unk>", "<s>", "</s>", "O", "N", "E", "<space>")
+    printed = capsys.readouterr().out
+    assert "7 1-grams" in printed
+    assert f"perplexity {lm.perplexity([tuple('ONE NO')]):.2f} over 7 tokens" in printed
+    assert run("lm", tmp_path, "--unit", "words", "--out", tmp_path / "w.arpa.gz") == 0
+    assert "ONE" in NgramLM.from_arpa(tmp_path / "w.arpa.gz")
+
+
+def test_lm_from_text(tmp_path, capsys):
+    (tmp_path / "text").write_text("a b\n\nb c\n")
+    (tmp_path / "test").write_text("a d\n")
+    arguments = ["--out", tmp_path / "lm.arpa", "--test", tmp_path / "test"]
+    assert run("lm", tmp_path / "text", *arguments) == 0
+    assert "without 1 unknown" in capsys.readouterr().out
+    assert "c" in NgramLM.from_arpa(tmp_path / "lm.arpa")
+    LETTERS.save(tmp_path / "letters.json")
+    (tmp_path / "text").write_text("ONE\nNOX\n")
+    assert run("lm", tmp_path / "text", "--alphabet", tmp_path / "letters.json", *arguments) == 2
+    assert "text, sentence 2: symbol 'X'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent", "--out", "x"], "absent: no such file"),
+        (["empty", "--out", "x"], "no sentences"),
+        (["text", "--out", "x", "--order", "0"], "order 0"),
+        (["m.jsonl", "--out", "x", "--unit", "words"], "have no text"),
+    ],
+)
+def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "text").write_text("a b\n")
+    write_manifest(tmp_path / "m.jsonl", [utterance(tmp_path, "x", "ON")])
+    assert run("lm", *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
