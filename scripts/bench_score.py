@@ -163,11 +163,16 @@ def time_verb(pairs: Pairs, folder: Path) -> dict[str, float]:
     command += [str(folder / "hyp.jsonl"), "--unit", "phone"]
     result: dict[str, float] = {"utterances": len(pairs)}
     for key, more in (("json", ["--json"]), ("report", ["--out", str(folder / "report")])):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.perf_counter()
         subprocess.run([*command, *more], check=True, stdout=subprocess.DEVNULL)
         result[f"{key}_seconds"] = time.perf_counter() - begin
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        result[f"{key}_peak_gb"] = peak * 1024 / 1e9  # Linux counts kibibytes
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # What it would take on a machine that does nothing else.
+        result[f"{key}_cpu_seconds"] = (
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        )
+        result[f"{key}_peak_gb"] = after.ru_maxrss * 1024 / 1e9  # Linux counts kibibytes
     return result
 
 
@@ -188,11 +193,12 @@ def main() -> None:
         )
     for name in absent:
         print(f"{name:<36} absent")
-    print(
-        f"seqlabel score, {verb['utterances']:,.0f} utterances of {LENGTH} labels: totals in "
-        f"{verb['json_seconds']:.1f} s and {verb['json_peak_gb']:.2f} GB, the whole report in "
-        f"{verb['report_seconds']:.1f} s and {verb['report_peak_gb']:.2f} GB"
-    )
+    print(f"seqlabel score, {verb['utterances']:,.0f} utterances of {LENGTH} labels:")
+    for key, what in (("json", "totals"), ("report", "text, JSON and page")):
+        print(
+            f"  {what:<20} {verb[f'{key}_seconds']:6.1f} s ({verb[f'{key}_cpu_seconds']:.1f} s of "
+            f"processor time), {verb[f'{key}_peak_gb']:.2f} GB at most"
+        )
     if args.json:
         write_json(args.json, {"aligners": rows, "absent": absent, "verb": verb})
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from seqlabel.scoring import Transcript, Transcripts, read_transcripts, score, write_transcripts
+from seqlabel.scoring import (
+    Transcript,
+    Transcripts,
+    compare,
+    read_transcripts,
+    score,
+    write_transcripts,
+)
 from seqlabel.scoring.export import scored_hypotheses, scored_references
 
 DEBIAN = Path("/usr/lib/sctk/bin/sclite")
@@ -100,3 +107,36 @@ def test_the_same_counts_from_times(tmp_path):
         resamples=10,
     )
     assert ours(again) == counts
+
+
+def test_the_same_matched_pairs_test_as_sc_stats(tmp_path):
+    statistics = Path(SCLITE).with_name("sc_stats")
+    if not statistics.is_file():
+        pytest.skip(f"{statistics} is absent")
+    rng = random.Random(3)
+    draw = {f"s{n % 5}-{n:03d}": rng.choices("abcdefgh", k=rng.randrange(6, 25)) for n in range(90)}
+    reports = []
+    for name, error in (("one", 0.2), ("two", 0.3)):
+        read = {
+            key: [rng.choice("abcdefgh") if rng.random() < error else x for x in labels][
+                rng.random() < 0.3 :
+            ]
+            for key, labels in draw.items()
+        }
+        reports.append(score(draw, read, "plain", name=name, resamples=10))
+        export(tmp_path, reports[-1])
+        command = [SCLITE, "-i", "spu_id", "-r", "ref.trn", "trn", "-h", "hyp.trn", "trn", name]
+        subprocess.run(
+            [*command, "-o", "sgml", "-n", name], cwd=tmp_path, capture_output=True, check=True
+        )
+    # Read from files because the pipe of the Debian build breaks its own lines.
+    alignments = "".join((tmp_path / f"{name}.sgml").read_text() for name in ("one", "two"))
+    subprocess.run(
+        [statistics, "-p", "-t", "mapsswe", "-v", "-n", "out"],
+        cwd=tmp_path, input=alignments, capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    text = (tmp_path / "out.stats.mapsswe").read_text()
+    units, z = re.search(r"# segs: (\d+)\).*Z Stat: *(\S+)\)", text).groups()
+    found = compare(*reports).tests[0]
+    assert found.units == int(units)
+    assert found.statistic == pytest.approx(float(z), abs=0.0006)
