@@ -18,14 +18,13 @@ import math
 import numpy as np
 from numba import njit
 
+from seqlabel.models.kernel_math import REORDER, log_add, log_sum_exp, softmax
+
 LOST = 1e-300
 """A state below this share of its frame's mass counts as 0; that keeps denormal numbers out too."""
 
 SAFE = math.log(1e270)
 """The largest loss at which lost states cannot have mattered."""
-
-# Sums may be reordered, hence vectorised; NaN and infinities keep their meaning.
-REORDER = {"reassoc", "contract"}
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER, error_model="numpy")
@@ -46,9 +45,11 @@ def rescaled_occupancy(phi, y, skip, blank, label):
     blank[0], label[0] = 0.0, 0.0
     blank[0, 1], label[0, 1] = phi[0], y[0, 0]
     mass = phi[0] + y[0, 0]
-    log_p, lost = 0.0, 0
+    p, log_p, lost = 1.0, 0.0, 0
     for t in range(1, T):
-        log_p += math.log(mass)
+        p *= mass
+        if p < 1e-100:
+            p, log_p = 1.0, log_p + math.log(p)
         scale, mass = 1.0 / mass, 0.0
         for i in range(S + 1):
             stay, before = blank[t - 1, i + 1], label[t - 1, i]
@@ -62,7 +63,7 @@ def rescaled_occupancy(phi, y, skip, blank, label):
             blank[t, i + 1], label[t, i + 1] = b, l
             mass += b + l
         label[t, 0] = 0.0
-    p = blank[T - 1, S + 1] + label[T - 1, S]  # paths end in the last blank or the last label
+    p *= blank[T - 1, S + 1] + label[T - 1, S]  # paths end in the last blank or the last label
     log_p += math.log(p)
 
     blank_after, label_after = np.zeros(S + 2), np.zeros(S + 2)
@@ -93,14 +94,6 @@ def rescaled_occupancy(phi, y, skip, blank, label):
             mass += blank_after[i] + leave
         scale = 1.0 / mass
     return np.inf if lost > 0 and not log_p > -SAFE else -log_p
-
-
-@njit(cache=True, nogil=True)
-def log_add(a, b):
-    """ln(exp a + exp b), exact with a or b at minus infinity."""
-    if a < b:
-        a, b = b, a
-    return a if b == -np.inf else a + math.log1p(math.exp(b - a))
 
 
 @njit(cache=True, nogil=True)
@@ -136,44 +129,6 @@ def log_occupancy(phi, y, skip, blank, label):
     return -log_p
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def largest(values):
-    """The largest of `values`; with NaN among them any number."""
-    result = -np.inf
-    for k in range(values.size):
-        result = max(result, np.float64(values[k]))
-    return result
-
-
-POWERS_OF_TWO = 2.0 ** np.arange(-1075.0, 1.0)
-LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12 = (1 / math.factorial(n) for n in range(2, 13))
-
-
-@njit(cache=True, nogil=True, fastmath=REORDER)
-def exp(x):
-    """exp(x) for x ≤ 0 as 2^n exp(r), |r| ≤ ln(2)/2, to 1e-15: unlike math.exp it vectorises."""
-    n = math.floor(max(x / math.log(2), -1075.0) + 0.5)
-    r = x - n * LN_2_HIGH - n * LN_2_LOW
-    series = C8 + r * (C9 + r * (C10 + r * (C11 + r * C12)))
-    series = C4 + r * (C5 + r * (C6 + r * (C7 + r * series)))
-    return (1.0 + r * (1.0 + r * (C2 + r * (C3 + r * series)))) * POWERS_OF_TWO[int(n) + 1075]
-
-
-@njit(cache=True, nogil=True, fastmath=REORDER, error_model="numpy")
-def softmax(logits, y):
-    """Write the softmax of `logits` (K,) to `y` (K,) float64; return ln of the sum of exp."""
-    top = largest(logits)
-    total = 0.0
-    for k in range(logits.size):
-        y[k] = exp(np.float64(logits[k]) - top)
-        total += y[k]
-    scale = 1.0 / total
-    for k in range(logits.size):
-        y[k] *= scale
-    return top + math.log(total)
-
-
 @njit(cache=True, nogil=True)
 def utterance(logits, labels, gradient, room):
     """-ln p(labels|x) of one utterance, and its gradient y - γ by the logits (2006, equation 16).
@@ -201,7 +156,7 @@ def utterance(logits, labels, gradient, room):
     loss = rescaled_occupancy(phi, y, skip, blank, label)
     if not loss < np.inf:
         for t in range(T):
-            log_sum = softmax(logits[t], probabilities)
+            log_sum = log_sum_exp(logits[t])
             phi[t], y[t, S] = logits[t, 0] - log_sum, -np.inf
             for i in range(S):
                 y[t, i] = logits[t, labels[i]] - log_sum
