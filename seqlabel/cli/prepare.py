@@ -42,9 +42,10 @@ def main(args: argparse.Namespace) -> None:
     prepared.save(args.out)
     facts = prepared.facts()
     for name, size in facts["counts"].items():
+        minutes = f"{size['minutes']:.2f} min, " if prepared.kind == "speech" else ""
         print(
             f"{name}: {size['utterances']} utterances of {size['speakers']} speakers, "
-            f"{size['minutes']:.2f} min, {size['labels']} labels"
+            f"{minutes}{size['labels']} labels"
         )
     for note in facts["notes"]:
         print(f"note: {note}")

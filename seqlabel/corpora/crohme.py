@@ -14,15 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from xml.etree.ElementTree import Element
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.folders import find_below, find_folder
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.errors import InputError
-from seqlabel.inputs.reading import read_bytes
-from seqlabel.inputs.xml_guard import parse_xml
+from seqlabel.inputs.inkml import InkML, TraceGroup, read_inkml
 from seqlabel.progress import progress_bar
 
 FOLDERS = {"train": "TrainINKML", "dev": "TestINKMLGT", "test": "TestEM2014GT"}
@@ -73,16 +71,17 @@ class _Reader:
     name: str
 
     def __call__(self, path: Path) -> Utterance:
-        root = parse_xml(read_bytes(path), path)
-        latex = _annotation(root, "truth")
+        file = read_inkml(path)
+        latex = file.annotations.get("truth", "").strip("$ \t\n")
         linear = bool(latex) and not _TWO_DIMENSIONAL.search(latex)
         return Utterance(
             id=_id(path, self.folder, self.name),
             source=path,
             kind="ink",
-            labels=symbols_in_writing_order(root, path),
+            labels=symbols_in_writing_order(file, path),
             text=latex,
-            speaker=_annotation(root, "writer"),
+            speaker=file.annotations.get("writer", ""),
+            duration=file.ink.duration,
             tags={"linear": "yes" if linear else "no"},
         )
 
@@ -91,38 +90,24 @@ def _id(path: Path, folder: Path, name: str) -> str:
     return f"{name}/{path.relative_to(folder).with_suffix('').as_posix()}"
 
 
-def symbols_in_writing_order(root: Element, path: Path) -> tuple[str, ...]:
-    """The symbols of a parsed file, ordered by the first of each symbol's strokes.
+def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
+    """The symbols of a file, ordered by the first of each symbol's strokes.
 
-    Raises InputError naming `path` when there are none, or one refers to a stroke that is absent.
+    Raises InputError naming `path` when the file is not divided into symbols.
     """
-    order = {trace.get("id"): number for number, trace in enumerate(root.iterfind("trace"))}
-    symbols = []
-    for group in _symbol_groups(root):
-        references = [
-            view.get("traceDataRef", "").lstrip("#") for view in group.iterfind("traceView")
-        ]
-        missing = [reference for reference in references if reference not in order]
-        if missing:
-            raise InputError(f"{path}: a symbol refers to trace {missing[0]!r}, which is absent")
-        symbols.append(
-            (min(order[reference] for reference in references), _annotation(group, "truth"))
-        )
+    symbols = [
+        (min(group.strokes), group.annotations.get("truth", ""))
+        for outer in file.groups
+        for group in _symbol_groups(outer)
+    ]
     if not symbols:
         raise InputError(f"{path}: no segmentation into symbols; a file with its truth is needed")
     return tuple(symbol for _, symbol in sorted(symbols))
 
 
-def _symbol_groups(root: Element) -> Iterator[Element]:
+def _symbol_groups(outer: TraceGroup) -> Iterator[TraceGroup]:
     """The groups of strokes that are one symbol each."""
-    for outer in root.iterfind("traceGroup"):
-        for group in outer.iter("traceGroup"):
-            if group.find("traceView") is not None:
-                yield group
-
-
-def _annotation(element: Element, kind: str) -> str:
-    for annotation in element.iterfind("annotation"):
-        if annotation.get("type") == kind:
-            return "".join(annotation.itertext()).strip().strip("$").strip()
-    return ""
+    if outer.strokes:
+        yield outer
+    for group in outer.groups:
+        yield from _symbol_groups(group)
