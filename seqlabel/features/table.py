@@ -5,11 +5,14 @@ property `dim` is the F of these.
 """
 
 from seqlabel.features.fbank import Fbank
-from seqlabel.features.ink import InkDelta
+from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.mfcc import Mfcc
 
 FEATURES = {
     "fbank": Fbank,
     "mfcc": Mfcc,
+    "ink_raw": InkRaw,
     "ink_delta": InkDelta,
+    "ink_25": Ink25,
+    "ink_bezier": InkBezier,
 }

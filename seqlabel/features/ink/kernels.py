@@ -12,53 +12,51 @@ point."""
 
 
 @njit(cache=True)
-def walk_strokes(points, offsets, spacing):
-    """Points at equal Euclidean distance along each stroke, and their offsets.
+def walk_strokes(points, offsets, spacing, samples, cuts):
+    """Write points at equal Euclidean distance along each stroke to `samples`, offsets to `cuts`.
 
     From each sample the next one is where the stroke first leaves the circle of radius `spacing`
-    around it; the last point of a stroke is kept. All columns are interpolated linearly.
+    around it; the last point of a stroke is kept. All columns are interpolated linearly. Returns
+    the number of samples; there are at most length / spacing and two for each stroke.
     """
-    length = 0.0
-    for s in range(len(offsets) - 1):
-        for i in range(offsets[s] + 1, offsets[s + 1]):
-            length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
-    room = int(length / (spacing * (1 - SAME))) + 2 * len(offsets)
-    samples = np.empty((room, points.shape[1]))
-    cuts = np.zeros_like(offsets)
+    columns = points.shape[1]
+    start = np.empty(columns)  # where the unwalked part of the current segment begins
     n = 0
     for s in range(len(offsets) - 1):
         first, last = offsets[s], offsets[s + 1] - 1
-        samples[n] = points[first]
+        for k in range(columns):
+            samples[n, k] = start[k] = points[first, k]
         n += 1
-        start = points[first].copy()  # where the unwalked part of the current segment begins
         i = first + 1
         while i <= last:
             cx, cy = samples[n - 1, 0], samples[n - 1, 1]
             distance = np.hypot(points[i, 0] - cx, points[i, 1] - cy)
-            if distance < spacing * (1 - SAME):
-                start = points[i].copy()
-                i += 1
-                continue
-            if distance <= spacing * (1 + SAME):
-                samples[n] = points[i]
-                start = points[i].copy()
-                i += 1
-            else:
+            part = 1.0
+            if distance > spacing * (1 + SAME):
                 # |start + part * (points[i] - start) - c| = spacing, the root with part >= 0
                 dx, dy = points[i, 0] - start[0], points[i, 1] - start[1]
                 ex, ey = start[0] - cx, start[1] - cy
                 a, b = dx * dx + dy * dy, ex * dx + ey * dy
                 c = ex * ex + ey * ey - spacing * spacing
                 part = (np.sqrt(max(b * b - a * c, 0.0)) - b) / a
-                samples[n] = start + part * (points[i] - start)
-                start = samples[n].copy()
-            n += 1
+            for k in range(columns):
+                if part < 1:
+                    start[k] += part * (points[i, k] - start[k])
+                else:
+                    start[k] = points[i, k]
+            if distance >= spacing * (1 - SAME):
+                for k in range(columns):
+                    samples[n, k] = start[k]
+                n += 1
+            if part >= 1:
+                i += 1
         rest = np.hypot(points[last, 0] - samples[n - 1, 0], points[last, 1] - samples[n - 1, 1])
         if rest > spacing * SAME:
-            samples[n] = points[last]
+            for k in range(columns):
+                samples[n, k] = points[last, k]
             n += 1
         cuts[s + 1] = n
-    return samples[:n].copy(), cuts
+    return n
 
 
 @njit(cache=True)
@@ -95,37 +93,47 @@ def common_slope(x, y, kind):
     """Slope m of two parallel lines y = m x + b_kind through tops and bottoms, and its error.
 
     Least squares, repeated with the weights 1 / (1 + (r / c)^2) of the residuals r until they
-    settle, c = 1.5 times the median |r|: descenders, ascenders and loose ends lose their say. The
-    error is the standard error of m under the last weights.
+    settle, c = 1.5 times the weighted mean of |r|: descenders, ascenders and loose ends lose their
+    say. The error is the standard error of m under the last weights.
     """
     n = len(x)
     weight = np.ones(n)
     slope = error = 0.0
     for _ in range(30):
-        wx, wy, w = np.zeros(2), np.zeros(2), np.full(2, 1e-300)
+        top_w = top_x = top_y = low_w = low_x = low_y = 1e-300  # weights and means of either kind
         for i in range(n):
-            g = 0 if kind[i] < 0 else 1
-            w[g] += weight[i]
-            wx[g] += weight[i] * x[i]
-            wy[g] += weight[i] * y[i]
+            if kind[i] < 0:
+                top_w, top_x, top_y = add(top_w, top_x, top_y, weight[i], x[i], y[i])
+            else:
+                low_w, low_x, low_y = add(low_w, low_x, low_y, weight[i], x[i], y[i])
         xx = 1e-300
         xy = 0.0
         for i in range(n):
-            g = 0 if kind[i] < 0 else 1
-            dx = x[i] - wx[g] / w[g]
+            top = kind[i] < 0
+            dx = x[i] - (top_x if top else low_x)
             xx += weight[i] * dx * dx
-            xy += weight[i] * dx * (y[i] - wy[g] / w[g])
+            xy += weight[i] * dx * (y[i] - (top_y if top else low_y))
         before, slope = slope, xy / xx
+        deviation = squares = total = 0.0
         residual = np.empty(n)
-        squares = 0.0
         for i in range(n):
-            g = 0 if kind[i] < 0 else 1
-            residual[i] = y[i] - wy[g] / w[g] - slope * (x[i] - wx[g] / w[g])
+            top = kind[i] < 0
+            dx, dy = x[i] - (top_x if top else low_x), y[i] - (top_y if top else low_y)
+            residual[i] = dy - slope * dx
+            total += weight[i]
+            deviation += weight[i] * abs(residual[i])
             squares += weight[i] * residual[i] ** 2
-        error = np.sqrt(squares / max(weight.sum() - 3, 1e-3) / xx)
-        c = 1.5 * np.median(np.abs(residual))
+        c = 1.5 * deviation / total
+        error = np.sqrt(squares / max(total - 3, 1e-3) / xx)
         if c == 0 or abs(slope - before) < 1e-6:
             break
         for i in range(n):
             weight[i] = 1 / (1 + (residual[i] / c) ** 2)
     return slope, error
+
+
+@njit(cache=True)
+def add(weight, x, y, w, xi, yi):
+    """Running weight and means after one more point of weight w."""
+    total = weight + w
+    return total, x + w / total * (xi - x), y + w / total * (yi - y)

@@ -1,7 +1,7 @@
 """The way from captured ink to normal ink, with the options that all ink features share."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,9 +14,15 @@ from seqlabel.features.ink.resampling import UNTIMED_RATE, resample_distance, re
 from seqlabel.features.ink.size import scale_to_corpus, scale_to_height, scale_to_strokes
 from seqlabel.features.ink.skew import correct_skew
 from seqlabel.features.ink.slant import correct_slant
+from seqlabel.features.ink.width import scale_width
 from seqlabel.inputs.ink import Ink
 
-SIZES = {"corpus": scale_to_corpus, "height": scale_to_height, "strokes": scale_to_strokes}
+SIZES: dict[str, Callable[[Ink], Ink] | None] = {
+    "corpus": scale_to_corpus,
+    "height": scale_to_height,
+    "strokes": scale_to_strokes,
+    "none": None,
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,8 @@ class InkFrontEnd:
 
     clean: remove repeated points and outliers. skew: level the line of writing. slant: shear it
     upright. size: scale to the height of the "corpus" (a small x), to the whole "height", to the
-    mean size of "strokes" (formulas), or "none". delayed: take out dots and bars written
-    afterwards.
+    mean size of "strokes" (formulas), or "none". width: stretch letters to a common mean width.
+    delayed: take out dots and bars written afterwards.
     resampling: points at equal "distance" (`spacing`, in the unit that `size` makes 1), at equal
     "time" (`interval`, seconds), or "none"; within strokes only.
     """
@@ -54,6 +60,7 @@ class InkFrontEnd:
     skew: bool = True
     slant: bool = False
     size: Literal["corpus", "height", "strokes", "none"] = "corpus"
+    width: bool = False
     delayed: bool = False
     resampling: Literal["distance", "time", "none"] = "distance"
     spacing: float = 0.2
@@ -66,37 +73,54 @@ class InkFrontEnd:
             )
 
     def steps(self, ink: Ink) -> Iterator[tuple[str, Writing]]:
-        """Yield (name of the step, writing after it) for captured ink and each step in turn."""
-        numbers = np.arange(len(ink.strokes), dtype=np.int32)
-        delayed: tuple[np.ndarray, ...] = ()
-        yield "as captured", Writing(ink, numbers)
-        if self.clean:
-            ink = remove_outliers(remove_duplicates(ink))
-            yield "clean", Writing(ink, numbers)
-        if self.skew:
-            ink = correct_skew(ink)
-            yield "skew", Writing(ink, numbers)
-        if self.slant:
-            ink = correct_slant(ink)
-            yield "slant", Writing(ink, numbers)
-        if self.size != "none":
-            ink = SIZES[self.size](ink)
-            yield "size", Writing(ink, numbers)
+        """Yield (name, writing) as captured and after each step in turn, resampling excepted."""
+        writing = Writing(ink, np.arange(len(ink.strokes), dtype=np.int32))
+        yield "as captured", writing
+        for name, function in (
+            ("duplicates and outliers removed", clean if self.clean else None),
+            ("skew corrected", correct_skew if self.skew else None),
+            ("slant corrected", correct_slant if self.slant else None),
+            ("size normalised", SIZES[self.size]),
+            ("width normalised", scale_width if self.width else None),
+        ):
+            if function is not None:
+                writing = replace(writing, ink=function(writing.ink))
+                yield name, writing
         if self.delayed:
-            late = delayed_strokes(ink)
-            delayed = tuple(s for s, out in zip(ink.strokes, late, strict=True) if out)
-            kept = [s for s, out in zip(ink.strokes, late, strict=True) if not out]
-            ink, numbers = Ink(kept, ink.unit, ink.timed), numbers[~late]
-            yield "delayed strokes", Writing(ink, numbers, delayed)
-        if self.resampling == "distance":
-            yield "resampling", Writing(resample_distance(ink, self.spacing), numbers, delayed)
-        elif self.resampling == "time":
-            yield "resampling", Writing(resample_time(ink, self.interval), numbers, delayed)
+            writing = _without_delayed(writing)
+            yield "delayed strokes removed", writing
 
-    def normalise(self, ink: Ink) -> Writing:
-        """The writing after the last step."""
+    def prepare(self, ink: Ink) -> Writing:
+        """The writing after the last step before resampling."""
         *_, (_, writing) = self.steps(ink)
         return writing
+
+    def resample(self, writing: Writing) -> Writing:
+        """The writing resampled as the options say."""
+        if self.resampling == "distance":
+            return replace(writing, ink=resample_distance(writing.ink, self.spacing))
+        if self.resampling == "time":
+            return replace(writing, ink=resample_time(writing.ink, self.interval))
+        return writing
+
+    def normalise(self, ink: Ink) -> Writing:
+        """The writing after all steps."""
+        return self.resample(self.prepare(ink))
+
+
+def clean(ink: Ink) -> Ink:
+    """Ink without repeated points and outliers."""
+    return remove_outliers(remove_duplicates(ink))
+
+
+def _without_delayed(writing: Writing) -> Writing:
+    ink = writing.ink
+    late = delayed_strokes(ink)
+    if not late.any():
+        return writing
+    kept = [stroke for stroke, out in zip(ink.strokes, late, strict=True) if not out]
+    taken = tuple(stroke for stroke, out in zip(ink.strokes, late, strict=True) if out)
+    return Writing(Ink(kept, ink.unit, ink.timed), writing.numbers[~late], taken)
 
 
 def frames_of(x: np.ndarray, writing: Writing) -> Frames:

@@ -31,12 +31,16 @@ def resample_points(
     if not spacing > 0:
         raise InputError(f"spacing {spacing} between points; a positive length is expected")
     steps = np.diff(points[:, :2], axis=0)
-    if not np.hypot(steps[:, 0], steps[:, 1]).sum() / spacing < MOST_POINTS:
+    room = np.hypot(steps[:, 0], steps[:, 1]).sum() / (spacing * (1 - SAME)) + 2 * len(offsets)
+    if not room < MOST_POINTS:
         raise InputError(
             f"a spacing of {spacing:g} cuts this ink into more than {MOST_POINTS} points; "
             "normalise its size first, or remove its outliers"
         )
-    return walk_strokes(np.ascontiguousarray(points), np.asarray(offsets), spacing)
+    samples = np.empty((int(room), points.shape[1]))
+    cuts = np.zeros(len(offsets), dtype=np.int64)
+    count = walk_strokes(np.ascontiguousarray(points), offsets, spacing, samples, cuts)
+    return samples[:count], cuts
 
 
 def resample_time(ink: Ink, interval: float) -> Ink:

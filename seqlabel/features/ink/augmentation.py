@@ -1,0 +1,66 @@
+"""Augmentation: the same text as somebody else, or on another day, would have written it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.features.ink.skew import rotate
+from seqlabel.features.ink.slant import shear
+from seqlabel.inputs.ink import Ink
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far ink may be changed; 0 switches a change off. Angles are in degrees.
+
+    rotation, shear: greatest angle either way, uniform. scale: greatest |ln| of the factors of x
+    and y, drawn one by one. speed: greatest |ln| of a factor of time.
+    jitter: standard deviation of a smooth disturbance along the strokes. offset: standard
+    deviation of a shift of each whole stroke. Both count in mean sizes of a stroke.
+    drop: probability that a point goes missing; the ends of a stroke stay.
+    """
+
+    rotation: float = 3.0
+    shear: float = 10.0
+    scale: float = 0.15
+    speed: float = 0.2
+    jitter: float = 0.015
+    offset: float = 0.03
+    drop: float = 0.05
+
+    def __post_init__(self) -> None:
+        if min(vars(self).values()) < 0 or self.drop >= 1 or max(self.rotation, self.shear) >= 80:
+            raise InputError("ink augmentation: numbers from 0 on, drop below 1, angles below 80")
+
+
+def augment(ink: Ink, rng: np.random.Generator, options: Augmentation) -> Ink:
+    """A changed copy of ink: as many strokes, in the same order, with times that never go back.
+
+    The same state of `rng` gives the same copy.
+    """
+    angles = np.radians(rng.uniform(-1, 1, 2) * [options.rotation, options.shear])
+    factors = np.exp(rng.uniform(-1, 1, 3) * [options.scale, options.scale, options.speed])
+    size = np.mean([np.ptp(stroke[:, :2], axis=0).max() for stroke in ink.strokes])
+    points = ink.points.copy()
+    points[:, :2] += options.jitter * size * smooth_noise(len(ink), rng)
+    shifts = options.offset * size * rng.standard_normal((len(ink.strokes), 2))
+    points[:, :2] += shifts[ink.stroke_numbers]
+    if ink.timed:
+        points[:, 2] = points[0, 2] + factors[2] * (points[:, 2] - points[0, 2])
+    changed = _drop(ink.with_points(points), rng, options.drop)
+    return rotate(shear(changed.transformed(np.diag(factors[:2])), angles[1]), angles[0])
+
+
+def smooth_noise(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 2) Gaussian noise of variance 1 whose neighbours are alike over five points."""
+    noise = rng.standard_normal((count + 4, 2)).cumsum(axis=0)
+    window = noise[4:] - np.concatenate([np.zeros((1, 2)), noise[: count - 1]])
+    return window / np.sqrt(5)
+
+
+def _drop(ink: Ink, rng: np.random.Generator, probability: float) -> Ink:
+    kept = rng.random(len(ink)) >= probability
+    kept[ink.offsets[:-1]] = kept[ink.offsets[1:] - 1] = True
+    offsets = np.concatenate([[0], np.cumsum(kept)])[ink.offsets]
+    return ink.with_points(ink.points[kept], offsets)
