@@ -1,7 +1,7 @@
 """How sure a result is of each label and word, and whether it is as often right as it is sure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,31 @@ def label_confidences(
     `seqlabel.decoding.alignment.align`.
     """
     return tuple(span.probability for span in align(log_probs, labels, alphabet, name).spans)
+
+
+def with_label_confidences(
+    result: Result, log_probs: Any, alphabet: Alphabet, name: str = "utterance"
+) -> Result:
+    """The same result with `label_confidences` as the probabilities of its spans.
+
+    log_probs: (T, K) of this utterance. A word has that of its least sure label. A result without
+    labels comes back as it is.
+    """
+    if not result.labels:
+        return result
+    values = label_confidences(log_probs, result.labels, alphabet, name)
+    pairs = zip(result.spans, values, strict=True)
+    spans = tuple(span._replace(probability=value) for span, value in pairs)
+    words = tuple(
+        word._replace(
+            probability=min(
+                (s.probability for s in spans if word.start <= s.start and s.end <= word.end),
+                default=word.probability,
+            )
+        )
+        for word in result.words
+    )
+    return replace(result, spans=spans, words=words)
 
 
 def n_best_confidences(

@@ -51,7 +51,7 @@ def log(p):
         return np.log(p)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cases())
 def test_equals_the_enumeration_of_all_paths(case):
     p, labels = case

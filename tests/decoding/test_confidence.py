@@ -16,8 +16,9 @@ from seqlabel.decoding.confidence import (
     label_confidences,
     n_best_confidences,
     result_confidences,
+    with_label_confidences,
 )
-from seqlabel.decoding.results import Result
+from seqlabel.decoding.results import Result, Span
 
 
 def test_the_n_best_list_votes_by_probability():
@@ -46,6 +47,20 @@ def test_label_confidences_are_the_posteriors_of_the_alignment():
     spans = align(np.log(p), "abca", alphabet).spans
     values = label_confidences(np.log(p), "abca", alphabet)
     assert values == tuple(span.probability for span in spans)
+
+
+def test_results_take_label_confidences_and_words_the_least_of_theirs():
+    p = np.random.default_rng(1).dirichlet(np.ones(4), 12)
+    alphabet = Alphabet("ab ", unit="character")
+    found = align(np.log(p), "a b", alphabet)
+    words = (Span("a", *found.spans[0][1:3], 0.0), Span("b", *found.spans[2][1:3], 0.0))
+    bare = tuple(span._replace(probability=0.0) for span in found.spans)
+    result = Result(found.labels, found.log_prob, bare, text="a b", words=words)
+    sure = with_label_confidences(result, np.log(p), alphabet)
+    assert sure.spans == found.spans
+    assert [w.probability for w in sure.words] == [found.spans[i].probability for i in (0, 2)]
+    nothing = Result((), 0.0)
+    assert with_label_confidences(nothing, np.log(p), alphabet) is nothing
 
 
 def test_calibration_of_a_hand_made_case():
