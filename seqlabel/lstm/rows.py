@@ -15,12 +15,13 @@ from torch import Tensor
 from seqlabel.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and hashed as the object it is
 class Rows:
     """Where the frames of a padded batch lie in packed rows."""
 
     order: Tensor  # (B,) int64, sequence numbers from the longest to the shortest
     index: Tensor  # (rows,) int64 into the flattened (B * T) padded batch
+    lengths: np.ndarray  # (B,) int64, in this order
     active: np.ndarray  # (T',) int64, sequences that reach frame t; T' the longest length
     offset: np.ndarray  # (T',) int64, first row of frame t
     batch: int  # B
@@ -37,6 +38,7 @@ class Rows:
         return cls(
             order=torch.from_numpy(order).to(device),
             index=torch.from_numpy(order[place] * frames + time).to(device),
+            lengths=length[order],
             active=active,
             offset=np.cumsum(active) - active,
             batch=len(length),
@@ -51,6 +53,12 @@ class Rows:
         """(rows, F) -> (B, T, F), zero in the padding."""
         padded = y.new_zeros(self.batch * self.frames, y.shape[1])
         return padded.index_copy(0, self.index, y).unflatten(0, (self.batch, self.frames))
+
+    def last(self, backwards: bool) -> Tensor:
+        """(B,) int64: the row computed last in each sequence, sequences in `order`."""
+        place = np.arange(self.batch)
+        last = place if backwards else self.offset[self.lengths - 1] + place
+        return torch.from_numpy(last).to(self.index.device)
 
     def sequence(self) -> Tensor:
         """(rows,) int64: the place in `order` of the sequence each row belongs to."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqlabel.errors import InputError
-from seqlabel.lstm import interchange, reference
+from seqlabel.lstm import backend as backends
+from seqlabel.lstm import interchange
 from seqlabel.lstm.between import Between, Highway, connection, drop_frames, drop_mask
 from seqlabel.lstm.cell import AnyCell, Cell, as_cell
 from seqlabel.lstm.options import Recurrence
@@ -58,6 +59,8 @@ class LSTM(nn.Module):
         forget_bias: float | None = None,
         truncate: Literal["none", "1997"] = "none",
         tbptt: int = 0,
+        backend: str = "auto",
+        bf16: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -84,6 +87,7 @@ class LSTM(nn.Module):
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
         self.variational, self.between = variational, between
         self.init, self.forget_bias = init, forget_bias
+        self.wanted_backend, self.bf16 = backend, bf16
         self.how = Recurrence(truncate == "1997", tbptt)
         self.output_size = self.directions * self.cell.output_size(hidden_size)
 
@@ -108,6 +112,18 @@ class LSTM(nn.Module):
         for join in self.connections:
             if isinstance(join, Highway):
                 join.reset_parameters()
+
+    @property
+    def backend(self) -> backends.Backend:
+        """What computes this layer where its weights are now, see `seqlabel.lstm.backend`."""
+        weight = next(self.parameters())
+        return backends.choose(
+            self.wanted_backend, self.cell, weight.device, weight.dtype, self.bf16
+        )
+
+    @backend.setter
+    def backend(self, wanted: str) -> None:
+        self.wanted_backend = wanted
 
     def load_torch(self, state_dict: Mapping[str, Tensor]) -> None:
         """Takes the weights of a torch.nn.LSTM's state dict (plain cell only, else InputError)."""
@@ -149,13 +165,14 @@ class LSTM(nn.Module):
         check_finite(frames, rows, x)
 
         states = self._split_state(state, rows, frames)
+        run_layer = backends.runner(self.backend, self.bf16)
         finals: list[State] = []
         for number, layer in enumerate(self._layers()):
             before = frames
             if number and self.dropout and self.training:
                 frames = drop_frames(frames, self.dropout, rows, self.variational)
             first = number * self.directions
-            y, final = reference.run_layer(
+            y, final = run_layer(
                 self.cell,
                 [direction.weights() for direction in layer],
                 frames,
