@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from seqlabel.models.ctc import ctc_loss
+from seqlabel.models.framewise import Framewise
+from seqlabel.models.transducer import Transducer
 
 
 class Ctc(nn.Module):
@@ -53,4 +55,4 @@ def best_path(scores: Tensor, lengths: Tensor) -> list[list[int]]:
     return labels
 
 
-CRITERIA: dict[str, Any] = {"ctc": Ctc}
+CRITERIA: dict[str, Any] = {"ctc": Ctc, "transducer": Transducer, "framewise": Framewise}
