@@ -47,6 +47,10 @@ def decode_trace(text: str) -> list[list[float]]:
 
 
 def _explicit(point: str) -> list[float]:
+    try:
+        return [float(number) for number in point.split()]
+    except ValueError:
+        pass  # "3-5" is two values
     numbers = _NUMBER.findall(point)
     if sum(map(len, numbers)) != sum(map(len, point.split())):
         raise InputError(f"{point.strip()[:40]!r} is not a row of numbers")
