@@ -9,7 +9,7 @@ protocol=()
 
 prepare() {
     need_corpus
-    seqlabel prepare an4 "$corpus" "$exp/data"
+    seqlabel prepare an4 "$corpus" "$exp/data" --config "$recipe/conf/data.toml"
 }
 
 run_stages
