@@ -7,7 +7,7 @@ disk that fills up, leaves at least one that can be read.
 import io
 import logging
 import pickle
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,10 @@ class Progress:
     finished: bool = False
     kept: list[tuple[float, int]] = field(default_factory=list)
 
-    def totals(self, workers: Workers) -> dict[str, float]:
-        """Loss, utterances and frames of the running epoch over all processes."""
-        own = {name: float(getattr(self, name)) for name in ("loss_sum", "utterances", "frames")}
-        return dict(zip(own, workers.sum(list(own.values())), strict=True))
+    def summed(self, workers: Workers) -> "Progress":
+        """The same with loss, utterances and frames of the running epoch over all processes."""
+        loss_sum, utterances, frames = workers.sum([self.loss_sum, self.utterances, self.frames])
+        return replace(self, loss_sum=loss_sum, utterances=utterances, frames=frames)
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], progress: Progress) -> bool:

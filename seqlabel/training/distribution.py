@@ -67,7 +67,16 @@ def workers() -> Iterator[Workers]:
     if world == 1:
         yield Workers(device=device)
         return
-    dist.init_process_group("nccl" if cuda else "gloo")
+    # A restarted group meets in the store of the one before it, where the addresses of processes
+    # that are gone still stand: each attempt gets names of its own.
+    store, rank, world = next(dist.rendezvous("env://"))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    dist.init_process_group(
+        "nccl" if cuda else "gloo",
+        store=dist.PrefixStore(f"attempt {attempt}", store),
+        rank=rank,
+        world_size=world,
+    )
     try:
         yield Workers(dist.get_rank(), world, device)
     finally:

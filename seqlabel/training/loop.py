@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,8 @@ class PhaseLoop:
             score = self._evaluate_epoch(epoch)
             progress.epoch, progress.batch = epoch + 1, 0
             progress.epochs_done += 1
-            totals = progress.totals(run.workers)
-            run.monitor.end_epoch(phase, progress, totals, score, self.rate(), run.clock)
+            totals = progress.summed(run.workers)
+            run.monitor.end_epoch(phase, totals, score, self.rate(), run.clock)
             progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
             self.checkpoint()
         if phase.average > 1:
@@ -308,7 +308,7 @@ class PhaseLoop:
     def checkpoint(self) -> None:
         """Write everything that this run needs to go on; all processes must call it together."""
         run = self.owner
-        totals = run.progress.totals(run.workers)
+        totals = run.progress.summed(run.workers)
         if not run.workers.first:
             return
         with run.clock("checkpoint"):
@@ -320,7 +320,7 @@ class PhaseLoop:
             }
             if self.ema is not None:
                 state["ema"] = self.ema.state_dict()
-            save_checkpoint(run.folder / CHECKPOINTS, state, replace(run.progress, **totals))
+            save_checkpoint(run.folder / CHECKPOINTS, state, totals)
 
 
 def rng_of(seed: Sequence[int]) -> np.random.Generator:

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +62,17 @@ class Monitor:
         self,
         phase: Phase,
         progress: Progress,
-        totals: Mapping[str, float],
         score: DevScore,
         rate: float,
         clock: Clock,
     ) -> None:
-        """Record an epoch: totals has loss_sum, utterances and frames over all processes."""
+        """Record an epoch; `progress` holds the sums over all processes."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
         spent = clock.take()
         busy = sum(seconds for part, seconds in spent.items() if part != "evaluate") or 1.0
-        train_loss = totals["loss_sum"] / max(1.0, totals["utterances"])
+        train_loss = progress.loss_sum / max(1.0, progress.utterances)
         row = {
             "epoch": progress.epochs_done,
             "phase": phase.name,
@@ -85,7 +83,7 @@ class Monitor:
             "dev_loss": f"{score.loss:.17g}",
             "dev_error_rate": f"{score.error_rate:.6f}",
             "labels_per_frame": f"{score.labels_per_frame:.4f}",
-            "frames_per_second": f"{totals['frames'] / busy:.0f}",
+            "frames_per_second": f"{progress.frames / busy:.0f}",
             "padding": f"{self.padding:.4f}",
             "skipped_updates": progress.skipped,
             **{f"{part}_seconds": f"{seconds:.3f}" for part, seconds in spent.items()},

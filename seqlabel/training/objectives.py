@@ -1,9 +1,34 @@
 """What a phase minimises."""
 
+from typing import Any
+
+from torch import Tensor
+
+from seqlabel.errors import InputError
+from seqlabel.models.criteria import Ctc
+from seqlabel.models.expected_error import expected_errors
 from seqlabel.models.model import Objective
 from seqlabel.training.options import Phase
 
 
 def make_objective(phase: Phase) -> Objective | None:
-    """None for the criterion's own loss, or the objective that takes its place."""
-    return None
+    """None for the criterion's own loss, or the objective that takes its place.
+
+    "expected_error" is the expected number of label errors of an utterance (Graves & Jaitly 2014)
+    plus `criterion_weight` times the CTC loss, which keeps the network from growing too sure.
+    """
+    if phase.objective == "criterion":
+        return None
+
+    def expected_error(criterion: Any, encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
+        if not isinstance(criterion, Ctc):
+            raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
+        logits = criterion.output(encoded)
+        errors = expected_errors(
+            logits, lengths, batch.targets, batch.target_lengths, phase.samples
+        )
+        if not phase.criterion_weight:
+            return errors
+        return errors + phase.criterion_weight * criterion.losses(encoded, lengths, batch)
+
+    return expected_error

@@ -4,16 +4,19 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
+from seqlabel.config import build
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, fit_statistics, load_features
 from seqlabel.data.store import Signal
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, make_extractor
+from seqlabel.features.ink import Augmentation, augment
 from seqlabel.features.specaugment import SpecAugment
 from seqlabel.features.speed import change_speed
-from seqlabel.inputs import Audio
+from seqlabel.inputs import Audio, Ink
 from seqlabel.models.model import Model
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -70,7 +73,17 @@ def make_distortion(experiment: Experiment, manifest: Path, plain: Dataset) -> D
             options.frequency_width,
             1 + getattr(plain.front_end.extractor, "deltas", 0),
         )
-    return Distortion(variants, None, mask)
+    distort = None
+    if options.ink:
+        if kinds != {"ink"}:
+            raise InputError("augmentation.ink is for ink; speech has augmentation.speeds")
+        ink_options = build(Augmentation, options.ink, "augmentation.ink")
+
+        def distort(signal: Signal, rng: np.random.Generator) -> Signal:
+            assert isinstance(signal, Ink)
+            return augment(signal, rng, ink_options)
+
+    return Distortion(variants, distort, mask)
 
 
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:
