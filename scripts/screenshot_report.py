@@ -42,18 +42,17 @@ def main() -> int:
         if args.picture.suffix == ".pdf":
             args.picture.write_bytes(page.pdf())
         else:
+            # What lies outside the window is not laid out unless it is told to be.
+            page.run(
+                "document.querySelectorAll('article')"
+                ".forEach(a => { a.style.contentVisibility = 'visible'; })"
+            )
             part = f"document.querySelector({args.part or 'html'!r})"
-            # Utterances outside the window are not laid out: first make the window high enough.
-            height = args.height or page.run(f"{part}.getBoundingClientRect().height")
-            page.view(args.width, int(height) + 40, dark=args.dark, scale=args.scale)
-            page.run(f"{part}.scrollIntoView({{ behavior: 'instant' }})")
-            page.run("new Promise(done => setTimeout(done, 300))")
             box = page.run(f"{part}.getBoundingClientRect().toJSON()")
             left = max(0, box["x"] - MARGIN)
             width = box["right"] - left + MARGIN
-            top = box["y"] + page.run("scrollY")
-            high = min(box["height"], args.height or box["height"])
-            args.picture.write_bytes(page.png((left, top, width, high)))
+            height = min(box["height"], args.height or box["height"])
+            args.picture.write_bytes(page.png((left, box["y"], width, height)))
         for problem in page.problems:
             print(f"{args.report}: {problem}", file=sys.stderr)
         return 1 if page.problems else 0

@@ -11,6 +11,7 @@ from seqlabel.errors import InputError
 
 if TYPE_CHECKING:
     from seqlabel.scoring import Comparison, Protocol, Report, Transcripts
+    from seqlabel.scoring.statistics import Spread
 
 HELP = "score hypotheses against references and write a report"
 
@@ -94,7 +95,8 @@ def main(args: argparse.Namespace) -> int | None:
 
     if args.out is not None:
         folders = write_reports(reports, args.out, comparisons, runs)
-        _write_page(args.out / "report.html", args.hyp, hypotheses, earlier, reports, comparisons)
+        page = args.out / "report.html"
+        _write_page(page, args.hyp, hypotheses, earlier, reports, comparisons, runs)
         for folder, report, hypothesis in zip(folders, reports, hypotheses, strict=True):
             for kind in args.export:
                 _export(folder, kind, report, references, hypothesis)
@@ -144,6 +146,7 @@ def _write_page(
     earlier: Sequence["Report"],
     reports: Sequence["Report"],
     comparisons: Sequence["Comparison"],
+    runs: "Spread | None",
 ) -> None:
     """The HTML report, with the evidence beside the hypotheses and the logs of their runs."""
     from seqlabel.scoring.evidence import read_evidence
@@ -159,6 +162,7 @@ def _write_page(
         evidence=[*before, *(read_evidence(path) if path.is_file() else None for path in kept)],
         curves=[*before, *(log if log.is_file() else None for log in logs)],
         comparisons=comparisons,
+        runs=runs,
     )
 
 

@@ -48,7 +48,7 @@ def write_html(
     curves: per report, the log.csv of its run.
     comparisons: of each further system with the baseline; None computes them, () shows none.
     runs: mean and spread, when the reports are runs of one recipe.
-    title: defaults to the names of the reports.
+    title: defaults to the names of the reports, after that of the model of a single one.
     Raises InputError for an unreadable log, for more evidence or logs than reports, and for
     reports that `compare` finds not comparable.
     """
@@ -63,7 +63,7 @@ def write_html(
         names = [f"{wording.letter(n)} {name}" for n, name in enumerate(names)]
     script = "".join((PARTS / name).read_text("utf-8") for name in ("page.js", "evidence.js"))
     text = _template().render(
-        title=title or " · ".join(report.name for report in reports),
+        title=title or _title(reports),
         reports=reports,
         alike=len({(r.reference_fingerprint, r.protocol, r.costs) for r in reports}) == 1,
         comparisons=comparisons,
@@ -79,6 +79,14 @@ def write_html(
     )
     with whole_file(path) as stream:
         stream.write(text)
+
+
+def _title(reports: Sequence[Report]) -> str:
+    """The systems; a single one with the end of its model's path, for names are often alike."""
+    if len(reports) > 1:
+        return " · ".join(report.name for report in reports)
+    model = Path(str(reports[0].system.get("model", ""))).parts[-2:]
+    return " · ".join(filter(None, ("/".join(model), reports[0].name)))
 
 
 @functools.cache

@@ -132,7 +132,7 @@ function drawInk(panel, evidence) {
     if (several) panel.append(html("p", "soft", `Read by ${letter(drawing.system)}`));
     const [width, height] = drawing.box;
     const scroll = html("div", "scroll paper");
-    const size = Math.min(760, Math.max(240, width * 0.7));
+    const size = Math.min(1040, Math.max(240, width * 0.75));
     const chart = svg("svg", { viewBox: `-20 -40 ${width + 40} ${height + 60}`, width: size, height: (size * (height + 60)) / (width + 40), role: "img", "aria-label": "The ink, each stroke in the colour of the label it was read as" });
     const paths = drawing.strokes.map(([token, d]) =>
       chart.appendChild(svg("path", { d, class: `pen ${token < 0 ? "none" : `c${token % 6}`}`, "data-tip": token < 0 ? "read as nothing" : `read as ${shown(drawing.tokens[token])}` })));
