@@ -14,6 +14,7 @@ from seqlabel.data.store import FeatureStore, build_store, open_store, read_sign
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal
+from seqlabel.features.noise import add_noise
 from seqlabel.features.normalisation import Statistics
 from seqlabel.progress import progress_bar
 
@@ -163,10 +164,7 @@ class Dataset:
             x = self.distortion.mask(x, rng)
         stacked = self.front_end.stack(replace(frames, x=x))
         if rng is not None and self.distortion.noise:
-            noise = rng.standard_normal(stacked.x.shape, np.float32) * np.float32(
-                self.distortion.noise
-            )
-            stacked = replace(stacked, x=stacked.x + noise)
+            stacked = replace(stacked, x=add_noise(stacked.x, self.distortion.noise, rng))
         return stacked
 
     def _extracted(self, n: int, rng: np.random.Generator | None) -> Frames:

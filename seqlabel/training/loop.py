@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,7 @@ class PhaseLoop:
         self.owner, self.number = run, number
         self.phase: Phase = run.experiment.phases[number]
         self.objective = make_objective(self.phase)
+        run.train.distortion = replace(run.train.distortion, noise=self.phase.input_noise)
         if number and run.checkpoint is None:
             run.workers.barrier()
             run.model.load_state_dict(load_weights(run.folder / WEIGHTS))

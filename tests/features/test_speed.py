@@ -1,0 +1,38 @@
+"""Speed perturbation: duration and pitch of a tone."""
+
+import numpy as np
+import pytest
+
+from seqlabel.errors import InputError
+from seqlabel.features.speed import change_speed
+from seqlabel.inputs import Audio
+
+RATE = 16000
+
+
+def tone(hertz, seconds=1.0):
+    t = np.arange(int(RATE * seconds)) / RATE
+    return Audio(np.sin(2 * np.pi * hertz * t).astype(np.float32), RATE)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, 1.25])
+def test_duration_and_pitch_change_together(factor):
+    changed = change_speed(tone(440.0), factor)
+    assert changed.rate == RATE
+    assert abs(len(changed.samples) - RATE / factor) <= 1
+    middle = changed.samples[1000:-1000]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle)), 1 << 18))
+    hertz = spectrum.argmax() * RATE / (1 << 18)
+    assert hertz == pytest.approx(440.0 * factor, rel=2e-3)
+    assert np.abs(middle).max() == pytest.approx(1.0, abs=0.01)
+
+
+def test_speed_one_is_the_same_signal():
+    audio = tone(300.0)
+    assert change_speed(audio, 1.0) is audio
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.4, 2.5, -1.0])
+def test_senseless_factors_are_named(factor):
+    with pytest.raises(InputError, match=r"between 0\.5 and 2"):
+        change_speed(tone(300.0), factor)
