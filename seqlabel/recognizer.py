@@ -104,7 +104,9 @@ class Recognizer:
         for start in range(0, len(utterances), CHUNK):
             part = utterances[start : start + CHUNK]
             frames = [
-                self.front_end(read_signal(utterance, self.rate), own.get(utterance.speaker))
+                self.front_end(
+                    read_signal(utterance, self.front_end.extractor), own.get(utterance.speaker)
+                )
                 for utterance in part
             ]
             outputs: dict[int, Posteriors] = {}
@@ -125,7 +127,7 @@ class Recognizer:
 
     def evidence(self, utterance: Utterance, posteriors: Posteriors, result: Result) -> Evidence:
         """The signal and the posteriors behind a result, for the report."""
-        signal = read_signal(utterance, self.rate)
+        signal = read_signal(utterance, self.front_end.extractor)
         shared = np.exp(posteriors.log_probs), self.alphabet.symbols, posteriors.times
         if isinstance(signal, Audio):
             segments = utterance.segments
@@ -137,7 +139,10 @@ class Recognizer:
         if isinstance(source, Audio | Ink):
             signal: Signal = source
         elif isinstance(source, str | os.PathLike):
-            signal = read_ink(source) if self.kind == "ink" else read_audio(source, self.rate)
+            if self.kind == "ink":
+                signal = read_ink(source, self.front_end.extractor.times)
+            else:
+                signal = read_audio(source, self.rate)
         elif self.kind == "speech":
             signal = Audio(np.asarray(source), rate or self.rate or 16000)
         else:
@@ -152,7 +157,7 @@ class Recognizer:
         spoken: dict[str, list[np.ndarray]] = {}
         for utterance in utterances:
             if utterance.speaker:
-                x = self.front_end.extractor(read_signal(utterance, self.rate)).x
+                x = self.front_end.extractor(read_signal(utterance, self.front_end.extractor)).x
                 spoken.setdefault(utterance.speaker, []).append(x)
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}
 

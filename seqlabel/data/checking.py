@@ -98,7 +98,7 @@ def _faults(
         if utterance.segments[-1].end > utterance.duration + 1e-6:
             yield "hand labels end after the signal"
     try:
-        signal = read_signal(utterance, getattr(extractor, "rate", None))
+        signal = read_signal(utterance, extractor)
         frames = extractor(signal)
     except InputError as error:
         yield str(error)

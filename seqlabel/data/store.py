@@ -19,11 +19,14 @@ FORMAT = 1
 """Raise when an extractor's numbers change, so that stores on disk are made anew."""
 
 
-def read_signal(utterance: Utterance, rate: int | None = None) -> Signal:
-    """The audio or ink of an utterance; InputError names the file."""
+def read_signal(utterance: Utterance, extractor: Any) -> Signal:
+    """The audio or ink of an utterance as an extractor wants it; InputError names the file.
+
+    Audio comes at the extractor's `rate`, ink without times where its `times` is False.
+    """
     if utterance.kind == "speech":
-        return read_audio(utterance.source, rate)
-    return read_ink(utterance.source)
+        return read_audio(utterance.source, getattr(extractor, "rate", None))
+    return read_ink(utterance.source, getattr(extractor, "times", True))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Writing:
 class InkFrontEnd:
     """Options of normalisation, in the order of the steps (Liwicki & Bunke; Graves et al. 2009).
 
+    times: use the times of the points; False for corpora where they are wrong or mostly missing.
     clean: remove repeated points and outliers. skew: level the line of writing. slant: shear it
     upright. size: scale to the height of the "corpus" (a small x), to the whole "height", to the
     mean size of "strokes" (formulas), or "none". width: stretch letters to a common mean width.
@@ -56,6 +57,7 @@ class InkFrontEnd:
     "time" (`interval`, seconds), or "none"; within strokes only.
     """
 
+    times: bool = True
     clean: bool = True
     skew: bool = True
     slant: bool = False
