@@ -183,7 +183,7 @@ def segments(first: Sequence[Operation], second: Sequence[Operation]) -> list[tu
     """Errors of both systems in each segment of one utterance; both align the same reference."""
     found: list[tuple[int, int]] = []
     errors = [0, 0]
-    good = BOUNDARY
+    good = 0
     for a, b in zip(_slots(first), _slots(second), strict=True):
         if a or b:
             errors[0] += a or 0

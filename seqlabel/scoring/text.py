@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from seqlabel.errors import one_line
 from seqlabel.scoring.comparison import Comparison
 from seqlabel.scoring.results import Group, Interval, Report, UtteranceScore
 from seqlabel.scoring.statistics import Spread
@@ -43,7 +44,7 @@ def summary(report: Report) -> str:
     counts = report.counts
     reason = f" (chosen because {report.protocol_reason})" if report.protocol_reason else ""
     lines = [
-        f"{printable(report.name)}: {report.metric} {counts.rate:.2%}{_interval(report.interval)}",
+        f"{one_line(report.name)}: {report.metric} {counts.rate:.2%}{_interval(report.interval)}",
         f"  {counts.errors} errors in {counts.reference_tokens} {report.unit}s: "
         f"{counts.substitutions} substituted, {counts.deletions} deleted, "
         f"{counts.insertions} inserted",
@@ -51,7 +52,7 @@ def summary(report: Report) -> str:
         f"{len(report.missing)} missing, {len(report.skipped)} skipped",
         f"  protocol {report.protocol}: {report.protocol_note}{reason}",
         f"  alignment costs {report.costs}; references {report.reference_fingerprint}"
-        + (f"; decoder {printable(report.decoder)}" if report.decoder else ""),
+        + (f"; decoder {one_line(report.decoder)}" if report.decoder else ""),
     ]
     for other in report.also:
         lines.append(
@@ -61,7 +62,7 @@ def summary(report: Report) -> str:
         )
     named = [f"scored as deleted: {key}" for key in report.missing]
     named += [f"skipped: {key}: {cause}" for key, cause in report.skipped.items()]
-    lines += [f"  {printable(line)}" for line in named[:ROWS]] + _more(named)
+    lines += [f"  {one_line(line)}" for line in named[:ROWS]] + _more(named)
     return "\n".join(lines) + "\n"
 
 
@@ -69,7 +70,7 @@ def comparison_to_text(comparison: Comparison) -> str:
     """The paired tests between two systems, and where they differ."""
     better = sum(d.second_errors < d.first_errors for d in comparison.differing)
     lines = [
-        f"{printable(comparison.second)} against {printable(comparison.first)}: "
+        f"{one_line(comparison.second)} against {one_line(comparison.first)}: "
         f"{comparison.metric} "
         f"{100 * comparison.difference:+.2f} points{_interval(comparison.interval)}, "
         f"{comparison.utterances} utterances: {better} better, "
@@ -90,11 +91,6 @@ def spread_to_text(metric: str, spread: Spread) -> str:
     )
 
 
-def printable(text: str) -> str:
-    """Text that cannot move the cursor or change colours: control characters are escaped."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
 def _interval(interval: Interval | None) -> str:
     if interval is None:
         return ""
@@ -106,7 +102,7 @@ def _interval(interval: Interval | None) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows in columns, the first flush left and the others flush right."""
-    shown = [[printable(cell)[:40] for cell in row] for row in rows]
+    shown = [[one_line(cell)[:40] for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *shown, strict=True)]
     return [
         "  "
@@ -178,7 +174,7 @@ def _worst(report: Report) -> str:
     blocks = ["Worst utterances"]
     for utterance in wrong[:WORST]:
         blocks.append(
-            f"  {printable(utterance.id)}: {utterance.counts.rate:.1%}, "
+            f"  {one_line(utterance.id)}: {utterance.counts.rate:.1%}, "
             f"{utterance.counts.errors} errors in {utterance.counts.reference_tokens}"
         )
         blocks += [f"    {line}" for line in alignment_lines(utterance, WIDTH - 4)]
@@ -213,7 +209,7 @@ def alignment_lines(utterance: UtteranceScore, width: int = WIDTH) -> list[str]:
 
 def show(label: str) -> str:
     """A label as it is printed: a blank is visible, nothing stays nothing."""
-    return "␣" if label == " " else printable(label)
+    return "␣" if label == " " else one_line(label)
 
 
 def _more(rows: Sequence[object]) -> list[str]:

@@ -7,7 +7,12 @@ import pytest
 from seqlabel.errors import InputError
 from seqlabel.scoring import Transcript, Transcripts, read_transcripts, score, write_transcripts
 
-LABELS = {"spk1-u1": ("h#", "ax-h", "a"), "spk1-u2": (), "spk2-u1": ("{", "@", "x*", "(y)", "a;b")}
+LABELS = {
+    "spk1-u1": ("h#", "ax-h", "a"),
+    "spk1-u2": (),
+    "spk1-u3": ("<x2a>", "<space"),
+    "spk2-u1": ("{", "@", "x*", "(y)", "a;b"),
+}
 
 
 def labels(transcripts):
@@ -85,20 +90,20 @@ def test_recordings_are_cut_at_the_segments(tmp_path):
     reference = written(
         tmp_path / "r.stm",
         "rec A spk1 1.00 2.00 <o,f0> a b\n"
-        "rec A spk2 2.00 3.00 IGNORE_TIME_SEGMENT_IN_SCORING\n"
+        "rec A spk2 2.00 2.50 IGNORE_TIME_SEGMENT_IN_SCORING\n"
         "rec A spk1 4.00 5.00 c d\n",
     )
     hypothesis = written(
         tmp_path / "h.ctm",
         "rec A 0.1 0.2 early\nrec A 1.1 0.2 a\nrec A 1.5 0.2 b 0.99\nrec A 2.2 0.2 ignored\n"
-        "rec A 3.2 0.2 gap\nrec A 4.1 0.2 c\nrec A 4.95 0.2 d\nrec A 6.95 0.2 late\n",
+        "rec A 2.7 0.2 gap\nrec A 4.1 0.2 c\nrec A 4.95 0.2 d\nrec A 6.95 0.2 late\n",
     )
     report = score(reference, hypothesis, "plain")
     assert [u.hypothesis for u in report.utterances] == [
         ("early", "a", "b"), ("gap", "c", "d", "late"),
     ]  # fmt: skip
     assert (report.counts.correct, report.counts.errors) == (4, 3)
-    assert report.skipped == {"rec 2-3 s": "excluded by the reference"}
+    assert report.skipped == {"rec 2-2.5 s": "excluded by the reference"}
     other = written(tmp_path / "o.ctm", "other A 0.1 0.2 a\n")
     with pytest.raises(InputError, match="has no recording 'other'"):
         score(reference, other, "plain")
