@@ -1,0 +1,86 @@
+"""The encoder and the whole network: published weight counts, exactness for every length."""
+
+import math
+
+import pytest
+import torch
+
+from seqlabel.data.batches import Batch
+from seqlabel.errors import InputError
+from seqlabel.models.model import Model
+from seqlabel.models.network import Encoder, ModelOptions, join_frames
+
+
+@pytest.mark.parametrize(
+    ("options", "weights"),
+    [
+        # Graves, Mohamed & Hinton 2013, table 1 (0.8, 2.3, 3.8, 6.8, 3.8, 3.8, 3.7 M)
+        ({"layers": 1}, 780_562),
+        ({"layers": 2}, 2_284_062),
+        ({"layers": 3}, 3_787_562),
+        ({"layers": 5}, 6_794_562),
+        ({"layers": 1, "hidden": 622}, 3_793_018),
+        ({"layers": 3, "hidden": 421, "bidirectional": False}, 3_786_957),
+        ({"layers": 3, "hidden": 500, "cell": "rnn_tanh"}, 3_688_062),
+    ],
+)
+def test_published_networks_have_their_published_weights(options, weights):
+    model = Model(123, 62, ModelOptions(**options), {"kind": "ctc"})
+    assert model.weight_count == weights
+
+
+@pytest.mark.parametrize("subsample", [1, 2, 3])
+@pytest.mark.parametrize("between", ["plain", "highway"])
+def test_batch_mates_and_padding_change_nothing(subsample, between):
+    torch.manual_seed(0)
+    options = ModelOptions(hidden=5, layers=3, subsample=subsample, between=between)
+    encoder = Encoder(4, options)
+    lengths = torch.tensor([7, 12, 1])
+    x = torch.randn(3, 12, 4)
+    y, out_lengths = encoder(x, lengths)
+    assert out_lengths.tolist() == [-(-n // subsample) for n in (7, 12, 1)]
+    spoilt = x.clone()
+    spoilt[0, 7:], spoilt[2, 1:] = 1e3, -1e3
+    assert torch.equal(encoder(spoilt, lengths)[0], y)
+    for b, length in enumerate(lengths.tolist()):
+        alone, _ = encoder(x[b : b + 1, :length], lengths[b : b + 1])
+        torch.testing.assert_close(alone[0], y[b, : out_lengths[b]], rtol=1e-5, atol=1e-6)
+        assert not y[b, out_lengths[b] :].any()
+
+
+def test_join_frames_puts_neighbours_side_by_side():
+    y = torch.arange(5.0).reshape(1, 5, 1)
+    assert join_frames(y, 2).tolist() == [[[0, 1], [2, 3], [4, 0]]]
+    assert join_frames(y, 5).tolist() == [[[0, 1, 2, 3, 4]]]
+
+
+def test_initial_range_bounds_every_weight():
+    model = Model(3, 4, ModelOptions(hidden=6, layers=2, initial_range=0.1), {"kind": "ctc"})
+    values = torch.cat([weight.flatten() for weight in model.parameters()])
+    assert float(values.abs().max()) <= 0.1
+    assert float(values.detach().std()) == pytest.approx(0.1 / math.sqrt(3), rel=0.1)
+
+
+def test_a_row_without_a_loss_is_nan_and_reaches_the_weights():
+    torch.manual_seed(0)
+    model = Model(3, 4, ModelOptions(hidden=4, layers=1), {"kind": "ctc"})
+    batch = Batch(
+        torch.randn(2, 3, 3),
+        torch.tensor([3, 2]),
+        torch.tensor([[1, 2], [1, 1]]),  # two equal labels need three frames, row 1 has two
+        torch.tensor([2, 2]),
+        ("fits", "too long"),
+    )
+    losses = model(batch)
+    assert torch.isnan(losses).tolist() == [False, True]
+    losses.sum().backward()
+    assert all(torch.isnan(w.grad).any() for w in model.criterion.parameters()) or all(
+        torch.isnan(w.grad).any() for w in model.encoder.parameters()
+    )
+
+
+def test_options_that_contradict_are_refused():
+    with pytest.raises(InputError, match="subsample_after"):
+        ModelOptions(layers=2, subsample=2, subsample_after=2)
+    with pytest.raises(InputError, match="did you mean 'ctc'"):
+        Model(3, 4, ModelOptions(), {"kind": "ctcc"})
