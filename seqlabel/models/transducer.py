@@ -1,15 +1,18 @@
 """The recurrent neural network transducer (Graves 2012; Graves, Mohamed & Hinton 2013)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
+from seqlabel.alphabet import Alphabet
+from seqlabel.decoding.results import Result
 from seqlabel.errors import InputError
 from seqlabel.models.joint import OutputNetwork, Product
 from seqlabel.models.prediction import PredictionNetwork
-from seqlabel.models.transducer_search import greedy
+from seqlabel.models.transducer_search import BeamSearch, greedy
 
 
 class Transducer(nn.Module):
@@ -61,14 +64,52 @@ class Transducer(nn.Module):
     def log_probs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """A transducer has none that depend on the frame alone: raises InputError."""
         raise InputError(
-            "a transducer gives no label probabilities per frame; decode it with its own search "
-            "(seqlabel.models.transducer_search) or train with criterion kind ctc"
+            "a transducer gives no label probabilities per frame: read it with a "
+            "TransducerDecoder, or train with criterion.kind = 'ctc'"
         )
+
+    def frames(self, encoded: Tensor) -> Tensor:
+        """(B, T, E) -> (B, T, N), all that a `TransducerDecoder` needs of the encoder."""
+        return self.joint.frames(encoded)
 
     def best_labels(self, encoded: Tensor, lengths: Tensor) -> list[list[int]]:
         """The greedy labelling: at each frame the best label, again and again, until the blank."""
-        found = greedy(self.joint, self.prediction, encoded, lengths, self.options.most_per_frame)
+        frames, limit = self.joint.frames(encoded), self.options.most_per_frame
+        found = greedy(self.joint, self.prediction, frames, lengths, limit)
         return [list(hypothesis.labels) for hypothesis in found]
+
+
+class TransducerDecoder:
+    """Reads utterances with a trained transducer, greedily or with a beam.
+
+    beam: W labellings, 0 for the greedy search.  normalise: rank labellings by ln p / S, as Graves
+    2012 does, instead of ln p.
+    """
+
+    def __init__(
+        self, transducer: Transducer, alphabet: Alphabet, beam: int = 0, normalise: bool = False
+    ) -> None:
+        if beam < 0:
+            raise InputError(f"beam = {beam} must not be negative")
+        self.transducer, self.alphabet = transducer, alphabet
+        self.beam, self.normalise = beam, normalise
+
+    def decode(self, frames: Any, lengths: Any, n_best: int = 1) -> list[Result]:
+        """frames: (B, T, N) array or tensor of `Transducer.frames`, lengths (B,) -> B results.
+
+        The greedy search has no alternatives.
+        """
+        frames, lengths = torch.as_tensor(frames), torch.as_tensor(lengths)
+        joint, prediction = self.transducer.joint, self.transducer.prediction
+        if not self.beam:
+            limit = self.transducer.options.most_per_frame
+            found = [[h] for h in greedy(joint, prediction, frames, lengths, limit)]
+        else:
+            search = BeamSearch(joint, prediction, self.beam, self.normalise)
+            rows = zip(frames, lengths.tolist(), strict=True)
+            found = [search(row[:length], n_best) for row, length in rows]
+        results = [[h.result(self.alphabet) for h in hypotheses] for hypotheses in found]
+        return [replace(best, alternatives=tuple(others)) for best, *others in results]
 
 
 def load_pretrained(

@@ -49,21 +49,21 @@ def _hypothesis(steps: list[Step], log_prob: float) -> Hypothesis:
 def greedy(
     joint: Joint,
     prediction: PredictionNetwork,
-    encoded: Tensor,
+    frames: Tensor,
     lengths: Tensor,
     most_per_frame: int = 5,
 ) -> list[Hypothesis]:
     """Take the best step at each node: a label stays at its frame, a blank goes on to the next.
 
-    encoded: (B, T, E).  lengths: (B,).  A frame that has got `most_per_frame` labels gets the
-    blank, which bounds the work for a network that has not learned to stop.
+    frames: (B, T, N) of the joint network.  lengths: (B,).  A frame that has got `most_per_frame`
+    labels gets the blank, which bounds the work for a network that has not learned to stop.
     """
-    B, T = encoded.shape[:2]
-    frames, lengths = joint.frames(encoded), lengths.to(encoded.device)
-    predicted, state = prediction.step(torch.zeros(B, dtype=torch.int64, device=encoded.device))
+    B, T = frames.shape[:2]
+    lengths = lengths.to(frames.device)
+    predicted, state = prediction.step(torch.zeros(B, dtype=torch.int64, device=frames.device))
     labels = joint.labels(predicted)
     written: list[list[Step]] = [[] for _ in range(B)]
-    log_probs = torch.zeros(B, device=encoded.device)
+    log_probs = torch.zeros(B, device=frames.device)
     for t in range(T):
         rows = torch.nonzero(lengths > t)[:, 0]
         for count in range(most_per_frame + 1):
@@ -130,10 +130,10 @@ class BeamSearch:
         self.beam, self.normalise, self.most_expanded = beam, normalise, most_expanded * beam
 
     @torch.no_grad()
-    def __call__(self, encoded: Tensor, n_best: int = 1) -> list[Hypothesis]:
-        """encoded: (T, E) of one utterance -> at most `n_best` labellings, best first."""
+    def __call__(self, frames: Tensor, n_best: int = 1) -> list[Hypothesis]:
+        """frames: (T, N) of one utterance -> at most `n_best` labellings, best first."""
         kept = {Prefix(None, BLANK): 0.0}
-        for t, frame in enumerate(self.joint.frames(encoded)):
+        for t, frame in enumerate(frames):
             kept = self._frame(kept, frame, t)
 
         def rank(item: tuple[Prefix, float]) -> float:

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
 from seqlabel.models.ctc import ctc_loss
 from seqlabel.models.network import Encoder, ModelOptions
 from seqlabel.models.prediction import LabelModel, PredictionNetwork, pad_labels
-from seqlabel.models.transducer import Transducer, load_pretrained
+from seqlabel.models.transducer import Transducer, TransducerDecoder, load_pretrained
 
 
 def count(*modules):
@@ -76,10 +77,21 @@ def test_training_reads_its_own_targets_back(joint):
         optimiser.step()
     assert losses.max() < 0.5
     assert transducer.best_labels(x, lengths) == labellings
+    alphabet = Alphabet("abc", "character")
+    with torch.no_grad():
+        frames = transducer.frames(x)
+    for beam in (0, 4):
+        decoder = TransducerDecoder(transducer, alphabet, beam)
+        results = decoder.decode(frames.numpy(), lengths.numpy(), n_best=2)
+        assert [result.text for result in results] == ["abb", "c", ""]
+        assert [len(result.alternatives) for result in results] == [1 if beam else 0] * 3
+        assert all(result.log_prob > (-0.7 if beam else -2) for result in results)
+    with pytest.raises(InputError, match="beam = -1"):
+        TransducerDecoder(transducer, alphabet, -1)
 
 
 def test_no_log_probs_per_frame():
-    with pytest.raises(InputError, match="its own search"):
+    with pytest.raises(InputError, match="TransducerDecoder"):
         Transducer(6, 4, Transducer.Options()).log_probs(torch.zeros(1, 2, 6), torch.tensor([2]))
 
 

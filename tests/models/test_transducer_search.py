@@ -34,9 +34,6 @@ class Joint:
     def __init__(self, blank_bias):
         self.blank_bias = blank_bias
 
-    def frames(self, encoded):
-        return encoded
-
     def labels(self, predicted):
         return predicted
 

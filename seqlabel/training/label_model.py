@@ -1,0 +1,46 @@
+"""A language model over labels, to pre-train a transducer's prediction network (Graves 2013)."""
+
+import copy
+import logging
+import math
+from collections.abc import Sequence
+
+import torch
+
+from seqlabel.models.prediction import LabelModel, pad_labels
+
+log = logging.getLogger("seqlabel")
+
+
+def train_label_model(
+    model: LabelModel,
+    training: Sequence[Sequence[int]],
+    dev: Sequence[Sequence[int]],
+    epochs: int = 20,
+    learning_rate: float = 3e-3,
+    batch: int = 32,
+    seed: int = 1,
+) -> float:
+    """Train `model` on labellings (indices from 1) with Adam; it ends with its best weights on dev.
+
+    Returns the least dev loss in nats per label.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(model.parameters(), learning_rate)
+    labels = max(1, sum(map(len, dev)))
+    least, best = math.inf, model.state_dict()
+    for _ in range(epochs):
+        order = torch.randperm(len(training), generator=generator).tolist()
+        for start in range(0, len(order), batch):
+            optimiser.zero_grad(set_to_none=True)
+            chosen = [training[n] for n in order[start : start + batch]]
+            (model.losses(*pad_labels(chosen)).sum() / sum(map(len, chosen))).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+        with torch.no_grad():
+            loss = float(model.losses(*pad_labels(dev)).sum()) / labels
+        if loss < least:
+            least, best = loss, copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    log.info("label model: dev perplexity %.2f after at most %d epochs", math.exp(least), epochs)
+    return least
