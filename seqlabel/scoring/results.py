@@ -63,8 +63,8 @@ class UtteranceScore:
     """One utterance: its alignment and its errors.
 
     ops: the aligned pair, left to right, after the protocol's mapping.
-    speaker, tags, duration: as the reference names them (speaker is the writer of ink; duration
-        in seconds, 0 when unknown).
+    speaker, tags, duration: as the reference names them (duration in seconds, 0 when unknown); the
+        writers of ink are numbered, because corpora name some of them by their own names.
     """
 
     id: str

@@ -128,6 +128,14 @@ def _differences(
     return missing, excluded | dict.fromkeys(extra, "no reference")
 
 
+def _people(references: Transcripts) -> dict[str, str]:
+    """What a report calls each speaker: writers are numbered, for corpora name them by name."""
+    ids = dict.fromkeys(t.speaker for t in references.by_id.values() if t.speaker)
+    if references.kind != "ink":
+        return {"": "", **{name: name for name in ids}}
+    return {"": "", **{name: f"writer {n}" for n, name in enumerate(ids, 1)}}
+
+
 @dataclass(frozen=True)
 class _Task:
     """What to score; `report` does it under one protocol."""
@@ -156,12 +164,15 @@ class _Task:
             self.costs,
             protocol.optional,
         )
+        people = _people(references)
         utterances = tuple(
-            UtteranceScore(key, found.ops, found.counts, said.speaker, said.tags, said.duration)
+            UtteranceScore(
+                key, found.ops, found.counts, people[said.speaker], said.tags, said.duration
+            )
             for (key, said), found in zip(references.by_id.items(), alignments, strict=True)
         )
         unit = protocol.unit or references.unit or hypotheses.unit or "symbol"
-        people = "writers" if references.kind == "ink" else "speakers"
+        drawn = "writers" if references.kind == "ink" else "speakers"
         return assemble(
             utterances,
             name=self.name,
@@ -179,5 +190,5 @@ class _Task:
             ),
             decoder=str(hypotheses.header.get("decoder", "")),
             system=dict(hypotheses.header),
-            interval=bootstrap_interval(utterances, people, self.resamples, self.seed),
+            interval=bootstrap_interval(utterances, drawn, self.resamples, self.seed),
         )
