@@ -113,6 +113,12 @@ class Ink:
         points[:, :2] = points[:, :2] @ np.asarray(matrix, dtype=np.float64).T + np.asarray(shift)
         return self.with_points(points)
 
+    def untimed(self) -> "Ink":
+        """The same trajectory with a running index in place of its times."""
+        points = self.points.copy()
+        points[:, 2] = np.arange(len(points))
+        return Ink(np.split(points, self.offsets[1:-1]), self.unit, timed=False)
+
     def __len__(self) -> int:
         """N, the number of points."""
         return len(self.points)

@@ -7,7 +7,7 @@ P0 and P3 its outer points; each point has its parameter s in [0, 1].
 import numpy as np
 from numba import njit
 
-REFINEMENTS = 4
+REFINEMENTS = 12
 """Newton steps that move the parameters before a piece is given up and split."""
 
 SHORTEST_CHORD = 0.1

@@ -21,8 +21,8 @@ def remove_outliers(ink: Ink) -> Ink:
     """Drop single points to which the pen jumps and from which it comes straight back.
 
     Point i of a stroke goes when min(|p_i - p_(i-1)|, |p_(i+1) - p_i|) > JUMP * (|p_(i+1) -
-    p_(i-1)| + m) with m the median step of the ink; repeated until none is left. The ends of a
-    stroke stay.
+    p_(i-1)| + q) with q the lower quartile of the steps (an outlier makes two long ones); repeated
+    until none is left. The ends of a stroke stay.
     """
     while True:
         steps = np.diff(ink.points[:, :2], axis=0)
@@ -30,7 +30,7 @@ def remove_outliers(ink: Ink) -> Ink:
         within = np.diff(ink.stroke_numbers) == 0
         if len(lengths) < 2 or not within.any():
             return ink
-        typical = float(np.median(lengths[within]))
+        typical = float(np.quantile(lengths[within], 0.25))
         detours = np.minimum(lengths[:-1], lengths[1:])
         across = np.hypot(*(steps[:-1] + steps[1:]).T)
         outlier = within[:-1] & within[1:] & (detours > JUMP * (across + typical))

@@ -86,7 +86,7 @@ def hat(trajectory: Trajectory, hats: np.ndarray) -> np.ndarray:
     """
     x = trajectory.x[:, None]
     below = (hats[:, 0] - HAT_MARGIN <= x) & (x <= hats[:, 1] + HAT_MARGIN)
-    return below.any(axis=1)
+    return np.any(below, axis=1)
 
 
 def speed(ink: Ink) -> np.ndarray:

@@ -76,7 +76,8 @@ class InkFrontEnd:
 
     def steps(self, ink: Ink) -> Iterator[tuple[str, Writing]]:
         """Yield (name, writing) as captured and after each step in turn, resampling excepted."""
-        writing = Writing(ink, np.arange(len(ink.strokes), dtype=np.int32))
+        captured = ink if self.times else ink.untimed()
+        writing = Writing(captured, np.arange(len(ink.strokes), dtype=np.int32))
         yield "as captured", writing
         for name, function in (
             ("duplicates and outliers removed", clean if self.clean else None),

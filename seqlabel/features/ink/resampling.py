@@ -30,8 +30,9 @@ def resample_points(
     """`resample_distance` for points (N, C) with any further columns; returns points, offsets."""
     if not spacing > 0:
         raise InputError(f"spacing {spacing} between points; a positive length is expected")
-    steps = np.diff(points[:, :2], axis=0)
-    room = np.hypot(steps[:, 0], steps[:, 1]).sum() / (spacing * (1 - SAME)) + 2 * len(offsets)
+    steps = np.hypot(*np.diff(points[:, :2], axis=0).T)
+    steps[offsets[1:-1] - 1] = 0.0  # between strokes
+    room = steps.sum() / (spacing * (1 - SAME)) + 2 * len(offsets)
     if not room < MOST_POINTS:
         raise InputError(
             f"a spacing of {spacing:g} cuts this ink into more than {MOST_POINTS} points; "

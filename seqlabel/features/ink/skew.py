@@ -45,7 +45,8 @@ def skew_angle(ink: Ink) -> float:
 
 
 def _remaining_angle(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> tuple[float, float]:
-    kind = turning_points(y, offsets, 0.5 * y.std())
+    trend = (x @ y) / max(x @ x, 1e-300)  # x and y have mean 0
+    kind = turning_points(y, offsets, 0.5 * (y - trend * x).std())
     turning = np.flatnonzero(kind)
     if len(turning) < 6:
         return 0.0, math.inf

@@ -10,6 +10,9 @@ from seqlabel.inputs.ink import Ink
 BANDWIDTH = 0.12
 """Width of the smoothing over dx/dy; 0.12 is 7 degrees at the vertical."""
 
+NEARLY = 0.9
+"""Modes that reach this fraction of the highest density compete with it."""
+
 STEEPEST = math.tan(math.radians(55))
 """Segments flatter than this say nothing about the slant."""
 
@@ -24,7 +27,8 @@ def slant_angle(ink: Ink) -> float:
 
     The mode of the histogram of u = -dx/dy over all segments, weighted by |dy| and smoothed. A
     shear adds the same number to every u and keeps |dy|, so that a sheared ink gives exactly the
-    sheared answer. It is 0 for ink without steep segments.
+    sheared answer. Of modes nearly as high as the highest, the most upright one counts. It is 0
+    for ink without steep segments.
     """
     steps = np.diff(ink.points[:, :2], axis=0)[np.diff(ink.stroke_numbers) == 0]
     steps = steps[np.abs(steps[:, 0]) < STEEPEST * np.abs(steps[:, 1])]
@@ -36,7 +40,9 @@ def slant_angle(ink: Ink) -> float:
     centres = (edges[1:] + edges[:-1]) / 2
     reach = np.arange(-60, 61) * (edges[1] - edges[0])
     density = np.convolve(histogram, np.exp(-0.5 * (reach / BANDWIDTH) ** 2), mode="full")[60:-60]
-    mode = centres[np.argmax(density)]
+    peak = (density[1:-1] >= density[:-2]) & (density[1:-1] >= density[2:])
+    modes = centres[1:-1][peak & (density[1:-1] >= NEARLY * density.max())]
+    mode = modes[np.argmin(np.abs(modes))] if len(modes) else centres[np.argmax(density)]
     for _ in range(200):  # mean shift: from the best bin to the exact mode
         near = weight * np.exp(-0.5 * ((u - mode) / BANDWIDTH) ** 2)
         before, mode = mode, float((near * u).sum() / near.sum())

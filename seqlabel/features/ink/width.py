@@ -9,7 +9,7 @@ CROSSING = 0.6
 """Corpus heights from one crossing of the middle line to the next in normal writing."""
 
 LARGEST_STRETCH = 2.0
-"""Nothing is stretched or compressed by more than this."""
+"""A factor beyond this, or below its inverse, is not believed, and the ink is left as it is."""
 
 
 def middle_crossings(ink: Ink, lines: ScriptLines | None = None) -> int:
@@ -26,14 +26,15 @@ def middle_crossings(ink: Ink, lines: ScriptLines | None = None) -> int:
 def scale_width(ink: Ink, lines: ScriptLines | None = None) -> Ink:
     """Ink stretched in x so that it crosses its middle line every `CROSSING` corpus heights.
 
-    Stretching changes no crossing, so that stretching twice changes nothing (short of the limit).
-    Ink that crosses it less than three times is left alone.
+    Stretching changes no crossing, so that stretching twice changes nothing. Ink that crosses it
+    less than three times is left alone.
     """
     lines = lines or script_lines(ink)
     crossings = middle_crossings(ink, lines)
     left, _, right, _ = ink.bounds
     if crossings < 3 or right == left:
         return ink
-    wanted = CROSSING * crossings * lines.corpus_height
-    stretch = np.clip(wanted / (right - left), 1 / LARGEST_STRETCH, LARGEST_STRETCH)
-    return ink.transformed([[stretch, 0], [0, 1]], [left * (1 - stretch), 0])
+    stretch = CROSSING * crossings * lines.corpus_height / (right - left)
+    if not 1 / LARGEST_STRETCH <= stretch <= LARGEST_STRETCH:
+        return ink
+    return ink.transformed(np.diag([stretch, 1.0]), [left * (1 - stretch), 0])
