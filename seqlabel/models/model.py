@@ -51,10 +51,13 @@ class Model(nn.Module):
                 return objective(self.criterion, encoded, lengths, batch)
             return self.criterion.losses(encoded, lengths, batch)
         except RowError as error:
-            # NaN for these rows, still connected to the weights: every process of a distributed
-            # run must get to the all-reduce, and there learns that the update is to be skipped.
-            losses = encoded.sum(dim=(1, 2)) * 0
-            return losses.index_fill(0, torch.tensor(error.rows, device=losses.device), math.nan)
+            # NaN for these rows, still connected to all weights: every process of a distributed run
+            # must get to the all-reduce, and there learns that the update is to be skipped.
+            nothing = sum(weight.sum() * 0 for weight in self.criterion.parameters())
+            losses = encoded.sum(dim=(1, 2)) * 0 + nothing
+            factors = torch.ones_like(losses, requires_grad=False)
+            factors[list(error.rows)] = math.nan
+            return losses * factors
 
     def log_probs(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, T, F) -> log-probabilities (B, T', K) of the labels at each frame, lengths'."""
