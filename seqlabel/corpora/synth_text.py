@@ -23,7 +23,7 @@ def random_string(
     return text
 
 
-SENTENCES = ("D N V", "D A N V", "D N V D N", "D A N V D N", "D N V P D N", "D N V D A N", "N V B")
+SENTENCES = ("D N V", "D A N V", "N V B", "A N V B", "N V D N", "D N V P N", "A N V P N")
 """Sentences as sequences of word classes."""
 
 SIZES = {"D": 8, "A": 70, "N": 200, "V": 120, "P": 12, "B": 40}
