@@ -19,7 +19,8 @@ HELP = "score hypotheses against references and write a report"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", type=Path, metavar="REF", help="manifest, .trn, .stm, Kaldi text")
     parser.add_argument(
-        "hyp", type=Path, nargs="+", metavar="HYP", help="the first is the baseline"
+        "hyp", type=Path, nargs="+", metavar="HYP",
+        help="of one or several systems; the first is the baseline",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="write text, JSON and HTML there")
     parser.add_argument(
@@ -71,6 +72,8 @@ def main(args: argparse.Namespace) -> int | None:
     limit = None if args.fail_above is None else _rate(args.fail_above)
     if args.export and args.out is None:
         raise InputError("--export writes into the folder of --out; name one")
+    if args.seeds and args.against:
+        raise InputError("--seeds averages runs, --against compares systems; ask for one of them")
     references = read_transcripts(args.ref)
     protocol = _protocol(args, references)
     hypotheses = [read_transcripts(path) for path in args.hyp]

@@ -148,12 +148,24 @@ def align_all(
         np.array([costs.substitution, costs.deletion, costs.insertion, costs.optional]),
         codes,
     )
-    # From here on one flat array of operations over all pairs: code, reference, hypothesis label.
     starts = reference_at[:-1] + hypothesis_at[:-1]
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    within = np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     code = codes[np.repeat(starts, lengths) + within]
-    nothing = len(numbers)
+    return _alignments(code, lengths, reference, hypothesis, list(labels))
+
+
+def _alignments(
+    code: np.ndarray,
+    lengths: np.ndarray,
+    reference: np.ndarray,
+    hypothesis: np.ndarray,
+    labels: list[str],
+) -> list[Alignment]:
+    """Operations and counts of every pair, from the codes of all pairs one after the other.
+
+    lengths: number of codes of each pair. reference, hypothesis: label numbers of all pairs.
+    """
+    nothing = len(labels)
     left = np.full(len(code), nothing, np.int64)
     left[code != 3] = reference
     right = np.full(len(code), nothing, np.int64)
@@ -169,11 +181,10 @@ def align_all(
     tally = np.bincount(pair * len(OPS) + code, minlength=len(lengths) * len(OPS))
     tally = tally.reshape(-1, len(OPS))
     tally[:, 0] += tally[:, 4]
+    ends = np.cumsum(lengths).tolist()
     return [
         Alignment(tuple(map(shared.__getitem__, which[a:b].tolist())), Counts(*row))
-        for a, b, row in zip(
-            ends[:-1].tolist(), ends[1:].tolist(), tally[:, :4].tolist(), strict=True
-        )
+        for a, b, row in zip([0, *ends], ends, tally[:, :4].tolist(), strict=False)
     ]
 
 
