@@ -1,12 +1,9 @@
-"""`seqlabel synth ink|speech OUT`: corpora without a licence, in the layouts of real ones."""
+"""seqlabel synth: corpora without a licence, in the layouts of real ones."""
 
 import argparse
 import importlib
 import sys
 from pathlib import Path
-
-from seqlabel.corpora.synth_ink import InkCorpus, write_corpus
-from seqlabel.errors import InputError
 
 HELP = "write a synthetic corpus in the layout of a real one (ink: IAM-OnDB, speech: TIMIT)"
 
@@ -21,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ink.add_argument("--test-lines", type=int, default=360, help="final test (%(default)s)")
     ink.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
     ink.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
-    ink.add_argument("--characters", default=InkCorpus.characters, help="of the random strings")
+    ink.add_argument("--characters", help="of the random strings (small letters and digits)")
     ink.add_argument("--length", type=int, nargs=2, default=(4, 10), metavar=("MIN", "MAX"))
     ink.add_argument("--seed", type=int, default=1)
     ink.set_defaults(write=_ink)
@@ -39,12 +36,15 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _ink(args: argparse.Namespace) -> None:
+    from seqlabel.corpora.synth_ink import InkCorpus, write_corpus
+    from seqlabel.corpora.synth_text import CHARACTERS
+
     others = max(1, args.writers // 6)
     options = InkCorpus(
         lines=(args.lines, args.dev_lines, args.dev_lines, args.test_lines),
         writers=(args.writers, others, others, 2 * others),
         words=args.words,
-        characters=args.characters,
+        characters=args.characters or CHARACTERS,
         length=tuple(args.length),
         seed=args.seed,
     )
@@ -58,6 +58,8 @@ def _ink(args: argparse.Namespace) -> None:
 
 
 def _speech(args: argparse.Namespace) -> None:
+    from seqlabel.errors import InputError
+
     try:
         synth_speech = importlib.import_module("seqlabel.corpora.synth_speech")
     except ImportError as error:

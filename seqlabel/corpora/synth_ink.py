@@ -49,6 +49,8 @@ class InkCorpus:
     def __post_init__(self) -> None:
         if min(self.lines) < 1 or min(self.writers) < 1:
             raise InputError("a set without lines or without writers; at least one is needed")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: a number from 0 on is expected")
         if not 1 <= self.length[0] <= self.length[1]:
             raise InputError(f"length {self.length}: the least and the greatest are expected")
         if len(set(self.characters)) < 2 or " " in self.characters:

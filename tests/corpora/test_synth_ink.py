@@ -122,6 +122,7 @@ def test_sentences_hold_words_back_for_the_test(tmp_path):
         {"length": (0, 4)},
         {"characters": "a"},
         {"characters": "a b"},
+        {"seed": -1},
     ],
 )
 def test_bad_options_are_refused(options):

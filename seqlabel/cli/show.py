@@ -1,0 +1,103 @@
+"""seqlabel show: pictures of signals, as captured and as the network gets them."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqlabel.corpora.manifest import Utterance
+
+HELP = "draw ink before and after each step of normalisation, or speech with its labels"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "source", metavar="FILE|DATA", type=Path, help="ink, audio, a manifest, or prepared data"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="PICTURE", help=".svg or .png (default: named after FILE|DATA)"
+    )
+    parser.add_argument("--id", action="append", metavar="ID", help="utterances of DATA to draw")
+    parser.add_argument("--count", type=int, default=3, help="how many of DATA (default 3)")
+    parser.add_argument("--config", metavar="FILE", help="training configuration with the features")
+    parser.add_argument("--features", metavar="KIND", help="features (default fbank or ink_25)")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Draw, write one picture, and print its path."""
+    from seqlabel.cli.canvas import Canvas
+    from seqlabel.cli.pictures import WIDTH, draw, draw_title
+    from seqlabel.config import load_toml
+    from seqlabel.data.store import read_signal
+    from seqlabel.errors import InputError
+    from seqlabel.features.front_end import make_extractor
+    from seqlabel.files import whole_file
+    from seqlabel.inputs import Ink
+
+    out = args.out or Path(f"{args.source.resolve().stem}.svg")
+    if out.suffix not in (".svg", ".png"):
+        raise InputError(f"--out {out}: pictures are .svg or .png")
+    table = load_toml(args.config).get("features", {}) if args.config else {}
+    table = {"kind": args.features} if args.features else table
+    canvas = Canvas(WIDTH)
+    for utterance in _utterances(args):
+        extractor = make_extractor(table or {"kind": DEFAULTS[utterance.kind]})
+        signal = read_signal(utterance, extractor)
+        size = f"{signal.duration:.2f} s"
+        if isinstance(signal, Ink):
+            size = f"{len(signal.strokes)} strokes, {len(signal)} points, {size}"
+        draw_title(canvas, f"{utterance.id}  {utterance.text or ' '.join(utterance.labels)}", size)
+        draw(canvas, signal, extractor, utterance.segments, utterance.words)
+    if out.suffix == ".svg":
+        with whole_file(out) as stream:
+            stream.write(canvas.to_svg())
+    else:
+        with whole_file(out, "wb") as stream:
+            stream.write(canvas.to_png())
+    print(out)
+
+
+DEFAULTS = {"speech": "fbank", "ink": "ink_25"}
+
+
+def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:
+    """The utterances that the arguments name."""
+    from seqlabel.corpora.manifest import read_manifest
+    from seqlabel.data.checking import read_sets
+    from seqlabel.errors import InputError
+
+    if args.source.is_dir():
+        _, splits = read_sets(args.source)
+        utterances = [u for split in splits.values() for u in split]
+    elif args.source.suffix == ".jsonl":
+        utterances = read_manifest(args.source)
+    else:
+        yield _utterance_of(args.source)
+        return
+    chosen = [u for u in utterances if u.id in args.id] if args.id else utterances[: args.count]
+    missing = set(args.id or ()) - {u.id for u in chosen}
+    if missing or not chosen:
+        raise InputError(f"{args.source}: no utterance {', '.join(sorted(missing)) or 'at all'}")
+    yield from chosen
+
+
+def _utterance_of(path: Path) -> "Utterance":
+    """A file by itself, with TIMIT's label files where they lie beside it."""
+    from seqlabel.corpora.manifest import Utterance
+    from seqlabel.corpora.timit_labels import read_phones, read_words
+    from seqlabel.inputs import read_audio
+    from seqlabel.inputs.audio import SUFFIXES
+
+    if path.suffix.lower() not in SUFFIXES:
+        return Utterance(path.name, path, "ink", ())
+    beside = {other.suffix.upper(): other for other in path.parent.glob(f"{path.stem}.*")}
+    if ".PHN" not in beside:
+        return Utterance(path.name, path, "speech", ())
+    audio = read_audio(path)
+    extent = (audio.rate, len(audio.samples))
+    phones = read_phones(beside[".PHN"], *extent)
+    words = read_words(beside[".WRD"], *extent) if ".WRD" in beside else ()
+    text = " ".join(word.label for word in words)
+    return Utterance(path.name, path, "speech", (), text, segments=phones, words=words)
