@@ -1,11 +1,15 @@
-"""How fast speech features are computed, beside their peers.
+"""How fast features are computed: speech beside its peers, ink against its goals.
 
     python scripts/bench_features.py [--quick] [--json FILE]
 
-A minute of synthetic speech at 16 kHz, one thread, the contestants in turn, medians of interleaved
-rounds; a peer that is not installed is named as absent. "fbank" is 40 filters and energy, "mfcc" 13
-coefficients; those of torchaudio.compliance.kaldi and of kaldi-native-fbank are the same numbers
-(the largest difference is shown), the others are different filter banks.
+Ink: lines of 600 points by random hands, normalisation included, one thread; the seconds are those
+for 1000 lines, the goals 10 s for the 25 features and 2 s for the differences. Reading the files
+and compiling the kernels (once, at the first line) are not counted.
+
+Speech: a minute of synthetic speech at 16 kHz, one thread, the contestants in turn, medians of
+interleaved rounds; a peer that is not installed is named as absent. "fbank" is 40 filters and
+energy, "mfcc" 13 coefficients; those of torchaudio.compliance.kaldi and of kaldi-native-fbank are
+the same numbers (the largest difference is shown), the others are different filter banks.
 """
 
 import argparse
@@ -17,14 +21,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from seqlabel.corpora.hands import random_hand, write_text
+from seqlabel.corpora.synth_text import make_language
 from seqlabel.features.fbank import GRAVES_2013, Fbank
+from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.mfcc import Mfcc
 from seqlabel.files import write_json
-from seqlabel.inputs import Audio
+from seqlabel.inputs import Audio, Ink
 from seqlabel.torchaudio_guard import torchaudio
 
 RATE = 16000
-Contestants = dict[str, Callable[[], np.ndarray]]
+GOALS = {"ink_delta": 2.0, "ink_25": 10.0}
+"""Seconds for 1000 lines of 600 points on one core."""
+
+Contestants = dict[str, Callable[[], object]]
 
 
 def synthetic_speech(seconds: float, seed: int = 0) -> Audio:
@@ -88,6 +98,39 @@ def native(library, audio: Audio) -> np.ndarray:
     return np.stack([bank.get_frame(t) for t in range(bank.num_frames_ready)])
 
 
+def lines_of_ink(count: int, points: int = 600) -> list[Ink]:
+    """Sentences by random hands, cut to the same number of points."""
+    rng = np.random.default_rng(0)
+    language = make_language(0)
+    lines = []
+    for _ in range(count):
+        text = " ".join(language.sentence(rng) for _ in range(3))
+        ink = write_text(text, random_hand(rng, links=True), rng)
+        offsets = np.append(ink.offsets[ink.offsets < points], points)
+        lines.append(ink.with_points(ink.points[:points], offsets))
+    return lines
+
+
+def measure_ink(lines: list[Ink], rounds: int) -> list[dict[str, object]]:
+    """A row for each extractor: seconds for 1000 lines, medians of interleaved rounds."""
+    extractors = {"ink_raw": InkRaw(), "ink_delta": InkDelta(), "ink_25": Ink25()}
+    extractors["ink_bezier"] = InkBezier()
+    functions = {
+        name: lambda extractor=extractor: [extractor(ink) for ink in lines]
+        for name, extractor in extractors.items()
+    }
+    rows = []
+    for name, milliseconds in measure(functions, rounds).items():
+        frames = statistics.mean(len(extractors[name](ink)) for ink in lines)
+        seconds = milliseconds / len(lines)
+        row = {"task": name, "contestant": "seqlabel", "seconds_per_1000_lines": round(seconds, 3)}
+        rows.append(row | {"goal": GOALS.get(name), "frames": round(frames)})
+        goal = f"  goal {GOALS[name]:g} s" if name in GOALS else ""
+        what = f"1000 lines, {frames:.0f} frames each"
+        print(f"{name:<26} {what:<40} {seconds:8.2f} s{goal}")
+    return rows
+
+
 def measure(functions: Contestants, rounds: int) -> dict[str, float]:
     """Name -> milliseconds, medians of interleaved rounds after one that is not counted."""
     times: dict[str, list[float]] = {name: [] for name in functions}
@@ -101,13 +144,13 @@ def measure(functions: Contestants, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="5 s of audio, 3 rounds")
+    parser.add_argument("--quick", action="store_true", help="5 s of audio, 20 lines, 3 rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     args = parser.parse_args()
     torch.set_num_threads(1)
     seconds, rounds = (5.0, 3) if args.quick else (60.0, 15)
     tasks, absent = contestants(synthetic_speech(seconds))
-    results = []
+    results = measure_ink(lines_of_ink(20 if args.quick else 200), 3 if args.quick else 5)
     for task, functions in tasks.items():
         reference = functions["seqlabel"]()
         milliseconds = measure(functions, rounds)

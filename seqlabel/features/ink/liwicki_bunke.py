@@ -194,13 +194,9 @@ def context_map(image: Image, columns: np.ndarray, rows: np.ndarray) -> np.ndarr
 
     A region is `REGION` cells of the image wide and high; the point is in the middle one.
     """
-    counts = []
-    for down in (-1, 0, 1):
-        for across in (-1, 0, 1):
-            top = rows + down * REGION - REGION // 2
-            left = columns + across * REGION - REGION // 2
-            counts.append(image.count(top, top + REGION - 1, left, left + REGION - 1))
-    return np.stack(counts, axis=1)
+    starts = REGION * np.arange(-1, 2) - REGION // 2
+    top, left = rows[:, None, None] + starts[:, None], columns[:, None, None] + starts
+    return image.count(top, top + REGION - 1, left, left + REGION - 1).reshape(-1, 9)
 
 
 @dataclass(frozen=True)
