@@ -159,6 +159,8 @@ class _Traces:
             stroke = self.by_id[name]
             return [] if stroke is None else [stroke]
         if name in self.groups and name:
+            if next(self.groups[name].iter("traceView"), None) is not None:
+                raise InputError(f"a reference to the group {reference!r}, itself of references")
             found = (self.by_element[trace] for trace in self.groups[name].iter("trace"))
             return [stroke for stroke in found if stroke is not None]
         raise InputError(f"a reference to the trace {reference!r}, which is not in the file")

@@ -174,6 +174,24 @@ def test_dots_and_bars_are_delayed_whenever_they_are_written(text, delays, expec
     assert all(height < 10 for height in heights)
 
 
+@pytest.mark.parametrize(
+    ("stroke", "delayed"),
+    [
+        ([[-3, -16], [3, -16]], True),  # a bar across the stem
+        ([[-4, -15]], True),  # a dot, nearly above it
+        ([[-3, -2], [3, -2]], False),  # a bar at the foot
+        ([[1, -18], [1, -7]], False),  # as high as a letter
+        ([[8, -15]], False),  # to the right of all that is there
+        ([[-9, -15]], False),  # above nothing
+    ],
+)
+def test_what_makes_a_stroke_delayed(stroke, delayed):
+    """After a stem from the base line at 0 to -20; a small letter is 10 high."""
+    ink = Ink([[[0, -20], [0, 0]], stroke])
+    found = delayed_strokes(ink, ScriptLines(-20, -10, 0, 10))
+    assert found.tolist() == [False, delayed]
+
+
 def test_numbers_of_strokes_outlive_removal():
     writing = Ink25().normalise(write("if"))  # strokes: i, its dot, f, its bar
     assert writing.numbers.tolist() == [0, 2]

@@ -130,6 +130,11 @@ def test_formats_of_contexts():
         ("<trace>1 ?</trace>", "y is nan"),
         ("<trace>1 2</trace><traceGroup><traceView traceDataRef='#9'/></traceGroup>", "'#9'"),
         ("<trace>1 2</trace><traceGroup><traceView/></traceGroup>", "not in the file"),
+        (
+            "<trace id='a'>1 2</trace><traceGroup id='g'><traceView traceDataRef='a'/></traceGroup>"
+            "<traceGroup><traceView traceDataRef='#g'/></traceGroup>",
+            "group '#g', itself of references",
+        ),
         ("<trace id='a'>1 2</trace><trace id='a'>3 4</trace>", "two traces have the id 'a'"),
         ("<trace id='a' contextRef='#c'>1 2</trace>", "context '#c'"),
         ("<trace continuation='end' priorRef='#z'>1 2</trace>", "not before it"),

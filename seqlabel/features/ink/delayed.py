@@ -5,7 +5,6 @@ import numpy as np
 from seqlabel.features.ink.script_lines import ScriptLines, script_lines
 from seqlabel.inputs.ink import Ink
 
-
 ASIDE = 0.4
 """How far beside the stroke below it a dot may stand, in corpus heights."""
 
@@ -14,7 +13,7 @@ def delayed_strokes(ink: Ink, lines: ScriptLines | None = None) -> np.ndarray:
     """(strokes,) bool: which strokes of level, upright ink are delayed.
 
     A stroke is delayed when it lies above writing that was there before it, after Liwicki & Bunke:
-    its centre is to the left of the rightmost point of an earlier stroke; it ends above the middle
+    its centre is no further right than the rightmost point so far; it ends above the middle
     of the corpus; it is lower than the corpus is high; and it overlaps horizontally, or nearly so
     (`ASIDE`), with an earlier stroke that reaches below it. Delayed strokes are no support for
     further ones.
@@ -30,7 +29,7 @@ def delayed_strokes(ink: Ink, lines: ScriptLines | None = None) -> np.ndarray:
         delayed[number] = (
             bottom < middle
             and bottom - top < lines.corpus_height
-            and any((left + right) / 2 < other[2] for other in kept)
+            and any((left + right) / 2 <= other[2] for other in kept)
             and any(
                 other[0] - aside <= right and left <= other[2] + aside and other[3] > bottom
                 for other in kept

@@ -7,6 +7,9 @@ import numpy as np
 from seqlabel.features.ink.kernels import turning_points
 from seqlabel.inputs.ink import Ink
 
+ENOUGH = 0.5
+"""Share of the greatest density of tops that makes a corpus line."""
+
 
 class ScriptLines(NamedTuple):
     """Heights (values of y, which grows downwards) of the lines between which people write.
@@ -56,10 +59,6 @@ def script_lines(ink: Ink) -> ScriptLines:
         base,
         float(np.median(descenders)) if len(descenders) else base + height,
     )
-
-
-ENOUGH = 0.5
-"""Share of the greatest density of tops that makes a corpus line."""
 
 
 def _density(values: np.ndarray, width: float) -> np.ndarray:
