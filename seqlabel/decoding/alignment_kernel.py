@@ -28,35 +28,43 @@ def log_add(a, b):
 def viterbi(log_probs, labels, path):
     """ln of the most probable path of the labelling; `path` (T,) int32 receives its states.
 
-    log_probs: (T, K) float64, T > 0; labels: (S,) int32. Returns -inf where no path is possible.
+    log_probs: (T, K), T > 0; labels: (S,) int32. Returns -inf where no path is possible.
+    The states of blanks and of labels lie in arrays of their own, and the new scores in others
+    than the old, so that the loops over them are compiled into vector instructions.
     """
     T, S = len(log_probs), len(labels)
-    J = 2 * S + 1
-    score = np.full(J + 2, -np.inf)  # two places before the first state, which no path comes from
-    came = np.zeros((T, J), np.uint8)  # how many states back the best path came from
-    score[2] = log_probs[0, 0]
+    blank, next_blank = np.full(S + 1, -np.inf), np.empty(S + 1)
+    label, next_label = np.full(S + 1, -np.inf), np.full(S + 1, -np.inf)  # label s at s + 1
+    jump = np.zeros(S)  # from label s - 1 to label s without a blank: unless they are equal
+    for s in range(S):
+        if s == 0 or labels[s] == labels[s - 1]:
+            jump[s] = -np.inf
+    blank_came = np.zeros((T, S + 1), np.uint8)  # how many states back the best path came from
+    label_came = np.zeros((T, S), np.uint8)
+    emission = np.empty(S)
+    blank[0] = log_probs[0, 0]
     if S > 0:
-        score[3] = log_probs[0, labels[0]]
+        label[1] = log_probs[0, labels[0]]
     for t in range(1, T):
-        for j in range(J - 1, -1, -1):
-            before, step = score[j + 2], 0
-            if score[j + 1] > before:
-                before, step = score[j + 1], 1
-            label = 0
-            if j % 2 == 1:
-                s = j >> 1
-                label = labels[s]
-                if s > 0 and label != labels[s - 1] and score[j] > before:
-                    before, step = score[j], 2
-            score[j + 2] = before + log_probs[t, label]
-            came[t, j] = step
-    j = J - 1
-    if S > 0 and score[J] > score[J + 1]:
-        j = J - 2
-    best = score[j + 2]
+        for s in range(S):
+            emission[s] = log_probs[t, labels[s]]
+        for s in range(S):
+            one, two = blank[s], label[s] + jump[s]
+            best = max(label[s + 1], one)
+            steps = np.uint8(one > label[s + 1])
+            label_came[t, s] = np.uint8(2) if two > best else steps
+            next_label[s + 1] = max(best, two) + emission[s]
+        for s in range(S + 1):
+            blank_came[t, s] = label[s] > blank[s]
+            next_blank[s] = max(blank[s], label[s]) + log_probs[t, 0]
+        blank, next_blank = next_blank, blank
+        label, next_label = next_label, label
+    j, best = 2 * S, blank[S]
+    if label[S] > best:
+        j, best = j - 1, label[S]
     for t in range(T - 1, -1, -1):
         path[t] = j
-        j -= came[t, j]
+        j -= label_came[t, j >> 1] if j % 2 == 1 else blank_came[t, j >> 1]
     return best
 
 

@@ -1,16 +1,19 @@
 """Prefix beam search: the most probable labellings, summed over their paths."""
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
 
 from seqlabel.alphabet import BLANK, Alphabet
+from seqlabel.decoding.beam_lm import LabelLM, bonus_only, label_lm
 from seqlabel.decoding.beam_search import LabelSearch
-from seqlabel.decoding.beam_spans import best_path_spans
+from seqlabel.decoding.beam_spans import label_spans
 from seqlabel.decoding.checks import check_batch, frame_probabilities
+from seqlabel.decoding.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span
 from seqlabel.errors import InputError
 
@@ -18,12 +21,15 @@ from seqlabel.errors import InputError
 class BeamDecoder:
     """The most probable labellings by prefix beam search.
 
-    beam: the number of prefixes kept from frame to frame; with enough of them the result is
-        exact. label_count, label_min_prob: in each frame only so many labels, the most probable,
-        and only labels with at least that probability count; the others have probability zero
-        there (the blank always counts). beam_threshold: prefixes whose natural log-score is
-        further than this below the frame's best are dropped. threads: at most so many utterances
-        at a time; None for one on each core.
+    beam: the number of prefixes kept from frame to frame; with enough of them the result is exact.
+    lm: an n-gram model over the symbols of the alphabet; the score of a labelling is then
+        ln p(labels | x) + lm_weight ln p_lm(labels) + bonus (number of labels),
+        with the model's <s> before and </s> behind.
+    label_count, label_min_prob: in each frame only so many labels, the most probable, and only
+        labels with at least that probability count; the others have probability zero there (the
+        blank always counts).
+    beam_threshold: prefixes whose score is further than this below the frame's best are dropped.
+    threads: at most so many utterances at a time; None for one on each core.
     Raises InputError for options outside their range.
     """
 
@@ -32,29 +38,38 @@ class BeamDecoder:
         alphabet: Alphabet,
         beam: int = 100,
         *,
+        lm: NgramLM | None = None,
+        lm_weight: float = 1.0,
+        bonus: float = 0.0,
         label_count: int | None = None,
         label_min_prob: float = 0.0,
         beam_threshold: float | None = None,
         threads: int | None = None,
     ) -> None:
-        for name, value in (
-            ("beam", beam),
-            ("label_count", label_count),
-            ("threads", threads),
-        ):
-            if value is not None and value < 1:
-                raise InputError(f"{name} is {value}, at least 1 is expected")
+        for name, count in (("beam", beam), ("label_count", label_count), ("threads", threads)):
+            if count is not None and count < 1:
+                raise InputError(f"{name} is {count}, at least 1 is expected")
         if not 0 <= label_min_prob < 1:
             raise InputError(f"label_min_prob is {label_min_prob}, expected 0 <= value < 1")
         if beam_threshold is not None and not beam_threshold > 0:
             raise InputError(f"beam_threshold is {beam_threshold}, expected more than 0 (nats)")
+        if not 0 <= lm_weight < math.inf:
+            raise InputError(f"lm_weight is {lm_weight}, expected a finite number from 0")
+        if not abs(bonus) < math.inf:
+            raise InputError(f"bonus is {bonus}, expected a finite number")
         self.alphabet = alphabet
         self.beam = beam
         self.label_count = label_count
         self.label_min_prob = label_min_prob
-        self.beam_threshold = beam_threshold
-        self.threads = threads or len(os.sched_getaffinity(0))
-        self._idle: SimpleQueue[LabelSearch] = SimpleQueue()
+        self.floor = 0.0 if beam_threshold is None else math.exp(-beam_threshold)
+        self.threads = threads or _cores()
+        self._lm: LabelLM | None = None
+        self._start = 0
+        if lm is not None and lm_weight > 0:
+            self._lm, self._start = label_lm(alphabet, lm, lm_weight, bonus), lm.start
+        elif bonus != 0:
+            self._lm = bonus_only(alphabet, bonus)
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
 
     def decode(self, log_probs: Any, lengths: Any, n_best: int = 1) -> list[Result]:
         """Decode a batch; the best labelling of each utterance, with n_best - 1 alternatives.
@@ -79,26 +94,27 @@ class BeamDecoder:
             return list(pool.map(one, range(len(log_probs))))
 
     def _decode(self, log_probs: np.ndarray, name: str, n_best: int) -> Result:
-        probs = self._cut(frame_probabilities(log_probs, name))
-        search = self._search()
+        worker = self._worker()
+        search = worker.search
         search.reset()
-        search.advance(probs)
+        search.advance(self._cut(frame_probabilities(log_probs, name, worker.memory(log_probs))))
         hypotheses = search.best(n_best)
-        self._idle.put(search)
+        self._idle.put(worker)
         if not hypotheses:
-            return Result((), -np.inf)
+            return Result((), -math.inf)
         first, *others = (self._result(*hypothesis) for hypothesis in hypotheses)
-        spans = best_path_spans(probs, hypotheses[0].labels)
-        spans = tuple(
-            Span(*span)
-            for span in zip(first.labels, *(column.tolist() for column in spans), strict=True)
-        )
+        starts, ends, peaks = label_spans(log_probs, hypotheses[0].labels)
+        columns = starts.tolist(), ends.tolist(), np.exp(peaks).tolist()
+        spans = tuple(map(Span, first.labels, *columns))
         return Result(first.labels, first.log_prob, spans, tuple(others), first.text)
 
-    def _search(self) -> LabelSearch:
-        if self._idle.empty():
-            return LabelSearch(len(self.alphabet), self.beam, self.beam_threshold or np.inf)
-        return self._idle.get()
+    def _worker(self) -> "_Worker":
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return _Worker(
+                LabelSearch(len(self.alphabet), self.beam, self._lm, self._start, self.floor)
+            )
 
     def _result(self, labels: np.ndarray, log_prob: float) -> Result:
         symbols = self.alphabet.decode(labels.tolist())
@@ -113,3 +129,24 @@ class BeamDecoder:
             least = np.partition(labels, -self.label_count, axis=1)[:, -self.label_count]
             labels[labels < least[:, None]] = 0.0
         return probs
+
+
+class _Worker:
+    """A search and the memory of one thread, kept from utterance to utterance."""
+
+    def __init__(self, search: LabelSearch) -> None:
+        self.search = search
+        self._memory = np.empty(0)
+
+    def memory(self, like: np.ndarray) -> np.ndarray:
+        """Room for an array (T, K) float64: fresh memory costs more time than what fills it."""
+        if self._memory.size < like.size:
+            self._memory = np.empty(like.size)
+        return self._memory[: like.size].reshape(like.shape)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Prefix beam search over labels, frame by frame, in arrays.
+"""Prefix beam search over labels, frame by frame, compiled.
 
 The search sums, for each labelling prefix, the probability of all paths that collapse to it
 (Graves 2012, Supervised sequence labelling with recurrent neural networks, section 7.5;
@@ -7,14 +7,15 @@ recurrent DNNs, algorithm 1). A prefix has two masses, of the paths that end in 
 those that end in its last label. From one frame to the next
 
     blank' = (blank + label) p(blank)
-    label' = (label + what the parent passes on) p(last label)
+    label' = label p(last label) + passed p(last label) factor
 
-where a parent passes on its blank mass, and its label mass too unless it ends in the same label.
+where its parent passes on its blank mass, and its label mass too unless it ends in the same label;
+`factor` is what the language model gives the last label after the parent, 1 without one.
 Masses are linear, float64, and scaled by powers of two when they grow small.
 
 What makes it fast loses nothing: the masses of the prefixes that stay give a bound that one of the
 best W prefixes of the frame must reach, and a new prefix, whose only source is its parent, is
-formed only where mass(parent) p(label) exceeds that bound. Few labels of a frame ever do.
+formed only where mass(parent) p(label) factor exceeds that bound. Few labels of a frame ever do.
 """
 
 import math
@@ -23,180 +24,172 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-NOTHING = 0
-EMPTY = 1
-SMALL = 2.0**-300
-TINY = 2.0**-1000
+from seqlabel.decoding.beam_lm import label_factor
+from seqlabel.decoding.beam_trie import EMPTY, NOTHING, add, clear, find, release
+
+SMALL, TINY = 2.0**-300, 2.0**-1000
 """Masses are scaled up when the largest falls below SMALL; what is below TINY is taken for zero,
 before it becomes a denormal number, with which arithmetic is slow."""
 
+SLOT = np.dtype(
+    [
+        ("blank", np.float64),  # mass of the paths that end in a blank
+        ("label", np.float64),  # mass of the paths that end in the last label
+        ("next_blank", np.float64),  # the same one frame later
+        ("next_label", np.float64),
+        ("factor", np.float64),  # of the last label
+        ("best", np.float64),  # no label that follows has a larger factor
+        ("reach", np.float64),  # (blank + label) best
+        ("last", np.int32),  # the last label; 0 for the empty prefix
+        ("node", np.int32),  # where the trie has the prefix
+        ("state", np.int32),  # of the language model, after the prefix
+    ],
+    align=True,
+)
+"""A prefix in the beam. There are W + 1 slots, filled in no order; the last is never filled and has
+mass zero: it stands in for parents that are not in the beam."""
 
-class Slots(NamedTuple):
-    """The prefixes in the beam, a slot each, in no order.
+CANDIDATE = np.dtype(
+    [
+        ("mass", np.float64),
+        ("factor", np.float64),
+        ("slot", np.int32),  # of the parent
+        ("symbol", np.int32),  # what is new; a label
+        ("node", np.int32),  # NOTHING while the trie lacks it
+        ("state", np.int32),
+    ],
+    align=True,
+)
+"""A prefix that may enter the beam."""
 
-    There are W + 1 slots; the last is never in use and has mass zero: it stands in for parents
-    that are not in the beam.
-    """
-
-    blank: np.ndarray  # (W + 1,) float64, mass of the paths that end in a blank
-    label: np.ndarray  # (W + 1,) float64, mass of the paths that end in the last label
-    next_blank: np.ndarray  # (W + 1,) float64, the same one frame later
-    next_label: np.ndarray  # (W + 1,) float64
-    last: np.ndarray  # (W + 1,) int32, last label; 0 for the empty prefix
-    node: np.ndarray  # (W + 1,) int32, node of the trie
-    taken: np.ndarray  # (W + 1, K) int32, the latest frame with slot + label in the beam
-
-
-class Trie(NamedTuple):
-    """The prefixes in the beam and their beginnings: N nodes, linked by number.
-
-    Node 0 is nothing: a link to it leads nowhere. Node 1 is the empty prefix. A node that is
-    neither in the beam nor the beginning of another is free at once, so the trie stays small
-    however long the utterance; free nodes are chained by `sibling`.
-    """
-
-    parent: np.ndarray  # (N,) int32
-    label: np.ndarray  # (N,) int32
-    child: np.ndarray  # (N,) int32, the first child
-    sibling: np.ndarray  # (N,) int32, the next child of the same parent
-    slot: np.ndarray  # (N,) int32, the slot in the beam, W when it has none
-
-
-class Candidates(NamedTuple):
-    """New prefixes of a frame: C places."""
-
-    parent: np.ndarray  # (C,) int32, slot
-    label: np.ndarray  # (C,) int32
-    mass: np.ndarray  # (C,) float64
-    node: np.ndarray  # (C,) int32
+PROGRESS = np.dtype([("active", np.int64), ("scale", np.float64)])
+"""Slots in use; the natural logarithm of the factor that the masses lack."""
 
 
-class Work(NamedTuple):
-    """Scratch memory, and the few numbers that live from frame to frame."""
+class Beam(NamedTuple):
+    """What a search remembers from frame to frame, and its scratch memory; W slots, K labels."""
 
+    slots: np.ndarray  # (W + 1,) SLOT
+    trie: np.ndarray  # (N,) NODE
+    free: np.ndarray  # (1,) FREE
+    now: np.ndarray  # (1,) PROGRESS
+    candidates: np.ndarray  # (C,) CANDIDATE
     labels: np.ndarray  # (K,) int32, labels worth looking at in a frame
-    holes: np.ndarray  # (W,) int32, slots left by the prefixes that a frame drops
-    dropped: np.ndarray  # (W,) int32, and their nodes
+    dropped: np.ndarray  # (W, 2) int32, slot and node of what leaves the beam
     masses: np.ndarray  # (W + C,) float64
-    numbers: np.ndarray  # (4,) int64, see below
-    scale: np.ndarray  # (1,) float64, natural logarithm of the factor that masses lack
-
-
-ACTIVE, FRAMES, FREE, UNUSED = range(4)
-"""`Work.numbers`: slots in use, frames seen, first free node, how many nodes are free."""
 
 
 @njit(cache=True, nogil=True)
-def reset(slots, trie, work):
-    """Begin an utterance: the empty prefix alone, with mass one."""
-    W, N = len(slots.blank) - 1, len(trie.parent)
-    slots.blank[W] = slots.label[W] = 0.0
-    slots.last[W] = 0
-    slots.taken[:] = -1
-    trie.parent[NOTHING] = NOTHING
-    trie.slot[:] = W
-    work.numbers[ACTIVE] = 1
-    work.numbers[FRAMES] = 0
-    work.scale[0] = 0.0
-    slots.blank[0], slots.label[0] = 1.0, 0.0
-    slots.last[0], slots.node[0] = 0, EMPTY
-    trie.parent[EMPTY], trie.child[EMPTY], trie.sibling[EMPTY] = NOTHING, NOTHING, NOTHING
-    trie.label[EMPTY], trie.slot[EMPTY] = 0, 0
-    for node in range(EMPTY + 1, N - 1):
-        trie.sibling[node] = node + 1
-    trie.sibling[N - 1] = NOTHING
-    work.numbers[FREE] = EMPTY + 1
-    work.numbers[UNUSED] = N - EMPTY - 1
+def reset(beam, best, state):
+    """Begin an utterance with the empty prefix, of mass one; its `best` and `state` are given."""
+    slots, trie, free, now = beam.slots, beam.trie, beam.free, beam.now
+    W = len(slots) - 1
+    for s in (0, W):
+        slots[s].blank, slots[s].label, slots[s].last, slots[s].node = 0.0, 0.0, 0, EMPTY
+    slots[0].blank, slots[0].factor, slots[0].best, slots[0].state = 1.0, 1.0, best, state
+    now[0].active, now[0].scale = 1, 0.0
+    for node in (NOTHING, EMPTY):
+        trie[node].parent, trie[node].child, trie[node].sibling = NOTHING, NOTHING, NOTHING
+    trie[NOTHING].slot, trie[EMPTY].slot = W, 0
+    free[0].first, free[0].count = NOTHING, 0
+    clear(trie, free, EMPTY + 1, W)
 
 
 @njit(cache=True, nogil=True)
-def advance(slots, trie, candidates, work, probs, floor):
+def advance(beam, lm, probs, floor):
     """Read frames: probs (T, K) float64, probabilities.
 
-    floor: prefixes with less than this part of the frame's best mass are dropped (0: none).
+    lm: None or a `seqlabel.decoding.beam_lm.LabelLM`. floor: prefixes with less than this part of
+    the frame's best mass are dropped (0: none).
     Returns the number of frames read: fewer than T where the trie needs more room first.
     """
-    W = len(slots.blank) - 1
+    slots, trie, free, now, candidates, labels, dropped, masses = beam
+    W = len(slots) - 1
     for t in range(len(probs)):
-        if work.numbers[UNUSED] < W:
+        if free[0].count < W:
             return t
         p = probs[t]
-        best, least, heaviest = stay(slots, trie, work, p)
+        best, least, furthest = stay(slots, trie, now, p)
         bound = max(best * floor, TINY)
-        if work.numbers[ACTIVE] == W:
+        if now[0].active == W:
             bound = max(bound, least)
-        count, bound = extend(slots, candidates, work, p, bound, heaviest)
+        count, bound = extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
         for c in range(count):
-            best = max(best, candidates.mass[c])
-        select(slots, trie, candidates, work, count, max(bound, best * floor))
-        rescale(slots, work, best)
-        work.numbers[FRAMES] += 1
+            best = max(best, candidates[c].mass)
+        select(slots, trie, free, now, candidates, dropped, lm, count, max(bound, best * floor))
+        if TINY < best < SMALL:
+            rescale(slots, now, best)
     return len(probs)
 
 
-@njit(cache=True, nogil=True)
-def stay(slots, trie, work, p):
+@njit(nogil=True, forceinline=True)
+def stay(slots, trie, now, p):
     """The masses of the prefixes in the beam, one frame on.
 
-    Returns the largest and the smallest of the new masses, and the largest of the old.
+    Returns the largest and the smallest of the new masses, and the largest old mass times `best`.
     """
-    frame = work.numbers[FRAMES]
-    best, least, heaviest = 0.0, np.inf, 0.0
-    for s in range(work.numbers[ACTIVE]):
-        k = slots.last[s]
-        total = slots.blank[s] + slots.label[s]
-        parent = trie.slot[trie.parent[slots.node[s]]]
-        passed = slots.blank[parent]
-        if slots.last[parent] != k:
-            passed += slots.label[parent]
-        slots.taken[parent, k] = frame
+    best, least, furthest = 0.0, np.inf, 0.0
+    for s in range(now[0].active):
+        slot = slots[s]
+        k = slot.last
+        total = slot.blank + slot.label
+        parent = trie[trie[slot.node].parent].slot
+        passed = slots[parent].blank
+        if slots[parent].last != k:
+            passed += slots[parent].label
         blank = total * p[0]
-        label = (slots.label[s] + passed) * p[k]
-        slots.next_blank[s] = blank if blank > TINY else 0.0
-        slots.next_label[s] = label if label > TINY else 0.0
-        mass = blank + label
-        best = max(best, mass)
-        least = min(least, mass)
-        heaviest = max(heaviest, total)
-    return best, least, heaviest
+        label = (slot.label + passed * slot.factor) * p[k]
+        slot.next_blank = blank if blank > TINY else 0.0
+        slot.next_label = label if label > TINY else 0.0
+        slot.reach = total * slot.best
+        best = max(best, blank + label)
+        least = min(least, blank + label)
+        furthest = max(furthest, slot.reach)
+    return best, least, furthest
 
 
-@njit(cache=True, nogil=True)
-def extend(slots, candidates, work, p, bound, heaviest):
+@njit(nogil=True, forceinline=True)
+def extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest):
     """Form the new prefixes whose mass exceeds `bound`; returns their count and a better bound."""
-    frame, active = work.numbers[FRAMES], work.numbers[ACTIVE]
-    found = promising_labels(work.labels, p, bound, heaviest)
-    count = 0
-    for i in range(found):
-        k = work.labels[i]
-        if heaviest * p[k] <= bound:  # the bound has risen since, and the rest is no better
+    W, active, count = len(slots) - 1, now[0].active, 0
+    for i in range(promising_labels(labels, p, bound, furthest)):
+        k = labels[i]
+        if furthest * p[k] <= bound:  # the bound has risen since, and the rest is no better
             break
         for s in range(active):
-            if (slots.blank[s] + slots.label[s]) * p[k] <= bound:
+            slot = slots[s]
+            if slot.reach * p[k] <= bound:
                 continue
-            mass = slots.blank[s] * p[k]
-            if slots.last[s] != k:
-                mass += slots.label[s] * p[k]
-            if mass > bound and slots.taken[s, k] != frame:
-                if count == len(candidates.mass):
-                    count, bound = thin_out(slots, candidates, work, count)
+            node = find(trie, slot.node, k)
+            if trie[node].slot != W:  # has stayed
+                continue
+            mass = slot.blank * p[k]
+            if slot.last != k:
+                mass += slot.label * p[k]
+            factor, state = 1.0, 0
+            if lm is not None:
+                factor, state = label_factor(lm, slot.state, k)
+                mass *= factor
+            if mass > bound:
+                if count == len(candidates):
+                    count, bound = thin_out(slots, now, candidates, masses, count)
                     if mass <= bound:
                         continue
-                candidates.parent[count] = s
-                candidates.label[count] = k
-                candidates.mass[count] = mass
+                new = candidates[count]
+                new.slot, new.symbol, new.node = s, k, node
+                new.mass, new.factor, new.state = mass, factor, state
                 count += 1
-    if active + count > len(slots.blank) - 1:
-        count, bound = thin_out(slots, candidates, work, count)
+    if active + count > W:
+        count, bound = thin_out(slots, now, candidates, masses, count)
     return count, bound
 
 
-@njit(cache=True, nogil=True)
-def promising_labels(labels, p, bound, heaviest):
-    """Write the labels with heaviest p(label) > bound, most probable first; returns how many."""
+@njit(nogil=True, forceinline=True)
+def promising_labels(labels, p, bound, furthest):
+    """Write the labels with furthest p(label) > bound, most probable first; returns how many."""
     found = 0
     for k in range(1, len(p)):
-        if heaviest * p[k] > bound:
+        if furthest * p[k] > bound:
             i = found
             while i > 0 and p[labels[i - 1]] < p[k]:
                 labels[i] = labels[i - 1]
@@ -206,174 +199,121 @@ def promising_labels(labels, p, bound, heaviest):
     return found
 
 
-@njit(cache=True, nogil=True)
-def thin_out(slots, candidates, work, count):
+@njit(nogil=True)
+def thin_out(slots, now, candidates, masses, count):
     """Keep the candidates that are among the best W of all; returns their count and the bound.
 
     Of equal masses the prefixes that stay go first, then the candidates found first.
     """
-    W, active = len(slots.blank) - 1, work.numbers[ACTIVE]
-    masses = work.masses
+    W, active = len(slots) - 1, now[0].active
     for s in range(active):
-        masses[s] = slots.next_blank[s] + slots.next_label[s]
-    masses[active : active + count] = candidates.mass[:count]
+        masses[s] = slots[s].next_blank + slots[s].next_label
+    for c in range(count):
+        masses[active + c] = candidates[c].mass
     bound = kth_largest(masses, active + count, W)
     spare = W
     for s in range(active):
-        if slots.next_blank[s] + slots.next_label[s] >= bound:
-            spare -= 1
+        spare -= slots[s].next_blank + slots[s].next_label >= bound
     for c in range(count):
-        if candidates.mass[c] > bound:
-            spare -= 1
+        spare -= candidates[c].mass > bound
     kept = 0
     for c in range(count):
-        mass = candidates.mass[c]
-        if mass < bound or (mass == bound and spare <= 0):
-            continue
+        mass = candidates[c].mass
         if mass == bound:
             spare -= 1
-        candidates.parent[kept] = candidates.parent[c]
-        candidates.label[kept] = candidates.label[c]
-        candidates.mass[kept] = mass
-        kept += 1
+        if mass > bound or (mass == bound and spare >= 0):
+            if kept < c:
+                candidates[kept] = candidates[c]
+            kept += 1
     return kept, bound
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def kth_largest(values, n, k):
-    """The k-th largest (from 1) of the first n values, which it reorders (Hoare's selection)."""
+    """The k-th largest (from 1) of the first n values, which it reorders.
+
+    Hoare's selection with the median of three as the pivot, and Lomuto's partition, written so
+    that no branch depends on a comparison: half of those would be mispredicted.
+    """
     low, high, place = 0, n - 1, k - 1
     while low < high:
-        pivot = values[(low + high) >> 1]
-        i, j = low, high
-        while i <= j:
-            while values[i] > pivot:
-                i += 1
-            while values[j] < pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if place <= j:
-            high = j
-        elif place >= i:
-            low = i
-        else:
+        middle = (low + high) >> 1
+        a, b, c = values[low], values[middle], values[high]
+        if (a > b) == (b > c):
+            values[middle], values[high] = c, b
+        elif (b > a) == (a > c):
+            values[low], values[high] = c, a
+        pivot, border = values[high], low
+        for i in range(low, high):
+            value = values[i]
+            values[i] = values[border]
+            values[border] = value
+            border += value > pivot
+        values[border], values[high] = pivot, values[border]
+        if border == place:
             break
+        if border < place:
+            low = border + 1
+        else:
+            high = border - 1
     return values[place]
 
 
-@njit(cache=True, nogil=True)
-def select(slots, trie, candidates, work, count, bound):
+@njit(nogil=True, forceinline=True)
+def select(slots, trie, free, now, candidates, dropped, lm, count, bound):
     """Move to the next frame: drop the prefixes below the bound, let the candidates in."""
-    W, active = len(slots.blank) - 1, work.numbers[ACTIVE]
+    W, active = len(slots) - 1, now[0].active
     spare = W - count
     for s in range(active):
-        if slots.next_blank[s] + slots.next_label[s] > bound:
-            spare -= 1
+        spare -= slots[s].next_blank + slots[s].next_label > bound
     holes = 0
     for s in range(active):
-        mass = slots.next_blank[s] + slots.next_label[s]
-        if mass > bound or (mass == bound and spare > 0):
-            if mass == bound:
-                spare -= 1
-            slots.blank[s], slots.label[s] = slots.next_blank[s], slots.next_label[s]
+        slot = slots[s]
+        mass = slot.next_blank + slot.next_label
+        if mass == bound:
+            spare -= 1
+        if mass > bound or (mass == bound and spare >= 0):
+            slot.blank, slot.label = slot.next_blank, slot.next_label
         else:
-            work.holes[holes] = s
-            work.dropped[holes] = slots.node[s]
+            dropped[holes, 0], dropped[holes, 1] = s, slot.node
             holes += 1
     # Nodes first, slots second, and last what is dropped: a parent may leave as its child enters.
     for c in range(count):
-        parent = slots.node[candidates.parent[c]]
-        candidates.node[c] = child(trie, work, parent, candidates.label[c])
-    free = holes
+        new = candidates[c]
+        if new.node == NOTHING:
+            new.node = add(trie, free, slots[new.slot].node, new.symbol)
+    unfilled = holes
     for c in range(count):
-        if free > 0:
-            free -= 1
-            s = work.holes[free]
+        if unfilled > 0:
+            unfilled -= 1
+            s = dropped[unfilled, 0]
         else:
             s = active
             active += 1
-        slots.blank[s], slots.label[s] = 0.0, candidates.mass[c]
-        slots.last[s], slots.node[s] = candidates.label[c], candidates.node[c]
-        trie.slot[slots.node[s]] = s
-    while free > 0:  # close the holes left, the highest first, with the last slot
-        free -= 1
+        slot, new = slots[s], candidates[c]
+        slot.blank, slot.label = 0.0, new.mass
+        slot.last, slot.node, slot.factor, slot.state = new.symbol, new.node, new.factor, new.state
+        slot.best = 1.0 if lm is None else lm.best[new.state]
+        trie[new.node].slot = s
+    while unfilled > 0:  # close the holes left, the highest first, with the last slot
+        unfilled -= 1
         active -= 1
-        s = work.holes[free]
+        s = dropped[unfilled, 0]
         if s != active:
-            slots.blank[s], slots.label[s] = slots.blank[active], slots.label[active]
-            slots.last[s], slots.node[s] = slots.last[active], slots.node[active]
-            trie.slot[slots.node[s]] = s
+            slots[s] = slots[active]
+            trie[slots[s].node].slot = s
     for h in range(holes):
-        trie.slot[work.dropped[h]] = W
-        release(trie, work, work.dropped[h], W)
-    work.numbers[ACTIVE] = active
+        node = dropped[h, 1]
+        trie[node].slot = W
+        release(trie, free, node, W)
+    now[0].active = active
 
 
-@njit(cache=True, nogil=True)
-def child(trie, work, parent, label):
-    """The node of parent + label, made if need be."""
-    node = trie.child[parent]
-    while node != NOTHING:
-        if trie.label[node] == label:
-            return node
-        node = trie.sibling[node]
-    node = work.numbers[FREE]
-    work.numbers[FREE] = trie.sibling[node]
-    work.numbers[UNUSED] -= 1
-    trie.parent[node], trie.label[node], trie.child[node] = parent, label, NOTHING
-    trie.sibling[node], trie.child[parent] = trie.child[parent], node
-    return node
-
-
-@njit(cache=True, nogil=True)
-def release(trie, work, node, W):
-    """Free a node, and those above it, that no prefix in the beam begins with."""
-    while node != EMPTY and trie.slot[node] == W and trie.child[node] == NOTHING:
-        parent = trie.parent[node]
-        if trie.child[parent] == node:
-            trie.child[parent] = trie.sibling[node]
-        else:
-            before = trie.child[parent]
-            while trie.sibling[before] != node:
-                before = trie.sibling[before]
-            trie.sibling[before] = trie.sibling[node]
-        trie.sibling[node] = work.numbers[FREE]
-        work.numbers[FREE] = node
-        work.numbers[UNUSED] += 1
-        node = parent
-
-
-@njit(cache=True, nogil=True)
-def rescale(slots, work, best):
-    """Keep masses away from the smallest numbers; powers of two lose no digit."""
-    if TINY < best < SMALL:
-        _, exponent = math.frexp(best)
-        factor = math.ldexp(1.0, -exponent)
-        for s in range(work.numbers[ACTIVE]):
-            slots.blank[s] *= factor
-            slots.label[s] *= factor
-        work.scale[0] += exponent * math.log(2.0)
-
-
-@njit(cache=True, nogil=True)
-def spell(trie, node, labels):
-    """Write the labels of a node, the last at the end of `labels`; returns where they begin."""
-    start = len(labels)
-    while node != EMPTY:
-        start -= 1
-        labels[start] = trie.label[node]
-        node = trie.parent[node]
-    return start
-
-
-@njit(cache=True, nogil=True)
-def depth(trie, node):
-    """The number of labels of a node."""
-    count = 0
-    while node != EMPTY:
-        count += 1
-        node = trie.parent[node]
-    return count
+@njit(nogil=True)
+def rescale(slots, now, best):
+    """Bring the masses, whose largest is `best`, back to about 1; powers of two lose no digit."""
+    _, exponent = math.frexp(best)
+    for s in range(now[0].active):
+        slots[s].blank = math.ldexp(slots[s].blank, -exponent)
+        slots[s].label = math.ldexp(slots[s].label, -exponent)
+    now[0].scale += exponent * math.log(2.0)

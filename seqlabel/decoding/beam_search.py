@@ -4,19 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqlabel.decoding.beam_kernel import (
-    ACTIVE,
-    EMPTY,
-    UNUSED,
-    Candidates,
-    Slots,
-    Trie,
-    Work,
-    advance,
-    depth,
-    reset,
-    spell,
-)
+from seqlabel.decoding.beam_kernel import CANDIDATE, PROGRESS, SLOT, Beam, advance, reset
+from seqlabel.decoding.beam_lm import LabelLM
+from seqlabel.decoding.beam_trie import FREE, NODE, spell, trunk
 
 
 class Hypothesis(NamedTuple):
@@ -29,73 +19,70 @@ class Hypothesis(NamedTuple):
 class LabelSearch:
     """A prefix beam search over K labels, for one utterance after the other, in one thread."""
 
-    def __init__(self, K: int, width: int, threshold: float = np.inf) -> None:
-        self.floor = float(np.exp(-threshold))
-        W, C, N = width, 2 * width, 4 * width + 256
-        self.slots = Slots(
-            *(np.zeros(W + 1) for _ in range(4)),
-            *(np.zeros(W + 1, np.int32) for _ in range(2)),
-            np.zeros((W + 1, K), np.int32),
-        )
-        self.trie = Trie(*(np.zeros(N, np.int32) for _ in Trie._fields))
-        self.candidates = Candidates(
-            np.zeros(C, np.int32), np.zeros(C, np.int32), np.zeros(C), np.zeros(C, np.int32)
-        )
-        self.work = Work(
-            np.zeros(K, np.int32),
-            np.zeros(W, np.int32),
-            np.zeros(W, np.int32),
-            np.zeros(W + C),
-            np.zeros(4, np.int64),
-            np.zeros(1),
+    def __init__(
+        self, K: int, width: int, lm: LabelLM | None = None, start: int = 0, floor: float = 0.0
+    ) -> None:
+        W, C = width, 2 * width
+        self.lm, self.start, self.floor = lm, start, floor
+        self.beam = Beam(
+            slots=np.zeros(W + 1, SLOT),
+            trie=np.zeros(4 * W + 256, NODE),
+            free=np.zeros(1, FREE),
+            now=np.zeros(1, PROGRESS),
+            candidates=np.zeros(C, CANDIDATE),
+            labels=np.zeros(K, np.int32),
+            dropped=np.zeros((W, 2), np.int32),
+            masses=np.zeros(W + C),
         )
         self.reset()
 
     def reset(self) -> None:
         """Begin an utterance."""
-        reset(self.slots, self.trie, self.work)
+        best = 1.0 if self.lm is None else self.lm.best[self.start]
+        reset(self.beam, best, self.start)
+        self.frames = 0
 
     def advance(self, probs: np.ndarray) -> None:
         """Read frames: (T, K) float64, probabilities."""
-        while len(probs):
-            read = advance(self.slots, self.trie, self.candidates, self.work, probs, self.floor)
+        self.frames += len(probs)
+        while (read := advance(self.beam, self.lm, probs, self.floor)) < len(probs):
             probs = probs[read:]
-            if len(probs):
-                self._grow()
+            self._grow()
 
     def _grow(self) -> None:
-        N = len(self.trie.parent)
-        trie = Trie(*(np.concatenate([old, np.zeros_like(old)]) for old in self.trie))
-        trie.slot[N:] = len(self.slots.blank) - 1
-        trie.sibling[N:-1] = np.arange(N + 1, 2 * N)
-        trie.sibling[-1] = self.work.numbers[2]
-        self.work.numbers[2] = N
-        self.work.numbers[UNUSED] += N
-        self.trie = trie
+        """Double the trie."""
+        trie, free, W = self.beam.trie, self.beam.free, len(self.beam.slots) - 1
+        N = len(trie)
+        larger = np.concatenate([trie, np.zeros(N, NODE)])
+        larger["slot"][N:] = W
+        larger["sibling"][N:] = [*range(N + 1, 2 * N), free[0]["first"]]
+        free[0]["first"] = N
+        free[0]["count"] += N
+        self.beam = self.beam._replace(trie=larger)
 
     def best(self, count: int) -> list[Hypothesis]:
         """The `count` best labellings so far, best first; none when no path is possible."""
-        active = self.work.numbers[ACTIVE]
-        masses = self.slots.blank[:active] + self.slots.label[:active]
+        now = self.beam.now[0]
+        slots = self.beam.slots[: now["active"]]
+        masses = slots["blank"] + slots["label"]
+        if self.lm is not None:
+            masses *= self.lm.final[slots["state"]]
         order = np.argsort(-masses, kind="stable")[:count]
         with np.errstate(divide="ignore"):
-            log_probs = np.log(masses[order]) + self.work.scale[0]
+            log_probs = np.log(masses[order]) + now["scale"]
         return [
-            Hypothesis(self._labels(self.slots.node[s]), float(log_prob))
-            for s, log_prob in zip(order, log_probs, strict=True)
+            Hypothesis(self._labels(node), log_prob)
+            for node, log_prob in zip(
+                slots["node"][order].tolist(), log_probs.tolist(), strict=True
+            )
+            if log_prob > -np.inf
         ]
-
-    def _labels(self, node: int) -> np.ndarray:
-        labels = np.empty(depth(self.trie, node), np.int32)
-        spell(self.trie, node, labels)
-        return labels
 
     def stable(self) -> np.ndarray:
         """The labels that all prefixes in the beam begin with."""
-        node, nobody = EMPTY, len(self.slots.blank) - 1
-        while self.trie.slot[node] == nobody:
-            child = self.trie.child[node]
-            if self.trie.sibling[child]:
-                break
-            node = child
-        return self._labels(node)
+        return self._labels(trunk(self.beam.trie, len(self.beam.slots) - 1))
+
+    def _labels(self, node: int) -> np.ndarray:
+        labels = np.empty(self.frames, np.int32)
+        count = spell(self.beam.trie, node, labels)
+        return labels[len(labels) - count :]

@@ -24,7 +24,7 @@ def check_batch(log_probs: Any, lengths: Any, K: int) -> tuple[np.ndarray, np.nd
     """Check shapes and types of a batch; the values of a frame are `frame_probabilities`' task.
 
     log_probs: (B, T, K) natural log-probabilities, floating point; lengths: (B,) integers, 1..T.
-    Returns both as arrays. Raises InputError.
+    Returns both as arrays, log_probs in C order. Raises InputError.
     """
     log_probs, lengths = as_array(log_probs), as_array(lengths)
     if log_probs.ndim != 3:
@@ -44,7 +44,7 @@ def check_batch(log_probs: Any, lengths: Any, K: int) -> tuple[np.ndarray, np.nd
         raise InputError(
             f"utterance {b}: length {lengths[b]} is not within 1..{T}, the frames of log_probs"
         )
-    return log_probs, lengths
+    return np.ascontiguousarray(log_probs), lengths
 
 
 def check_frames(log_probs: np.ndarray, K: int) -> None:
@@ -58,16 +58,18 @@ def check_frames(log_probs: np.ndarray, K: int) -> None:
         )
 
 
-def frame_probabilities(log_probs: np.ndarray, name: str) -> np.ndarray:
+def frame_probabilities(
+    log_probs: np.ndarray, name: str, out: np.ndarray | None = None
+) -> np.ndarray:
     """Probabilities, float64 (T, K), of the log-probabilities (T, K) of one utterance.
 
     A frame of -inf only is let through: it says that nothing is possible. Any other frame must
     sum to one within SUM_TOLERANCE. Raises InputError that tells NaN, logits, probabilities and
-    positive values apart; `name` names the utterance in it.
+    positive values apart; `name` names the utterance in it. `out` receives the probabilities.
     """
     with np.errstate(over="ignore"):
-        probabilities = np.exp(log_probs, dtype=np.float64)
-        sums = probabilities.sum(axis=1)
+        probabilities = np.exp(log_probs, out=out, dtype=np.float64)
+        sums = np.einsum("tk->t", probabilities)  # a third of the time of .sum(axis=1)
     wrong = ~(np.abs(sums - 1.0) <= SUM_TOLERANCE)
     if wrong.any():
         wrong &= ~np.isneginf(log_probs).all(axis=1)
