@@ -47,7 +47,8 @@ def main(args: argparse.Namespace) -> None:
         signal = read_signal(utterance, extractor)
         size = f"{signal.duration:.2f} s"
         if isinstance(signal, Ink):
-            size = f"{len(signal.strokes)} strokes, {len(signal)} points, {size}"
+            time = size if signal.timed else "untimed"
+            size = f"{len(signal.strokes)} strokes, {len(signal)} points, {time}"
         draw_title(canvas, f"{utterance.id}  {utterance.text or ' '.join(utterance.labels)}", size)
         draw(canvas, signal, extractor, utterance.segments, utterance.words)
     if out.suffix == ".svg":

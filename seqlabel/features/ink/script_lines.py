@@ -32,9 +32,9 @@ class ScriptLines(NamedTuple):
 def script_lines(ink: Ink) -> ScriptLines:
     """Estimate the lines of level, upright ink from the turning points of its strokes.
 
-    The base line is where most bottoms lie. The corpus line is the lowest of the heights where
-    many tops lie (at least `ENOUGH` of the greatest density): capitals, digits and stems have
-    theirs above it. The ascender and the descender line are the medians of the tops and the
+    The base line is where most bottoms lie. The corpus line is the lowest of the heights, at least
+    a standard deviation of y above the base line, where many tops lie (`ENOUGH` of the greatest
+    density): capitals, digits and stems have theirs above it. The ascender and the descender line are the medians of the tops and the
     bottoms beyond; where there are none, they lie one corpus height away.
     Ink without turning points (a dot, a dash) is taken to fill its corpus. Moving and scaling the
     ink moves and scales the lines.
@@ -47,7 +47,7 @@ def script_lines(ink: Ink) -> ScriptLines:
         height = bottom - top
         return ScriptLines(top - height, top, bottom, bottom + height)
     base = _densest(bottoms, 0.25 * y.std())
-    above = tops[tops < base - 0.5 * y.std()]
+    above = tops[tops < base - y.std()]
     if not len(above):
         above = np.array([top])
     corpus = _lowest_dense(above, 0.1 * (base - above.min()))
