@@ -48,7 +48,7 @@ def _draw_writing(
     canvas.text(MARGIN, top + 18, name, GREY, 6)
     origin = np.array([MARGIN, top + 32]) - scale * low
     if lines:
-        _draw_lines(canvas, writing.ink, origin, scale)
+        _draw_lines(canvas, writing.ink, origin, scale, (top + 24, canvas.height - 4))
     for stroke in writing.delayed:
         canvas.line(stroke[:, :2] * scale + origin, DELAYED, 1.6)
     for left, right in writing.hats * scale + origin[0]:
@@ -62,9 +62,14 @@ def _draw_writing(
             canvas.line(point[None], colour, 1.6)
 
 
-def _draw_lines(canvas: Canvas, ink: Ink, origin: np.ndarray, scale: float) -> None:
+def _draw_lines(
+    canvas: Canvas, ink: Ink, origin: np.ndarray, scale: float, inside: tuple[float, float]
+) -> None:
+    """The script lines, as far as they lie between two heights of the picture."""
     for name, height in script_lines(ink)._asdict().items():
         y = height * scale + origin[1]
+        if not inside[0] <= y <= inside[1]:
+            continue
         canvas.line(np.array([[MARGIN, y], [WIDTH - MARGIN, y]]), GUIDE, 0.6)
         canvas.text(WIDTH - MARGIN + 4, y + 3, name, GUIDE, 4.5)
 

@@ -10,7 +10,7 @@ from seqlabel.inputs.ink import Ink
 BANDWIDTH = 0.12
 """Width of the smoothing over dx/dy; 0.12 is 7 degrees at the vertical."""
 
-NEARLY = 0.9
+NEARLY = 0.8
 """Modes that reach this fraction of the highest density compete with it."""
 
 STEEPEST = math.tan(math.radians(55))
