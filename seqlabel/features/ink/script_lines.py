@@ -34,8 +34,9 @@ def script_lines(ink: Ink) -> ScriptLines:
 
     The base line is where most bottoms lie. The corpus line is the lowest of the heights, at least
     a standard deviation of y above the base line, where many tops lie (`ENOUGH` of the greatest
-    density): capitals, digits and stems have theirs above it. The ascender and the descender line are the medians of the tops and the
-    bottoms beyond; where there are none, they lie one corpus height away.
+    density): capitals, digits and stems have theirs above it. The ascender and the descender line
+    are the medians of the tops and the bottoms beyond; where there are none, they lie one corpus
+    height away.
     Ink without turning points (a dot, a dash) is taken to fill its corpus. Moving and scaling the
     ink moves and scales the lines.
     """

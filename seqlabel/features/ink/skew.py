@@ -10,6 +10,9 @@ from seqlabel.inputs.ink import Ink
 LEAST_ANGLE = math.radians(0.05)
 """Angles below this are left alone; no line of writing is straighter."""
 
+MOST_TURNS = 5
+"""Corrections after which ink is left as it is; one is enough for nearly all."""
+
 LARGEST_ERROR = math.radians(1.0)
 """A skew known less well than this is better left as it is: people write nearly level."""
 
@@ -55,6 +58,10 @@ def _remaining_angle(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> tuple
 
 
 def correct_skew(ink: Ink) -> Ink:
-    """Ink turned so that its line of writing is level; turning twice changes nothing."""
-    angle = skew_angle(ink)
-    return ink if abs(angle) < LEAST_ANGLE else rotate(ink, -angle)
+    """Ink turned until its line of writing is level; turning twice changes nothing."""
+    for _ in range(MOST_TURNS):
+        angle = skew_angle(ink)
+        if abs(angle) < LEAST_ANGLE:
+            break
+        ink = rotate(ink, -angle)
+    return ink

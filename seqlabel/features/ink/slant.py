@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from seqlabel.features.ink.skew import LEAST_ANGLE
+from seqlabel.features.ink.skew import LEAST_ANGLE, MOST_TURNS
 from seqlabel.inputs.ink import Ink
 
 BANDWIDTH = 0.12
@@ -52,6 +52,10 @@ def slant_angle(ink: Ink) -> float:
 
 
 def correct_slant(ink: Ink) -> Ink:
-    """Ink sheared upright; shearing twice changes nothing."""
-    angle = slant_angle(ink)
-    return ink if abs(angle) < LEAST_ANGLE else shear(ink, -angle)
+    """Ink sheared until it is upright; shearing twice changes nothing."""
+    for _ in range(MOST_TURNS):
+        angle = slant_angle(ink)
+        if abs(angle) < LEAST_ANGLE:
+            break
+        ink = shear(ink, -angle)
+    return ink
