@@ -14,9 +14,13 @@ from seqlabel.models.targets import RowError, check_targets, whole_numbers
 from seqlabel.models.threads import share_rows
 
 Sizes = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Lengths (B,), targets (B, S) and target lengths (B,), int64."""
 
 IMPOSSIBLE = -1e30
 """Stands for ln 0 where a gradient passes: infinities would make it NaN."""
+
+NEGLIGIBLE = 1e-30
+"""Probability of a node below which it gets no gradient; float32 would hold denormals there."""
 
 
 def transducer_loss(
@@ -26,8 +30,9 @@ def transducer_loss(
 
     logits: (B, T, S+1, K) float32 or float64, before the softmax over K; index 0 is the blank.
     lengths: (B,) frames, at least 1.  targets: (B, S) labels 1..K-1, padded.  target_lengths: (B,).
-    Returns (B,) in the type of `logits`. On the CPU rows are computed in parallel by a compiled
-    kernel, with the same bits each time; elsewhere along the anti-diagonals by torch.
+    Returns (B,) in the type of `logits`. On the CPU the lattice is computed in float64 by a
+    compiled kernel, rows in parallel; elsewhere by torch, along the anti-diagonals.
+    A row whose logits are not finite has a loss that is not finite, and no other row is touched.
     Raises RowError (an InputError) that names rows with a length or a label out of range.
     """
     sizes = check_sizes(logits.shape, lengths, targets, target_lengths)
@@ -36,14 +41,9 @@ def transducer_loss(
     if logits.device.type == "cpu":
         losses: Tensor = _Lattice.apply(logits, sizes)
         return losses
-    log_probs = logits.log_softmax(dim=3)
-    labels = targets.to(logits.device)[:, None, :, None].expand(-1, logits.shape[1], -1, -1)
-    return diagonal_loss(
-        log_probs[..., 0],
-        log_probs[:, :, :-1].gather(3, labels)[..., 0],
-        lengths.to(logits.device),
-        target_lengths.to(logits.device),
-    )
+    frames, labels, counts = (torch.from_numpy(size).to(logits.device) for size in sizes)
+    phi, y = step_log_probs(logits.log_softmax(dim=3), labels)
+    return diagonal_loss(phi, y[:, :, :-1], frames, counts)
 
 
 def check_sizes(
@@ -60,6 +60,18 @@ def check_sizes(
     if long.size:
         raise RowError(long, f"more labels than the {U} columns of the lattice, S + 1, allow")
     return sizes
+
+
+def step_log_probs(log_probs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """ln φ and ln y, (B, T, S+1), of (B, T, S+1, K) log-probabilities; y is φ where targets end."""
+    B, T, U, _ = log_probs.shape
+    index = next_labels(targets, U)[:, None, :, None].expand(B, T, U, 1)
+    return log_probs[..., 0], log_probs.gather(3, index)[..., 0]
+
+
+def next_labels(targets: Tensor, U: int) -> Tensor:
+    """(B, U) the label that column u waits for; the blank where there is none."""
+    return F.pad(targets[:, : U - 1], (0, max(0, U - targets.shape[1])))
 
 
 def diagonal_loss(phi: Tensor, y: Tensor, lengths: Tensor, target_lengths: Tensor) -> Tensor:
@@ -90,28 +102,64 @@ def skew(x: Tensor) -> Tensor:
     return columns[:, :-U].reshape(B, U, T + U - 1).transpose(1, 2)
 
 
+def forward_backward(log_probs: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor]:
+    """(B,) losses, and for every node the probability that the path takes its blank or its label.
+
+    log_probs: (B, T, S+1, K) on the CPU.  The probabilities, (B, T, S+1), are given x and labels.
+    """
+    lengths, targets, target_lengths = sizes
+    phi, y = step_log_probs(log_probs.detach(), torch.from_numpy(targets))
+    phi, y = (x.to(torch.float64, copy=True).contiguous() for x in (phi, y))
+    losses = np.empty(len(log_probs))
+
+    def work(start: int, step: int) -> None:
+        transducer_kernel.batch(
+            phi.numpy(), y.numpy(), lengths, target_lengths, losses, start, step
+        )
+
+    share_rows(len(losses), work)
+    return torch.from_numpy(losses).to(log_probs.dtype), phi, y
+
+
+def gradient_by_logits(
+    probs: Tensor, phi: Tensor, y: Tensor, weight: Tensor, targets: np.ndarray
+) -> Tensor:
+    """The gradient of Σ weight · loss by the logits, written over their softmax `probs`.
+
+    probs: (B, T, S+1, K).  phi, y: (B, T, S+1) of `forward_backward`.  weight: (B,).
+    A path through (t, u) feels logit k by [k taken] - softmax(k), so the gradient of a loss is the
+    probability of the node, phi + y, times the softmax, less that of each of its two steps.
+    """
+    node = phi + y
+    node = node.masked_fill(node < NEGLIGIBLE, 0.0)
+    by_node, by_blank, by_label = (
+        (x * weight[:, None, None]).to(probs.dtype)[..., None] for x in (node, phi, y)
+    )
+    probs.mul_(by_node)
+    probs[..., :1] -= by_blank
+    index = next_labels(torch.from_numpy(targets), probs.shape[2])
+    return probs.scatter_add_(3, index[:, None, :, None].expand_as(by_label), -by_label)
+
+
 class _Lattice(torch.autograd.Function):
-    """The kernel as a node of the graph; the gradient is found together with the loss."""
+    """The kernel as a node of the graph."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, sizes: Sizes) -> Tensor:
-        losses = np.empty(len(logits))
-        frames = logits.shape[1] if ctx.needs_input_grad[0] else 0
-        gradient = logits.new_zeros(len(logits), frames, *logits.shape[2:])
-        scores = logits.detach().contiguous().numpy()
-
-        def work(start: int, step: int) -> None:
-            transducer_kernel.batch(scores, *sizes, losses, gradient.numpy(), start, step)
-
-        share_rows(len(logits), work)
-        ctx.save_for_backward(gradient)
-        return torch.from_numpy(losses).to(logits.dtype)
+        log_probs = logits.log_softmax(dim=3)
+        losses, phi, y = forward_backward(log_probs, sizes)
+        ctx.sizes = sizes
+        ctx.save_for_backward(log_probs, phi, y)
+        return losses
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weight: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * weight[:, None, None, None], None
+        log_probs, phi, y = ctx.saved_tensors
+        probs = log_probs.exp()
+        for row, T, S in zip(probs, ctx.sizes[0], ctx.sizes[2], strict=True):
+            row[T:], row[:, S + 1 :] = 0.0, 0.0  # the padding may hold anything, NaN too
+        return gradient_by_logits(probs, phi, y, weight, ctx.sizes[1]), None
 
 
 def loss_row_by_row(
@@ -141,6 +189,8 @@ def loss_row_by_row(
 
 
 class _RowByRow(torch.autograd.Function):
+    """Gradients are found in the forward pass, per row as the rows' weights are yet unknown."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -152,25 +202,25 @@ class _RowByRow(torch.autograd.Function):
     ) -> Tensor:
         wanted = any(ctx.needs_input_grad)
         losses = frames.new_empty(len(frames))
-        gradients = [torch.zeros_like(x) for x in (frames, labels)]
-        gradients += [w.new_empty(len(frames), *w.shape) for w in weights]
-        for b, (T, targets, S) in enumerate(zip(*sizes, strict=True)):
+        of_frames, of_labels = torch.zeros_like(frames), torch.zeros_like(labels)
+        of_weights = [w.new_empty(len(frames), *w.shape) for w in weights if wanted]
+        for b, (T, target, S) in enumerate(zip(*sizes, strict=True)):
             with torch.set_grad_enabled(wanted):
                 leaves = [frames[b, :T, None], labels[b, None, : S + 1], *weights]
                 leaves = [x.detach().requires_grad_(wanted) for x in leaves]
                 logits = combine(*leaves)
-            scores = logits.detach().contiguous().numpy()
-            gradient = scores if wanted else scores[:0]
-            losses[b] = transducer_kernel.utterance(scores, T, targets[:S], gradient)
+            log_probs = logits.detach().log_softmax(dim=2)[None]
+            row = np.array([T]), target[None, :S], np.array([S])
+            loss, phi, y = forward_backward(log_probs, row)
+            losses[b] = loss[0]
             if wanted:
-                of_frames, of_labels, *of_weights = torch.autograd.grad(
-                    logits, leaves, torch.from_numpy(gradient)
-                )
-                gradients[0][b, :T] = of_frames[:, 0]
-                gradients[1][b, : S + 1] = of_labels[0]
-                for total, of_weight in zip(gradients[2:], of_weights, strict=True):
-                    total[b] = of_weight
-        ctx.save_for_backward(*gradients)
+                one = loss.new_ones(1)
+                gradient = gradient_by_logits(log_probs.exp_(), phi, y, one, row[1])
+                first, second, *rest = torch.autograd.grad(logits, leaves, gradient[0])
+                of_frames[b, :T], of_labels[b, : S + 1] = first[:, 0], second[0]
+                for per_row, of_weight in zip(of_weights, rest, strict=True):
+                    per_row[b] = of_weight
+        ctx.save_for_backward(of_frames, of_labels, *of_weights)
         return losses
 
     @staticmethod
