@@ -67,20 +67,17 @@ def _density(values: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-0.5 * ((values[:, None] - values) / width) ** 2).sum(axis=1)
 
 
-def _centre(values: np.ndarray, start: float, width: float) -> float:
-    near = values[np.abs(values - start) <= width]
-    return float(near.mean()) if len(near) else start
+def _peak(values: np.ndarray, density: np.ndarray, width: float) -> float:
+    """Mean of the values within `width` of the densest one; of equally dense ones the lowest."""
+    densest = values[density >= (1 - 1e-9) * density.max()].max()
+    return float(values[np.abs(values - densest) <= width].mean())
 
 
 def _densest(values: np.ndarray, width: float) -> float:
-    start = values[np.argmax(_density(values, width))]
-    return _centre(values, start, width)
+    return _peak(values, _density(values, width), width)
 
 
 def _lowest_dense(values: np.ndarray, width: float) -> float:
     density = _density(values, width)
-    dense = density >= ENOUGH * density.max()
-    lowest = values[dense].max()
-    near = dense & (values >= lowest - 2 * width)
-    start = values[near][np.argmax(density[near])]
-    return _centre(values, start, width)
+    lowest = values[density >= ENOUGH * density.max()].max()
+    return _peak(values, np.where(values >= lowest - 2 * width, density, 0.0), width)
