@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from seqlabel.models.kernel_math import exp, log_add, softmax
+from seqlabel.models.kernel_math import exp, log_add, log_sum_exp, softmax
 
 
 def test_exp_equals_the_librarys_to_the_last_digits():
@@ -18,11 +18,13 @@ def test_exp_far_out_is_zero_and_of_nan_is_nan():
 
 
 def test_softmax_takes_impossible_labels_and_shows_nan():
-    y = np.empty(3)
-    assert softmax(np.array([1.0, -np.inf, 1.0], np.float32), y) == 1.0 + math.log(2)
+    y, possible, unknown = np.empty(3), np.float32([1, -np.inf, 1]), np.float32([1, np.nan, 1])
+    softmax(possible, y)
     assert y.tolist() == [0.5, 0.0, 0.5]
-    softmax(np.array([1.0, np.nan, 1.0]), y)
+    assert log_sum_exp(possible) == 1.0 + math.log(2)
+    softmax(unknown, y)
     assert np.isnan(y).all()
+    assert math.isnan(log_sum_exp(unknown))
 
 
 def test_log_add_with_nothing_is_exact():
