@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
 
 from seqlabel.lstm.cell import AnyCell, Cell, Gru
 
@@ -28,13 +29,13 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",  # a division that may raise would not vectorise
     "cache": True,
 }
-_int, _floats, _f = types.int64, types.CPointer(types.float32), np.float32
-_FORWARD = types.void(_int, _int, *[_floats] * 4, _int, *[_floats] * 2)
-_BACKWARD = types.void(_int, _int, *[_floats] * 4, _int, *[_floats] * 7)
+_f = np.float32
+_FORWARD = types.void(*[types.int64] * 9)  # counts, strides and addresses
+_BACKWARD = types.void(*[types.int64] * 14)
 _LARGE = _f(7.90531110763549805)  # tanh is 1 beyond this, to float32
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(forceinline=True, **_OPTIONS)
 def tanh(x):
     """tanh(x) to 4e-7, a rational function that vectorises (the coefficients of Eigen's ptanh)."""
     x = _LARGE if x > _LARGE else x  # false for NaN, which stays
@@ -54,7 +55,7 @@ def tanh(x):
     return p * x / d
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(forceinline=True, **_OPTIONS)
 def sigmoid(x):
     return _f(0.5) * tanh(_f(0.5) * x) + _f(0.5)
 
@@ -84,10 +85,25 @@ def kernels(cell: AnyCell, truncate: bool) -> Kernels:
 _KEPT: list = []  # compiled code lives as long as the process, as its addresses do
 
 
-@njit(inline="always", **_OPTIONS)
-def _row(matrix, r, stride, width):
-    """Row r of the matrix at a pointer, whose rows begin `stride` apart."""
-    return carray(matrix, r * stride + width)[r * stride : r * stride + width]
+@intrinsic
+def _pointer(typingctx, address):
+    """An address as a pointer to float32."""
+
+    def generate(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.float32)(types.int64), generate
+
+
+@njit(forceinline=True, **_OPTIONS)
+def _vector(matrix, entry, N):
+    """N floats from an entry of the matrix at an address.
+
+    Every vector comes from a number of its own: to the compiler they have nothing in common, so it
+    checks once per row that they do not overlap, and vectorises. Slices of one array it would take
+    to be dependent on each other.
+    """
+    return carray(_pointer(matrix + 4 * entry), N)  # type: ignore[call-arg]
 
 
 def _lstm(cell: Cell, truncate: bool):
@@ -104,32 +120,36 @@ def _lstm(cell: Cell, truncate: bool):
     PARTS = len(gates) + 1
 
     def forward(n, N, a, c_before, c, h, stride, b, p):
-        A = PARTS * N
-        b, p = carray(b, A), carray(p, A)
         for r in range(n):
-            net, h_now = _row(a, r, A, A), _row(h, r, stride, N)
-            old, new = _row(c_before, r, N, N), _row(c, r, N, N)
+            row = r * PARTS * N
+            net_i, net_f = _vector(a, row + I * N, N), _vector(a, row + F * N, N)
+            net_o, net_z = _vector(a, row + O * N, N), _vector(a, row + Z * N, N)
+            b_i, b_f = _vector(b, I * N, N), _vector(b, F * N, N)
+            b_o, b_z = _vector(b, O * N, N), _vector(b, Z * N, N)
+            p_i, p_f, p_o = _vector(p, I * N, N), _vector(p, F * N, N), _vector(p, O * N, N)
+            old, new = _vector(c_before, r * N, N), _vector(c, r * N, N)
+            h_now = _vector(h, r * stride, N)
             for j in range(N):
                 before = old[j]
-                z = net[Z * N + j] + b[Z * N + j]
+                z = net_z[j] + b_z[j]
                 if G == "tanh":
                     z = tanh(z)
                 elif G == "logistic":
                     z = _f(2) * tanh(_f(0.5) * z)
-                net[Z * N + j] = z
+                net_z[j] = z
                 if INPUT:
-                    i = net[I * N + j] + b[I * N + j]
+                    i = net_i[j] + b_i[j]
                     if PEEP:
-                        i += p[I * N + j] * before
+                        i += p_i[j] * before
                     i = sigmoid(i)
-                    net[I * N + j] = i
+                    net_i[j] = i
                     z *= i
                 if FORGET:
-                    f = net[F * N + j] + b[F * N + j]
+                    f = net_f[j] + b_f[j]
                     if PEEP:
-                        f += p[F * N + j] * before
+                        f += p_f[j] * before
                     f = sigmoid(f)
-                    net[F * N + j] = f
+                    net_f[j] = f
                     now = f * before + z
                 elif COUPLED:
                     now = (_f(1) - i) * before + z
@@ -145,24 +165,31 @@ def _lstm(cell: Cell, truncate: bool):
                 elif PHI == "logistic":
                     out = tanh(_f(0.5) * now)
                 if OUTPUT:
-                    o = net[O * N + j] + b[O * N + j]
+                    o = net_o[j] + b_o[j]
                     if DIAGONAL:
-                        o += p[O * N + j] * now
+                        o += p_o[j] * now
                     if STATE:
-                        o += p[O * N + j] * before
+                        o += p_o[j] * before
                     o = sigmoid(o)
-                    net[O * N + j] = o
+                    net_o[j] = o
                     out *= o
                 h_now[j] = out
 
     def backward(n, N, a, c_before, c, dy, stride, dh, dc, dgates, da, p, dp, db):
-        A = PARTS * N
-        p, dp, db = carray(p, A), carray(dp, A), carray(db, A)
         for r in range(n):
-            act, dnet = _row(a, r, A, A), _row(da, r, A, A)
-            old, new = _row(c_before, r, N, N), _row(c, r, N, N)
-            above, after = _row(dy, r, stride, N), _row(dh, r, N, N)
-            carried, dgate = _row(dc, r, N, N), _row(dgates, r, A - N, A - N)
+            row, gate_row = r * PARTS * N, r * (PARTS - 1) * N
+            act_i, act_f = _vector(a, row + I * N, N), _vector(a, row + F * N, N)
+            act_o, act_z = _vector(a, row + O * N, N), _vector(a, row + Z * N, N)
+            dnet_i, dnet_f = _vector(da, row + I * N, N), _vector(da, row + F * N, N)
+            dnet_o, dnet_z = _vector(da, row + O * N, N), _vector(da, row + Z * N, N)
+            dgate_i = _vector(dgates, gate_row + I * N, N)
+            dgate_f = _vector(dgates, gate_row + F * N, N)
+            dgate_o = _vector(dgates, gate_row + O * N, N)
+            p_i, p_f, p_o = _vector(p, I * N, N), _vector(p, F * N, N), _vector(p, O * N, N)
+            dp_i, dp_f, dp_o = _vector(dp, I * N, N), _vector(dp, F * N, N), _vector(dp, O * N, N)
+            old, new = _vector(c_before, r * N, N), _vector(c, r * N, N)
+            above, after = _vector(dy, r * stride, N), _vector(dh, r * N, N)
+            carried = _vector(dc, r * N, N)
             for j in range(N):
                 before, now = old[j], new[j]
                 d, d_before = carried[j], _f(0)
@@ -176,64 +203,68 @@ def _lstm(cell: Cell, truncate: bool):
                     out = tanh(_f(0.5) * now)
                     slope = _f(0.5) * (_f(1) - out * out)
                 if OUTPUT:
-                    o = act[O * N + j]
+                    o = act_o[j]
                     d_o = d_out * out
                     if FEEDBACK:
-                        d_o += dgate[O * N + j]
+                        d_o += dgate_o[j]
                     d_o *= o * (_f(1) - o)
-                    dnet[O * N + j] = d_o
+                    dnet_o[j] = d_o
                     d_out *= o
-                    if DIAGONAL:
-                        dp[O * N + j] += d_o * now
-                        if THROUGH_PEEP:
-                            d += d_o * p[O * N + j]
-                    if STATE:
-                        dp[O * N + j] += d_o * before
-                        if THROUGH_PEEP:
-                            d_before += d_o * p[O * N + j]
+                    if THROUGH_PEEP:
+                        if DIAGONAL:
+                            d += d_o * p_o[j]
+                        else:
+                            d_before += d_o * p_o[j]
                 d += d_out * slope
                 if CLIP:
                     d = _f(0) if abs(now) >= CLIP else d
                 # c = f c⁻ + i z
-                z = act[Z * N + j]
+                z = act_z[j]
                 d_z = d
                 if INPUT:
-                    i = act[I * N + j]
+                    i = act_i[j]
                     d_z = d * i
                     d_i = d * z
                     if COUPLED:
                         d_i -= d * before
                         d_before += d * (_f(1) - i)
                     if FEEDBACK:
-                        d_i += dgate[I * N + j]
+                        d_i += dgate_i[j]
                     d_i *= i * (_f(1) - i)
-                    dnet[I * N + j] = d_i
-                    if PEEP:
-                        dp[I * N + j] += d_i * before
-                        if THROUGH_PEEP:
-                            d_before += d_i * p[I * N + j]
+                    dnet_i[j] = d_i
+                    if THROUGH_PEEP:
+                        d_before += d_i * p_i[j]
                 if FORGET:
-                    f = act[F * N + j]
+                    f = act_f[j]
                     d_f = d * before
                     d_before += d * f
                     if FEEDBACK:
-                        d_f += dgate[F * N + j]
+                        d_f += dgate_f[j]
                     d_f *= f * (_f(1) - f)
-                    dnet[F * N + j] = d_f
-                    if PEEP:
-                        dp[F * N + j] += d_f * before
-                        if THROUGH_PEEP:
-                            d_before += d_f * p[F * N + j]
+                    dnet_f[j] = d_f
+                    if THROUGH_PEEP:
+                        d_before += d_f * p_f[j]
                 elif not COUPLED:
                     d_before += d
                 if G == "tanh":
                     d_z *= _f(1) - z * z
                 elif G == "logistic":
                     d_z *= _f(1) - _f(0.25) * z * z
-                dnet[Z * N + j] = d_z
+                dnet_z[j] = d_z
                 carried[j] = d_before
-            for k in range(A):
-                db[k] += dnet[k]
+            if PEEP and INPUT:
+                for j in range(N):
+                    dp_i[j] += dnet_i[j] * old[j]
+            if PEEP and FORGET:
+                for j in range(N):
+                    dp_f[j] += dnet_f[j] * old[j]
+            if PEEP and OUTPUT:
+                seen = new if DIAGONAL else old
+                for j in range(N):
+                    dp_o[j] += dnet_o[j] * seen[j]
+            sums, dnet = _vector(db, 0, PARTS * N), _vector(da, row, PARTS * N)
+            for k in range(PARTS * N):
+                sums[k] += dnet[k]
 
     return forward, backward, PARTS
 
@@ -245,38 +276,45 @@ def _gru():
     """
 
     def forward(n, N, a, c_before, c, h, stride, b, p):
-        b = carray(b, 4 * N)
+        b_r, b_u, b_n = _vector(b, N, N), _vector(b, 2 * N, N), _vector(b, 3 * N, N)
         for r in range(n):
-            net, h_now = _row(a, r, 4 * N, 4 * N), _row(h, r, stride, N)
-            old, new = _row(c_before, r, N, N), _row(c, r, N, N)
+            row = r * 4 * N
+            net_q, net_r = _vector(a, row, N), _vector(a, row + N, N)
+            net_u, net_n = _vector(a, row + 2 * N, N), _vector(a, row + 3 * N, N)
+            old, new = _vector(c_before, r * N, N), _vector(c, r * N, N)
+            h_now = _vector(h, r * stride, N)
             for j in range(N):
-                reset = sigmoid(net[N + j] + b[N + j])
-                u = sigmoid(net[2 * N + j] + b[2 * N + j])
-                z = tanh(net[3 * N + j] + b[3 * N + j] + reset * net[j])
+                reset = sigmoid(net_r[j] + b_r[j])
+                u = sigmoid(net_u[j] + b_u[j])
+                z = tanh(net_n[j] + b_n[j] + reset * net_q[j])
                 now = u * old[j] + (_f(1) - u) * z
-                net[N + j] = reset
-                net[2 * N + j] = u
-                net[3 * N + j] = z
+                net_r[j] = reset
+                net_u[j] = u
+                net_n[j] = z
                 new[j] = now
                 h_now[j] = now
 
     def backward(n, N, a, c_before, c, dy, stride, dh, dc, dgates, da, p, dp, db):
-        db = carray(db, 4 * N)
         for r in range(n):
-            act, dnet = _row(a, r, 4 * N, 4 * N), _row(da, r, 4 * N, 4 * N)
-            old, carried = _row(c_before, r, N, N), _row(dc, r, N, N)
-            above, after = _row(dy, r, stride, N), _row(dh, r, N, N)
+            row = r * 4 * N
+            act_q, act_r = _vector(a, row, N), _vector(a, row + N, N)
+            act_u, act_n = _vector(a, row + 2 * N, N), _vector(a, row + 3 * N, N)
+            dnet_q, dnet_r = _vector(da, row, N), _vector(da, row + N, N)
+            dnet_u, dnet_n = _vector(da, row + 2 * N, N), _vector(da, row + 3 * N, N)
+            old, carried = _vector(c_before, r * N, N), _vector(dc, r * N, N)
+            above, after = _vector(dy, r * stride, N), _vector(dh, r * N, N)
             for j in range(N):
-                reset, u, z = act[N + j], act[2 * N + j], act[3 * N + j]
+                reset, u, z = act_r[j], act_u[j], act_n[j]
                 d = above[j] + after[j] + carried[j]
                 d_z = d * (_f(1) - u) * (_f(1) - z * z)
-                dnet[j] = d_z * reset
-                dnet[N + j] = d_z * act[j] * reset * (_f(1) - reset)
-                dnet[2 * N + j] = d * (old[j] - z) * u * (_f(1) - u)
-                dnet[3 * N + j] = d_z
+                dnet_q[j] = d_z * reset
+                dnet_r[j] = d_z * act_q[j] * reset * (_f(1) - reset)
+                dnet_u[j] = d * (old[j] - z) * u * (_f(1) - u)
+                dnet_n[j] = d_z
                 carried[j] = d * u
-            for k in range(N, 4 * N):
-                db[k] += dnet[k]
+            sums, dnet = _vector(db, 0, 4 * N), _vector(da, row, 4 * N)
+            for k in range(4 * N):
+                sums[k] += dnet[k]
 
     return forward, backward, 4
 
@@ -285,22 +323,22 @@ def _tanh_rnn():
     """h = tanh(a + b); there is no c."""
 
     def forward(n, N, a, c_before, c, h, stride, b, p):
-        b = carray(b, N)
+        bias = _vector(b, 0, N)
         for r in range(n):
-            net, h_now = _row(a, r, N, N), _row(h, r, stride, N)
+            net, h_now = _vector(a, r * N, N), _vector(h, r * stride, N)
             for j in range(N):
-                now = tanh(net[j] + b[j])
+                now = tanh(net[j] + bias[j])
                 net[j] = now
                 h_now[j] = now
 
     def backward(n, N, a, c_before, c, dy, stride, dh, dc, dgates, da, p, dp, db):
-        db = carray(db, N)
+        sums = _vector(db, 0, N)
         for r in range(n):
-            act, dnet = _row(a, r, N, N), _row(da, r, N, N)
-            above, after = _row(dy, r, stride, N), _row(dh, r, N, N)
+            act, dnet = _vector(a, r * N, N), _vector(da, r * N, N)
+            above, after = _vector(dy, r * stride, N), _vector(dh, r * N, N)
             for j in range(N):
                 d = (above[j] + after[j]) * (_f(1) - act[j] * act[j])
                 dnet[j] = d
-                db[j] += d
+                sums[j] += d
 
     return forward, backward, 1

@@ -100,7 +100,7 @@ def _call_kernel(typingctx, kernel, arguments):
     return signature, generate
 
 
-@njit(inline="always")
+@njit(cache=True, forceinline=True)
 def _at(matrix, row, column):
     """Address of an entry."""
     return matrix.ctypes.data + matrix.itemsize * (row * matrix.shape[1] + column)
