@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
     from seqlabel.corpora.manifest import Utterance
+    from seqlabel.decoding.results import Span
+    from seqlabel.decoding.spotting_merit import Merit
     from seqlabel.recognizer import Posteriors
 
 HELP = "find keywords, with times and probabilities"
 
+RANKED = 0.001
+"""Least probability of the hits that the figure of merit ranks, whatever is listed."""
+
 Place = tuple[str, float, float]
 """(word, start, end) in seconds."""
+
+Hits = list[tuple[str, "Span"]]
+"""(utterance, hit), times in seconds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,47 +58,64 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.decoding.results import Result
     from seqlabel.decoding.spotting import Spotter, read_keywords
     from seqlabel.errors import InputError
-    from seqlabel.files import write_jsonl
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
 
-    recognizer, utterances = load(args.model, args.device), read_manifest(args.data)
-    alphabet = recognizer.alphabet
     if not args.window > 0:
         raise InputError(f"--window {args.window}: more than 0 seconds are expected")
-    separator = " " if alphabet.unit == "character" and " " in alphabet else None
-    if args.inside:
-        separator = None
+    if not 0 < args.threshold <= 1:
+        raise InputError(f"--threshold {args.threshold}: a probability above 0 is expected")
+    recognizer, utterances = load(args.model, args.device), read_manifest(args.data)
+    if not utterances:
+        raise InputError(f"{args.data}: no utterances")
+    alphabet = recognizer.alphabet
+    apart = alphabet.unit == "character" and " " in alphabet and not args.inside
     keywords = tuple(read_keywords(args.keywords, alphabet))
-    wanted = {keyword.name for keyword in keywords}
-    spotter, hits, truth, unknown = None, [], [], []
+    names = {keyword.name for keyword in keywords}
+    hits: Hits = []
+    truth: list[tuple[str, Place]] = []
+    unknown: set[str] = set()
     seconds = 0.0
     outputs = progress_bar(recognizer.log_probs(utterances), "spotting", len(utterances))
     for utterance, posteriors in outputs:
-        if spotter is None:
-            frames = max(1, round(args.window / posteriors.period))
-            spotter = Spotter(alphabet, keywords, frames, separator, args.threshold)
+        spotter = Spotter(
+            alphabet,
+            keywords,
+            window=max(1, round(args.window / posteriors.period)),
+            separator=" " if apart else None,
+            threshold=min(args.threshold, RANKED),
+        )
+        spans = tuple(spotter.spot(posteriors.log_probs, utterance.id))
         times = posteriors.times.tolist()
-        spans = spotter.spot(posteriors.log_probs, utterance.id)
-        found = Result((), 0.0, tuple(spans)).with_times(times, posteriors.period).spans
+        found = Result((), 0.0, spans).with_times(times, posteriors.period).spans
         hits += [(utterance.id, hit) for hit in found]
         places = _words_of(utterance, posteriors, alphabet)
         if places is None:
-            unknown.append(utterance.id)
-        else:
-            truth += [(utterance.id, place) for place in places if place[0] in wanted]
-            seconds += utterance.duration or times[-1] + posteriors.period
-    if args.out is not None:
-        names = ("id", "keyword", "start", "end", "probability")
-        rows = [(key, word, round(a, 3), round(b, 3), round(p, 4)) for key, (word, a, b, p) in hits]
-        write_jsonl(args.out, (dict(zip(names, row, strict=True)) for row in rows))
-        print(f"{args.out}: {len(hits)} hits in {len(utterances)} utterances")
-    else:
+            unknown.add(utterance.id)
+            continue
+        truth += [(utterance.id, place) for place in places if place[0] in names]
+        seconds += utterance.duration or times[-1] + posteriors.period
+    listed = [(key, hit) for key, hit in hits if hit.probability >= args.threshold]
+    _show(listed, args.out, len(utterances))
+    if truth:
+        known = [(key, hit) for key, hit in hits if key not in unknown]
+        _print_merit(known, truth, seconds, args.threshold)
+        if unknown:
+            print(f"word times unknown, not counted: {', '.join(sorted(unknown))}")
+
+
+def _show(hits: Hits, out: Path | None, utterances: int) -> None:
+    """Write the hits, or print them."""
+    from seqlabel.files import write_jsonl
+
+    if out is None:
         for key, (word, start, end, probability) in hits:
             print(f"{key}  {word}  {start:.2f}  {end:.2f}  {probability:.3f}")
-    if truth:
-        known = [(key, hit) for key, hit in hits if key not in set(unknown)]
-        _print_merit(known, truth, seconds, unknown)
+        return
+    names = ("id", "keyword", "start", "end", "probability")
+    rows = ((key, word, round(a, 3), round(b, 3), round(p, 4)) for key, (word, a, b, p) in hits)
+    write_jsonl(out, (dict(zip(names, row, strict=True)) for row in rows))
+    print(f"{out}: {len(hits)} hits in {utterances} utterances")
 
 
 def _words_of(
@@ -116,16 +141,20 @@ def _words_of(
 
 
 def _print_merit(
-    hits: list, truth: list[tuple[str, Place]], seconds: float, unknown: list[str]
+    hits: Hits, truth: list[tuple[str, Place]], seconds: float, threshold: float
 ) -> None:
+    """A line for each keyword: counts of the hits listed, the figure of merit of all ranked."""
     from seqlabel.decoding.spotting_merit import figure_of_merit
 
     overall, each = figure_of_merit(hits, truth, seconds)
+    listed = [(key, hit) for key, hit in hits if hit.probability >= threshold]
+    overall_listed, each_listed = figure_of_merit(listed, truth, seconds)
     print("keyword           occurs  found  false  merit")
-    for word, merit in [*each.items(), ("(all)", overall)]:
-        print(
-            f"{word:<16} {merit.occurrences:>7} {merit.found:>6} {merit.false_alarms:>6} "
-            f"{merit.merit:>6.1%}"
-        )
-    if unknown:
-        print(f"without known word times, not counted: {', '.join(unknown)}")
+    for word, ranked in each.items():
+        _print_row(word, each_listed.get(word), ranked)
+    _print_row("(all)", overall_listed, overall)
+
+
+def _print_row(word: str, listed: "Merit | None", ranked: "Merit") -> None:
+    found, false = (listed.found, listed.false_alarms) if listed else (0, 0)
+    print(f"{word:<16} {ranked.occurrences:>7} {found:>6} {false:>6} {ranked.merit:>6.1%}")

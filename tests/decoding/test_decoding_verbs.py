@@ -137,15 +137,22 @@ def test_spot_prints_hits_and_the_figure_of_merit(letters, tmp_path, capsys):
     write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", "ONE NO", text="ONE NO")])
     (tmp_path / "keywords").write_text("ONE\nNO\n")
     arguments = ["spot", letters, tmp_path / "t.jsonl", "--keywords", tmp_path / "keywords"]
-    assert run(*arguments, "--out", tmp_path / "hits.jsonl", "--threshold", "1e-9") == 0
+    assert run(*arguments, "--out", tmp_path / "hits.jsonl", "--threshold", "0.001") == 0
     printed = capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "hits.jsonl").read_text().splitlines()]
     assert f"{len(rows)} hits in 1 utterances" in printed
     assert {row["keyword"] for row in rows} == {"ONE", "NO"}
     assert all(0 <= row["start"] < row["end"] <= 0.51 for row in rows)
     assert "(all)                  2" in printed
-    assert run(*arguments, "--threshold", "1e-9") == 0
+    assert run(*arguments, "--threshold", "0.001") == 0
     assert len(capsys.readouterr().out.splitlines()) == len(rows) + 4
+    # What is listed does not change what is ranked.
+    merit = printed.splitlines()[-1].split()[-1]
+    assert run(*arguments, "--threshold", "1") == 0
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["(all)", "2", "0", "0", merit]
+    assert run(*arguments, "--threshold", "0") == 2
+    assert run(*arguments, "--window", "0") == 2
+    capsys.readouterr()
     (tmp_path / "keywords").write_text("TWO\n")
     assert run(*arguments) == 2
     assert "keywords:1: TWO: label 'T' is not in the alphabet" in capsys.readouterr().err
