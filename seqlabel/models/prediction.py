@@ -1,12 +1,15 @@
 """The prediction network: an LSTM over labels, in a transducer or as a language model alone."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlabel.lstm import LSTM
+from seqlabel.lstm.reference import step
+from seqlabel.lstm.weights import Direction
 
 State = tuple[Tensor, ...]
 
@@ -31,9 +34,19 @@ class PredictionNetwork(nn.Module):
         return predicted
 
     def step(self, labels: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """One more label each, (N,), 0 for the start -> outputs (N, H) and the new state."""
-        predicted, state = self.lstm(self._one_hot(labels[:, None]), None, state)
-        return predicted[:, 0], state
+        """One more label each, (N,), 0 for the start -> outputs (N, H) and the new state.
+
+        The state is a tuple of (N, width) tensors. One step of the reference equations: a search
+        takes thousands of single steps, for which the compiled layer is not made.
+        """
+        direction, cell = cast(Direction, next(self.lstm.layers[0].children())), self.lstm.cell
+        weights = direction.weights()
+        x = self._one_hot(labels)
+        if state is None:
+            sizes = cell.state_sizes(self.lstm.hidden_size)
+            state = tuple(x.new_zeros(len(x), size) for size in sizes)
+        state = step(cell, weights, x @ weights.input.T, state[0], state, truncate=False)
+        return state[0], state
 
     def _one_hot(self, labels: Tensor) -> Tensor:
         """Without the blank's component, so that 0 becomes the zero vector."""

@@ -78,10 +78,10 @@ def greedy(
                 break
             for b, k, p in zip(rows.tolist(), step.tolist(), value.exp().tolist(), strict=True):
                 written[b].append((k, t, p))
-            predicted, after = prediction.step(step, tuple(s[:, rows] for s in state))
+            predicted, after = prediction.step(step, tuple(s[rows] for s in state))
             labels[rows] = joint.labels(predicted)
             for old, new in zip(state, after, strict=True):
-                old[:, rows] = new
+                old[rows] = new
     return [_hypothesis(*row) for row in zip(written, log_probs.tolist(), strict=True)]
 
 
@@ -155,7 +155,8 @@ class BeamSearch:
             if len(best) == self.beam and best[0] >= log_p:
                 break
             if prefix not in steps:
-                steps[prefix] = self._log_probs(frame, [prefix])[0]
+                likely = [p for _, p in heap[: self.beam] if p not in steps]
+                steps |= self._log_probs(frame, [prefix, *likely])
             done[prefix] = log_p + float(steps[prefix][BLANK])
             if len(best) < self.beam:
                 heappush(best, done[prefix])
@@ -182,7 +183,7 @@ class BeamSearch:
                 prefix = prefix.parent
                 wanted.add(prefix)
         ordered = sorted(wanted, key=lambda prefix: prefix.depth)
-        return dict(zip(ordered, self._log_probs(frame, ordered), strict=True))
+        return self._log_probs(frame, ordered)
 
     def _sum_prefixes(
         self, kept: dict[Prefix, float], steps: dict[Prefix, np.ndarray]
@@ -197,15 +198,18 @@ class BeamSearch:
             sums[prefix] = log_p
         return {prefix: sums[prefix] for prefix in kept}
 
-    def _log_probs(self, frame: Tensor, prefixes: list[Prefix]) -> np.ndarray:
-        """(N, K) natural logs at a frame's summand (N,) for N prefixes."""
-        summands = torch.stack([self._summand(prefix) for prefix in prefixes])
-        return self.joint.logits(frame, summands).double().log_softmax(dim=1).cpu().numpy()
-
-    def _summand(self, prefix: Prefix) -> Tensor:
-        if prefix.summand is None:
+    def _log_probs(self, frame: Tensor, prefixes: list[Prefix]) -> dict[Prefix, np.ndarray]:
+        """Prefix -> (K,) natural logs at a frame's summand (N,); all are computed together."""
+        new = [prefix for prefix in prefixes if prefix.summand is None]
+        if new:
             # A prefix is looked at after its parent, so the parent's state is there.
-            state = prefix.parent.state if prefix.parent else None
-            predicted, prefix.state = self.prediction.step(torch.tensor([prefix.k]), state)
-            prefix.summand = self.joint.labels(predicted)[0]
-        return prefix.summand
+            parents = [prefix.parent.state for prefix in new if prefix.parent]
+            state = tuple(torch.stack(part) for part in zip(*parents, strict=True))
+            labels = torch.tensor([prefix.k for prefix in new], device=frame.device)
+            predicted, state = self.prediction.step(labels, state or None)
+            summands = self.joint.labels(predicted)
+            for n, prefix in enumerate(new):
+                prefix.summand, prefix.state = summands[n], tuple(part[n] for part in state)
+        together = torch.stack([p.summand for p in prefixes if p.summand is not None])
+        log_probs = self.joint.logits(frame, together).double().log_softmax(dim=1)
+        return dict(zip(prefixes, log_probs.cpu().numpy(), strict=True))

@@ -19,8 +19,8 @@ class LastTwo:
         self.table = torch.randn(K, K, K, generator=generator, dtype=torch.float64)
 
     def step(self, labels, state=None):
-        before = torch.zeros_like(labels) if state is None else state[0][0, :, 0]
-        return self.table[before, labels], (labels[None, :, None].clone(),)
+        before = torch.zeros_like(labels) if state is None else state[0]
+        return self.table[before, labels], (labels.clone(),)
 
     def __call__(self, labels):
         """(S+1, K) outputs of one labelling."""
