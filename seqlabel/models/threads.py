@@ -1,15 +1,11 @@
 """The rows of a batch shared out over threads, for kernels that release the interpreter lock."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import torch
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="seqlabel")
 
 
 def share_rows(B: int, work: Callable[[int, int], None]) -> None:
@@ -19,10 +15,13 @@ def share_rows(B: int, work: Callable[[int, int], None]) -> None:
     long as `work` keeps the rows apart.
     """
     threads = max(1, min(B, torch.get_num_threads()))
-    if threads == 1:
-        work(0, 1)
-        return
-    others = [_pool(threads - 1).submit(work, n, threads) for n in range(1, threads)]
+    others = [_pool(threads - 1, os.getpid()).submit(work, n, threads) for n in range(1, threads)]
     work(0, threads)
     for other in others:
         other.result()
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """A pool of its own for every process: threads do not survive a fork."""
+    return ThreadPoolExecutor(threads, "seqlabel", lambda: torch.set_flush_denormal(True))

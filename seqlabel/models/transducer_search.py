@@ -177,11 +177,11 @@ class BeamSearch:
     def _steps(self, kept: Iterable[Prefix], frame: Tensor) -> dict[Prefix, np.ndarray]:
         """ln Pr(k | prefix, frame) for the prefixes and the shorter ones between them."""
         shallowest = min(prefix.depth for prefix in kept)
-        wanted = set(kept)
+        wanted = dict.fromkeys(kept)
         for prefix in kept:
             while prefix.parent and prefix.parent.depth >= shallowest:
                 prefix = prefix.parent
-                wanted.add(prefix)
+                wanted[prefix] = None
         ordered = sorted(wanted, key=lambda prefix: prefix.depth)
         return self._log_probs(frame, ordered)
 

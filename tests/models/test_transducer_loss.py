@@ -99,6 +99,20 @@ def test_kernel_and_diagonals_agree_on_ragged_batches_and_ignore_the_padding():
         assert not gradient[b, :, S + 1 :].any()
 
 
+def test_what_is_behind_the_lengths_may_be_anything():
+    logits, lengths, targets, target_lengths = random_batch()
+    results = []
+    for padding in (0.0, float("nan")):
+        x = logits.clone()
+        for row, T, S in zip(x, lengths, target_lengths, strict=True):
+            row[T:], row[:, S + 1 :] = padding, padding
+        x.requires_grad_()
+        loss = transducer_loss(x, lengths, targets, target_lengths)
+        loss.sum().backward()
+        results.append((loss.detach(), x.grad))
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def test_float32_and_no_gradient_give_the_same_losses():
     logits, *sizes = random_batch(B=3, T=30, S=9, dtype=torch.float32)
     x = logits.clone().requires_grad_()
