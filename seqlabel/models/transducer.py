@@ -26,6 +26,7 @@ class Transducer(nn.Module):
         """prediction: cells of the prediction network, hidden: N of the output network.
 
         joint: "output" for the output network of 2013, "product" for that of 2012 (no N).
+        label_epochs: of training the prediction network as a language model beforehand, 0 for none.
         most_per_frame: labels that the greedy search may write at one frame.
         """
 
@@ -33,11 +34,15 @@ class Transducer(nn.Module):
         hidden: int = 250
         joint: Literal["output", "product"] = "output"
         cell: str = "peephole"
+        label_epochs: int = 0
         most_per_frame: int = 5
 
         def __post_init__(self) -> None:
-            if min(self.prediction, self.hidden, self.most_per_frame) < 1:
-                raise InputError("prediction, hidden and most_per_frame must be at least 1")
+            if min(self.prediction, self.hidden, self.most_per_frame) < 1 or self.label_epochs < 0:
+                raise InputError(
+                    "criterion: prediction, hidden and most_per_frame are at least 1, label_epochs "
+                    "at least 0"
+                )
 
     def __init__(self, encoder_size: int, labels: int, options: "Transducer.Options") -> None:
         super().__init__()

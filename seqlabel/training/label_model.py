@@ -8,8 +8,28 @@ from collections.abc import Sequence
 import torch
 
 from seqlabel.models.prediction import LabelModel, pad_labels
+from seqlabel.models.transducer import Transducer
 
 log = logging.getLogger("seqlabel")
+
+
+def pretrain_prediction(
+    transducer: Transducer,
+    training: Sequence[Sequence[int]],
+    dev: Sequence[Sequence[int]],
+    seed: int,
+) -> None:
+    """Give a transducer the prediction network of a label model trained on the same labellings.
+
+    Trains `label_epochs` of the transducer's options; does nothing where that is 0.
+    """
+    options, prediction = transducer.options, transducer.prediction
+    if not options.label_epochs:
+        return
+    training, dev = ([labels for labels in part if labels] for part in (training, dev))
+    model = LabelModel(prediction.labels, options.prediction, options.cell)
+    train_label_model(model, training, dev, options.label_epochs, seed=seed)
+    prediction.load_state_dict(model.prediction.state_dict())
 
 
 def train_label_model(

@@ -14,9 +14,11 @@ import torch
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint
 from seqlabel.models.model import Model
+from seqlabel.models.transducer import Transducer
 from seqlabel.training.checkpoint import load_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.label_model import pretrain_prediction
 from seqlabel.training.loop import Run, run_phases
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.run_directory import (
@@ -63,6 +65,8 @@ def train(
     model = make_model(experiment, front_end, training.alphabet)
     if experiment.initial:
         take_weights(model, Path(experiment.initial))
+    if isinstance(model.criterion, Transducer) and checkpoint is None:
+        pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
     model.to(workers.device)
     everything = len(training)
     training, skipped = leave_out(training, model, "train")
