@@ -184,7 +184,9 @@ def loss_row_by_row(
         return transducer_loss(logits, lengths, targets, target_lengths)
     shape = (*frames.shape[:2], labels.shape[1], K)
     sizes = check_sizes(shape, lengths, targets, target_lengths)
-    losses: Tensor = _RowByRow.apply(combine, sizes, frames, labels, *weights)
+    leaves = (frames, labels, *weights)
+    wanted = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
+    losses: Tensor = _RowByRow.apply(combine, sizes, wanted, *leaves)
     return losses
 
 
@@ -196,11 +198,11 @@ class _RowByRow(torch.autograd.Function):
         ctx: Any,
         combine: Callable[..., Tensor],
         sizes: Sizes,
+        wanted: bool,
         frames: Tensor,
         labels: Tensor,
         *weights: Tensor,
     ) -> Tensor:
-        wanted = any(ctx.needs_input_grad)
         losses = frames.new_empty(len(frames))
         of_frames, of_labels = torch.zeros_like(frames), torch.zeros_like(labels)
         of_weights = [w.new_empty(len(frames), *w.shape) for w in weights if wanted]
@@ -229,4 +231,4 @@ class _RowByRow(torch.autograd.Function):
         of_frames, of_labels, *of_weights = ctx.saved_tensors
         scale = weight[:, None, None]
         totals = (torch.tensordot(weight, per_row, dims=1) for per_row in of_weights)
-        return None, None, of_frames * scale, of_labels * scale, *totals
+        return None, None, None, of_frames * scale, of_labels * scale, *totals

@@ -180,9 +180,10 @@ def test_row_by_row_equals_the_whole_lattice_with_gradients_by_everything():
         rtol=1e-10,
         atol=1e-10,
     )
-    with torch.no_grad():
-        again = loss_row_by_row(combine, K, frames, labels, (weight, bias), *sizes)
-    assert torch.equal(again, mine.detach())
+    for without_gradient in (torch.no_grad, torch.inference_mode):
+        with without_gradient():
+            again = loss_row_by_row(combine, K, frames, labels, (weight, bias), *sizes)
+        assert torch.equal(again, mine.detach())
 
 
 @pytest.mark.parametrize(
