@@ -63,10 +63,9 @@ def load_features(
     store = open_store(path)
     if store is not None:
         return store
-    rate = getattr(front_end.extractor, "rate", None)
 
     def extract(utterance: Utterance) -> Frames:
-        signal = read_signal(utterance, rate)
+        signal = read_signal(utterance, front_end.extractor)
         return front_end.extractor(change(signal) if change else signal)
 
     return build_store(
@@ -105,9 +104,8 @@ class Dataset:
         self._own = self._speaker_statistics()
         self._signals: list[Signal] = []
         if self.distortion.signal is not None:
-            rate = getattr(front_end.extractor, "rate", None)
             bar = progress_bar(self.utterances, "reading signals")
-            self._signals = [read_signal(utterance, rate) for utterance in bar]
+            self._signals = [read_signal(utterance, front_end.extractor) for utterance in bar]
 
     @classmethod
     def read(
