@@ -83,14 +83,14 @@ def test_mistakes_are_one_line_and_leave_nothing(
 
 
 def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
-    """Random strings of two letters: a minute network must read most of them."""
+    """Random strings of four letters: a minute network must read most of them."""
     corpus, data, model = tmp_path / "corpus", tmp_path / "data", tmp_path / "model"
-    options = synth_ink.InkCorpus((120, 12, 6, 16), (8, 2, 2, 3), characters="ox", length=(2, 4))
+    options = synth_ink.InkCorpus((120, 12, 6, 16), (8, 2, 2, 3), characters="oxvl", length=(2, 4))
     synth_ink.write_corpus(corpus, options)
     assert main(["prepare", "iam_ondb", str(corpus), str(data)]) == 0
     training = [
         "train", str(config), "--data", str(data), "--out", str(model), "--set", "model.hidden=20",
-        "--set", "phases=[{epochs=14,learning_rate=0.03,decay='cosine'}]",
+        "--set", "phases=[{epochs=40,learning_rate=0.03,decay='cosine'}]",
     ]  # fmt: skip
     assert main(training) == 0
     assert (
@@ -110,7 +110,7 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
     for score in scores:
         assert score["metric"] == "CER"
         assert score["utterances"] == 16
-        assert score["rate"] < 0.25
+        assert score["rate"] < 0.15
     assert (report / "report.html").stat().st_size > 10_000
     sources = [
         json.loads(line)["source"] for line in (data / "test.jsonl").read_text().splitlines()

@@ -75,7 +75,8 @@ def broken(model_directory, tmp_path) -> Path:
 def test_a_missing_or_cut_file_is_named(broken, name):
     path = broken / name
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
+    cut = content.rindex(b"=") if name == "config.toml" else len(content) // 2
+    path.write_bytes(content[:cut])
     with pytest.raises(InputError, match=name):
         seqlabel.load(broken)
     path.unlink()
