@@ -47,8 +47,8 @@ def main() -> None:
         confident.extend(confidences)
         correct.extend(right)
 
-    for utterance, posteriors in model.log_probs(utterances):
-        log_probs = posteriors.log_probs
+    for utterance, output in model.outputs(utterances):
+        log_probs = output.log_probs
         result = decoder.decode(log_probs[None], np.array([len(log_probs)]), N_BEST)[0]
         sure = with_label_confidences(result, log_probs, model.alphabet, utterance.id)
         right = correct(result.labels, utterance.labels)

@@ -25,6 +25,7 @@ from seqlabel.features.front_end import FrontEnd
 from seqlabel.features.normalisation import Statistics
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.models.model import Model
+from seqlabel.models.transducer import Transducer, TransducerDecoder
 from seqlabel.scoring.evidence import Evidence
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run_directory import load_model
@@ -34,23 +35,37 @@ CHUNK = 256
 
 
 class Decoder(Protocol):
-    """What turns log-probabilities (B, T, K) with integer lengths into B results."""
+    """What turns a model's frames (B, T, N) with integer lengths into B results."""
 
-    def decode(self, log_probs: Any, lengths: Any, n_best: int = 1) -> list[Result]: ...
+    def decode(self, frames: Any, lengths: Any, n_best: int = 1, /) -> list[Result]: ...
 
 
 @dataclass(frozen=True)
-class Posteriors:
+class Output:
     """What the network says of one signal.
 
-    log_probs: (T, K) natural logs. times: (T,) start of each frame in seconds; period: its length.
+    frames: (T, N), what a decoder reads: natural log-probabilities of the labels (N = K), or of a
+    transducer the encoder's share of its joint network.
+    times: (T,) start of each frame in seconds; period: its length.
     strokes: (T,) stroke number of each frame of ink, None for speech.
+    per_label: whether `frames` are log-probabilities.
     """
 
-    log_probs: np.ndarray
+    frames: np.ndarray
     times: np.ndarray
     period: float
     strokes: np.ndarray | None = None
+    per_label: bool = True
+
+    @property
+    def log_probs(self) -> np.ndarray:
+        """(T, K) natural log-probabilities of the labels; InputError where there are none."""
+        if not self.per_label:
+            raise InputError(
+                "a transducer gives no label probabilities per frame; take a model of "
+                "criterion.kind = 'ctc'"
+            )
+        return self.frames
 
 
 class Recognizer:
@@ -69,7 +84,11 @@ class Recognizer:
         self.front_end = front_end
         self.device = torch.device(device)
         self.model = model.eval().to(self.device)
-        self.decoder: Decoder = GreedyDecoder(alphabet)
+        self.decoder: Decoder
+        if isinstance(model.criterion, Transducer):
+            self.decoder = TransducerDecoder(model.criterion, alphabet)
+        else:
+            self.decoder = GreedyDecoder(alphabet)
         extractor = front_end.extractor
         self.kind = "speech" if hasattr(extractor, "rate") else "ink"
         self.rate: int | None = getattr(extractor, "rate", None)
@@ -86,16 +105,16 @@ class Recognizer:
         model where it is not given). n_best: how many labellings; all but the best are in
         `.alternatives`. Raises InputError for what cannot be read.
         """
-        return self.decode([self.posteriors(self._signal(source, rate))], n_best)[0]
+        return self.decode([self.output(self._signal(source, rate))], n_best)[0]
 
-    def posteriors(self, signal: Signal) -> Posteriors:
-        """Log-probabilities of one signal."""
+    def output(self, signal: Signal) -> Output:
+        """What the network says of one signal."""
         return next(self._forward([self.front_end(signal)]))
 
-    def log_probs(
+    def outputs(
         self, utterances: Sequence[Utterance], batches: BatchOptions | None = None
-    ) -> Iterator[tuple[Utterance, Posteriors]]:
-        """Log-probabilities of a manifest's utterances, in their order.
+    ) -> Iterator[tuple[Utterance, Output]]:
+        """What the network says of a manifest's utterances, in their order.
 
         They are read and computed CHUNK at a time, in batches of similar length within a chunk.
         """
@@ -109,26 +128,30 @@ class Recognizer:
                 )
                 for utterance in part
             ]
-            outputs: dict[int, Posteriors] = {}
+            found: dict[int, Output] = {}
             for chosen in make_batches([len(f) for f in frames], options, None):
                 batch = self._forward([frames[n] for n in chosen])
-                outputs.update(zip(chosen, batch, strict=True))
-            yield from ((utterance, outputs[n]) for n, utterance in enumerate(part))
+                found.update(zip(chosen, batch, strict=True))
+            yield from ((utterance, found[n]) for n, utterance in enumerate(part))
 
-    def decode(self, posteriors: Sequence[Posteriors], n_best: int = 1) -> list[Result]:
-        """Decode a batch of posteriors; spans are in seconds."""
-        lengths = [len(p.log_probs) for p in posteriors]
-        padded = np.zeros((len(posteriors), max(lengths), len(self.alphabet)), np.float32)
-        for row, p in zip(padded, posteriors, strict=True):
-            row[: len(p.log_probs)] = p.log_probs
+    def decode(self, outputs: Sequence[Output], n_best: int = 1) -> list[Result]:
+        """Decode what the network said of several signals; spans are in seconds."""
+        lengths = [len(output.frames) for output in outputs]
+        width = outputs[0].frames.shape[1]
+        padded = np.zeros((len(outputs), max(lengths), width), np.float32)
+        for row, output in zip(padded, outputs, strict=True):
+            row[: len(output.frames)] = output.frames
         results = self.decoder.decode(padded, np.array(lengths), n_best)
-        pairs = zip(results, posteriors, strict=True)
-        return [result.with_times(p.times.tolist(), p.period) for result, p in pairs]
+        pairs = zip(results, outputs, strict=True)
+        return [result.with_times(output.times.tolist(), output.period) for result, output in pairs]
 
-    def evidence(self, utterance: Utterance, posteriors: Posteriors, result: Result) -> Evidence:
-        """The signal and the posteriors behind a result, for the report."""
+    def evidence(self, utterance: Utterance, output: Output, result: Result) -> Evidence:
+        """The signal and the posteriors behind a result, for the report.
+
+        Raises InputError for a transducer, which has no posteriors per frame.
+        """
         signal = read_signal(utterance, self.front_end.extractor)
-        shared = np.exp(posteriors.log_probs), self.alphabet.symbols, posteriors.times
+        shared = np.exp(output.log_probs), self.alphabet.symbols, output.times
         if isinstance(signal, Audio):
             segments = utterance.segments
             return Evidence.of_speech(*shared, signal.samples, signal.rate, segments)
@@ -161,20 +184,21 @@ class Recognizer:
                 spoken.setdefault(utterance.speaker, []).append(x)
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}
 
-    def _forward(self, frames: Sequence[Frames]) -> Iterator[Posteriors]:
+    def _forward(self, frames: Sequence[Frames]) -> Iterator[Output]:
         lengths = torch.tensor([len(f) for f in frames])
         x = torch.zeros(len(frames), int(lengths.max()), self.front_end.dim)
         for row, f in zip(x, frames, strict=True):
             row[: len(f)] = torch.from_numpy(f.x)
         with torch.inference_mode():
-            log_probs, out_lengths = self.model.log_probs(x.to(self.device), lengths)
+            outputs, out_lengths = self.model.outputs(x.to(self.device), lengths)
         every = self.experiment.model.subsample
-        for f, output, length in zip(frames, log_probs, out_lengths.tolist(), strict=True):
-            yield Posteriors(
+        for f, output, length in zip(frames, outputs, out_lengths.tolist(), strict=True):
+            yield Output(
                 output[:length].cpu().numpy(),
                 f.times[::every],
                 f.period * every,
                 None if f.strokes is None else f.strokes[::every],
+                self.model.criterion.per_label,
             )
 
 

@@ -26,10 +26,10 @@ def model_directory(tmp_path_factory, tiny_corpus, config) -> Path:
 def test_alone_and_in_a_batch_are_the_same(model_directory, tiny_corpus):
     model = seqlabel.load(model_directory)
     utterances = read_manifest(tiny_corpus / "test.jsonl")
-    together = {u.id: p for u, p in model.log_probs(utterances)}
+    together = {u.id: p for u, p in model.outputs(utterances)}
     assert list(together) == [u.id for u in utterances]
     for utterance in utterances:
-        alone = model.posteriors(read_ink(utterance.source))
+        alone = model.output(read_ink(utterance.source))
         np.testing.assert_allclose(
             together[utterance.id].log_probs, alone.log_probs, rtol=1e-4, atol=1e-5
         )

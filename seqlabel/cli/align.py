@@ -61,16 +61,16 @@ def main(args: argparse.Namespace) -> None:
     cut = args.gaps == "cut" or (args.gaps is None and alphabet.unit == "phone")
     errors, skipped = BoundaryErrors(()), []
     aligned: list[tuple[Utterance, Tiers, float]] = []
-    outputs = progress_bar(recognizer.log_probs(utterances), "aligning", len(utterances))
-    for utterance, posteriors in outputs:
+    outputs = progress_bar(recognizer.outputs(utterances), "aligning", len(utterances))
+    for utterance, output in outputs:
         try:
-            result = align(posteriors.log_probs, utterance.labels, alphabet, utterance.id)
+            result = align(output.log_probs, utterance.labels, alphabet, utterance.id)
         except InputError as error:
             skipped.append(str(error))
             continue
-        times = posteriors.times.tolist()
-        spans = list(result.with_times(times, posteriors.period).spans)
-        end = max(utterance.duration, times[-1] + posteriors.period)
+        times = output.times.tolist()
+        spans = list(result.with_times(times, output.period).spans)
+        end = max(utterance.duration, times[-1] + output.period)
         tiers = {"labels": without_gaps(spans, end) if cut else spans}
         if alphabet.unit == "character" and " " in alphabet:
             tiers["words"] = word_spans(spans)

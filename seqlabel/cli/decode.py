@@ -47,17 +47,17 @@ def main(args: argparse.Namespace) -> int | None:
         evidence: dict[str, Evidence] = {}
         pending = []
         seconds = 0.0
-        outputs = progress_bar(recognizer.log_probs(own), "reading", len(own))
-        for n, (utterance, posteriors) in enumerate(outputs, 1):
-            pending.append((utterance, posteriors))
+        outputs = progress_bar(recognizer.outputs(own), "reading", len(own))
+        for n, (utterance, output) in enumerate(outputs, 1):
+            pending.append((utterance, output))
             if len(pending) < CHUNK and n < len(own):
                 continue
-            results = recognizer.decode([p for _, p in pending], args.n_best)
-            for (utterance, posteriors), result in zip(pending, results, strict=True):
+            results = recognizer.decode([output for _, output in pending], args.n_best)
+            for (utterance, output), result in zip(pending, results, strict=True):
                 rows.append({"id": utterance.id, **result.to_json()})
                 seconds += utterance.duration
-                if len(evidence) * group.world < args.evidence:
-                    evidence[utterance.id] = recognizer.evidence(utterance, posteriors, result)
+                if output.per_label and len(evidence) * group.world < args.evidence:
+                    evidence[utterance.id] = recognizer.evidence(utterance, output, result)
             pending.clear()
         rows = group.gather(rows)
         gathered = dict(group.gather(list(evidence.items())))
@@ -74,6 +74,6 @@ def main(args: argparse.Namespace) -> int | None:
                 "times_real_time": round(seconds / elapsed, 1) if seconds else None,
             }
             write_jsonl(args.out, [header, *rows])
-            if args.evidence:
+            if gathered:
                 write_evidence(args.out.with_suffix(".evidence.npz"), gathered)
     return 0

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from seqlabel.corpora.manifest import Utterance
     from seqlabel.decoding.results import Span
     from seqlabel.decoding.spotting_merit import Merit
-    from seqlabel.recognizer import Posteriors
+    from seqlabel.recognizer import Output
 
 HELP = "find keywords, with times and probabilities"
 
@@ -76,25 +76,25 @@ def main(args: argparse.Namespace) -> None:
     truth: list[tuple[str, Place]] = []
     unknown: set[str] = set()
     seconds = 0.0
-    outputs = progress_bar(recognizer.log_probs(utterances), "spotting", len(utterances))
-    for utterance, posteriors in outputs:
+    outputs = progress_bar(recognizer.outputs(utterances), "spotting", len(utterances))
+    for utterance, output in outputs:
         spotter = Spotter(
             alphabet,
             keywords,
-            window=max(1, round(args.window / posteriors.period)),
+            window=max(1, round(args.window / output.period)),
             separator=" " if apart else None,
             threshold=min(args.threshold, RANKED),
         )
-        spans = tuple(spotter.spot(posteriors.log_probs, utterance.id))
-        times = posteriors.times.tolist()
-        found = Result((), 0.0, spans).with_times(times, posteriors.period).spans
+        spans = tuple(spotter.spot(output.log_probs, utterance.id))
+        times = output.times.tolist()
+        found = Result((), 0.0, spans).with_times(times, output.period).spans
         hits += [(utterance.id, hit) for hit in found]
-        places = _words_of(utterance, posteriors, alphabet)
+        places = _words_of(utterance, output, alphabet)
         if places is None:
             unknown.add(utterance.id)
             continue
         truth += [(utterance.id, place) for place in places if place[0] in names]
-        seconds += utterance.duration or times[-1] + posteriors.period
+        seconds += utterance.duration or times[-1] + output.period
     listed = [(key, hit) for key, hit in hits if hit.probability >= args.threshold]
     _show(listed, args.out, len(utterances))
     if truth:
@@ -119,7 +119,7 @@ def _show(hits: Hits, out: Path | None, utterances: int) -> None:
 
 
 def _words_of(
-    utterance: "Utterance", posteriors: "Posteriors", alphabet: "Alphabet"
+    utterance: "Utterance", output: "Output", alphabet: "Alphabet"
 ) -> list[Place] | None:
     """The words of the transcript with their times; None where nothing is known of them.
 
@@ -133,10 +133,10 @@ def _words_of(
     if alphabet.unit != "character" or not utterance.labels:
         return None
     try:
-        result = align(posteriors.log_probs, utterance.labels, alphabet, utterance.id)
+        result = align(output.log_probs, utterance.labels, alphabet, utterance.id)
     except InputError:  # the transcript does not fit: it cannot tell where its words are
         return None
-    spans = result.with_times(posteriors.times.tolist(), posteriors.period).spans
+    spans = result.with_times(output.times.tolist(), output.period).spans
     return [(span.label, span.start, span.end) for span in word_spans(spans)]
 
 

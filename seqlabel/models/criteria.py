@@ -3,7 +3,8 @@
 Each is a module built as `cls(E, K, options)` with a nested frozen dataclass `Options`, and has
 
     losses(encoded, lengths, batch) -> (B,)     loss of each utterance, in nats
-    log_probs(encoded, lengths) -> (B, T, K)    natural log-probabilities of the labels per frame
+    outputs(encoded, lengths) -> (B, T, N)      what a decoder reads of each frame
+    per_label                                   whether these are log-probabilities, N = K
     best_labels(encoded, lengths) -> B lists    the greedy labelling, indices without blanks
 
 where encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
@@ -24,6 +25,8 @@ from seqlabel.models.transducer import Transducer
 class Ctc(nn.Module):
     """Connectionist temporal classification (Graves et al. 2006)."""
 
+    per_label = True
+
     @dataclass(frozen=True)
     class Options:
         """CTC has none."""
@@ -36,8 +39,8 @@ class Ctc(nn.Module):
         """-ln p(labels | frames) of each utterance."""
         return ctc_loss(self.output(encoded), lengths, batch.targets, batch.target_lengths)
 
-    def log_probs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, K), blank at index 0."""
+    def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, K) natural log-probabilities, blank at index 0."""
         return self.output(encoded).log_softmax(dim=2)
 
     def best_labels(self, encoded: Tensor, lengths: Tensor) -> list[list[int]]:

@@ -19,6 +19,8 @@ class Framewise(nn.Module):
     encoder_size: E.  labels: K with the blank, as everywhere else.
     """
 
+    per_label = True
+
     @dataclass(frozen=True)
     class Options:
         """delay: frames that outputs lag behind their targets, if the network cannot look ahead.
@@ -53,10 +55,10 @@ class Framewise(nn.Module):
         )
         return (losses * weights * known).sum(dim=1)
 
-    def log_probs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, K) for the frames they are about, the delay undone; the blank has -inf.
+    def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, K) log-probabilities, the delay undone: frame t is about frame t.
 
-        The last `delay` frames get the last output there is.
+        The blank has -inf. The last `delay` frames get the last output there is.
         """
         return F.pad(self._scores(encoded, lengths).log_softmax(dim=2), (1, 0), value=-torch.inf)
 

@@ -18,7 +18,7 @@ Objective = Callable[[Any, Tensor, Tensor, Any], Tensor]
 
 
 class Model(nn.Module):
-    """Frames to losses when training, frames to log-probabilities and labels when reading.
+    """Frames to losses when training, frames to what a decoder reads otherwise.
 
     inputs: F. labels: K with the blank. criterion: a table with `kind` and the options of that
     kind, see `seqlabel.models.criteria`.
@@ -59,10 +59,10 @@ class Model(nn.Module):
             factors[list(error.rows)] = math.nan
             return losses * factors
 
-    def log_probs(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, F) -> log-probabilities (B, T', K) of the labels at each frame, lengths'."""
+    def outputs(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, T, F) -> (B, T', N) what a decoder reads of each frame, lengths'."""
         encoded, lengths = self.encoder(x, lengths)
-        return self.criterion.log_probs(encoded, lengths), lengths
+        return self.criterion.outputs(encoded, lengths), lengths
 
     @property
     def weight_count(self) -> int:

@@ -21,6 +21,8 @@ class Transducer(nn.Module):
     encoder_size: E, outputs of the encoder.  labels: K with the blank.
     """
 
+    per_label = False
+
     @dataclass(frozen=True)
     class Options:
         """prediction: cells of the prediction network, hidden: N of the output network.
@@ -66,14 +68,7 @@ class Transducer(nn.Module):
             batch.target_lengths,
         )
 
-    def log_probs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """A transducer has none that depend on the frame alone: raises InputError."""
-        raise InputError(
-            "a transducer gives no label probabilities per frame: read it with a "
-            "TransducerDecoder, or train with criterion.kind = 'ctc'"
-        )
-
-    def frames(self, encoded: Tensor) -> Tensor:
+    def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, E) -> (B, T, N), all that a `TransducerDecoder` needs of the encoder."""
         return self.joint.frames(encoded)
 
@@ -100,7 +95,7 @@ class TransducerDecoder:
         self.beam, self.normalise = beam, normalise
 
     def decode(self, frames: Any, lengths: Any, n_best: int = 1) -> list[Result]:
-        """frames: (B, T, N) array or tensor of `Transducer.frames`, lengths (B,) -> B results.
+        """frames: (B, T, N) array or tensor of `Transducer.outputs`, lengths (B,) -> B results.
 
         The greedy search has no alternatives.
         """

@@ -50,7 +50,7 @@ def test_delayed_outputs_belong_to_earlier_frames():
     late = torch.roll(labels, 2, dims=1)
     encoded = 9.0 * torch.nn.functional.one_hot(late, 4)[..., 1:].float()
     criterion = identity(4, delay=2)
-    log_probs = criterion.log_probs(encoded, lengths)
+    log_probs = criterion.outputs(encoded, lengths)
     assert log_probs.shape == (2, 6, 4)
     assert torch.isneginf(log_probs[..., 0]).all()
     for b, length in enumerate(lengths.tolist()):

@@ -79,7 +79,7 @@ def test_training_reads_its_own_targets_back(joint):
     assert transducer.best_labels(x, lengths) == labellings
     alphabet = Alphabet("abc", "character")
     with torch.no_grad():
-        frames = transducer.frames(x)
+        frames = transducer.outputs(x, lengths)
     for beam in (0, 4):
         decoder = TransducerDecoder(transducer, alphabet, beam)
         results = decoder.decode(frames.numpy(), lengths.numpy(), n_best=2)
@@ -88,11 +88,6 @@ def test_training_reads_its_own_targets_back(joint):
         assert all(result.log_prob > (-0.7 if beam else -2) for result in results)
     with pytest.raises(InputError, match="beam = -1"):
         TransducerDecoder(transducer, alphabet, -1)
-
-
-def test_no_log_probs_per_frame():
-    with pytest.raises(InputError, match="TransducerDecoder"):
-        Transducer(6, 4, Transducer.Options()).log_probs(torch.zeros(1, 2, 6), torch.tensor([2]))
 
 
 def toy_problem(seed=0):
