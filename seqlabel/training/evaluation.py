@@ -7,6 +7,7 @@ import torch
 from rapidfuzz.distance import Levenshtein
 
 from seqlabel.data import BatchOptions, Dataset, make_batches
+from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
 from seqlabel.scoring.protocols import Protocol
 from seqlabel.scoring.transcripts import Transcript
@@ -18,12 +19,14 @@ class DevScore:
     """loss: mean over the utterances that have a finite one, nats. error_rate: errors per label.
 
     labels_per_frame: share of frames whose best label is not the blank, 0 when the model emits
-    blanks only. examples: (id, reference, hypothesis) of a few utterances, the same every time.
+    blanks only. frame_error_rate: wrong frames per labelled frame, framewise criterion only.
+    examples: (id, reference, hypothesis) of a few utterances, the same every time.
     """
 
     loss: float
     error_rate: float
     labels_per_frame: float
+    frame_error_rate: float | None = None
     examples: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -40,7 +43,9 @@ def evaluate(
     model.eval()
     alphabet = dataset.alphabet
     characters = alphabet.unit == "character"
+    framewise = isinstance(model.criterion, Framewise)
     loss, finite, errors, tokens, emitted, frames = 0.0, 0, 0, 0, 0, 0
+    wrong, labelled = 0, 0
     shown: dict[str, tuple[str, str, str]] = {}
     batches = make_batches(dataset.lengths, options, None)[workers.rank :: workers.world]
     with torch.inference_mode():
@@ -52,6 +57,9 @@ def evaluate(
                     loss, finite = loss + value, finite + 1
             hypotheses = model.criterion.best_labels(encoded, lengths)
             frames += int(lengths.sum())
+            if framewise:
+                counts = model.criterion.frame_errors(encoded, lengths, batch)
+                wrong, labelled = wrong + counts[0], labelled + counts[1]
             for n, hypothesis in zip(chosen, hypotheses, strict=True):
                 utterance = dataset.utterances[n]
                 read = alphabet.decode(hypothesis)
@@ -64,11 +72,12 @@ def evaluate(
                     texts = alphabet.text(utterance.labels), alphabet.text(read)
                     shown[utterance.id] = (utterance.id, *texts)
     model.train(was_training)
-    totals = workers.sum([loss, finite, errors, tokens, emitted, frames])
-    loss, finite_total, errors_total, tokens_total, emitted_total, frames_total = totals
+    totals = workers.sum([loss, finite, errors, tokens, emitted, frames, wrong, labelled])
+    loss, finite_total, errors_total, tokens_total, emitted_total, frames_total, *framed = totals
     return DevScore(
         loss / finite_total if finite_total else math.inf,
         errors_total / max(1.0, tokens_total),
         emitted_total / max(1.0, frames_total),
+        framed[0] / max(1.0, framed[1]) if framewise else None,
         tuple(shown[key] for key in sorted(shown)),
     )

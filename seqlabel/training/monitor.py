@@ -73,6 +73,7 @@ class Monitor:
         spent = clock.take()
         busy = sum(seconds for part, seconds in spent.items() if part != "evaluate") or 1.0
         train_loss = progress.loss_sum / max(1.0, progress.utterances)
+        frame_errors = score.frame_error_rate
         row = {
             "epoch": progress.epochs_done,
             "phase": phase.name,
@@ -82,6 +83,7 @@ class Monitor:
             "train_loss": f"{train_loss:.17g}",
             "dev_loss": f"{score.loss:.17g}",
             "dev_error_rate": f"{score.error_rate:.6f}",
+            "dev_frame_error_rate": "" if frame_errors is None else f"{frame_errors:.6f}",
             "labels_per_frame": f"{score.labels_per_frame:.4f}",
             "frames_per_second": f"{progress.frames / busy:.0f}",
             "padding": f"{self.padding:.4f}",
@@ -94,6 +96,8 @@ class Monitor:
         write_log(self.path, self.rows)
         mark = "*" if progress.stale == 0 else " "
         remark = explain_blanks(score.labels_per_frame, progress.epochs_done)
+        if frame_errors is not None:
+            remark = f"frame error rate {100 * frame_errors:.2f} %"
         log.info(
             "epoch %3d%s %6.1f min  train loss %8.3f  dev loss %8.3f  dev %s %6.2f %%%s",
             progress.epochs_done,

@@ -1,0 +1,69 @@
+"""Every criterion goes the whole way: from a manifest through training to labels with times."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seqlabel
+from seqlabel.corpora.manifest import Segment, read_manifest, write_manifest
+from seqlabel.errors import InputError
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run import train
+
+
+@pytest.fixture(scope="module")
+def segmented(tiny_corpus, tmp_path_factory) -> Path:
+    """The tiny corpus with segments: each label gets an equal share of the writing time."""
+    folder = tmp_path_factory.mktemp("segmented")
+    for name in ("train", "dev", "test"):
+        utterances = []
+        for utterance in read_manifest(tiny_corpus / f"{name}.jsonl"):
+            borders = np.linspace(0, utterance.duration, len(utterance.labels) + 1).tolist()
+            segments = map(Segment, utterance.labels, borders, borders[1:])
+            utterances.append(replace(utterance, segments=tuple(segments)))
+        write_manifest(folder / f"{name}.jsonl", utterances)
+    for name in ("alphabet.json", "corpus.json"):
+        (folder / name).write_bytes((tiny_corpus / name).read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["ctc", "transducer", "framewise"])
+def test_from_manifest_to_labels(kind, segmented, config, tmp_path):
+    overrides = [f"criterion.kind={kind}", "phases=[{epochs=2}]"]
+    train(Experiment.load(config, overrides), segmented, tmp_path / "exp", Workers())
+    model = seqlabel.load(tmp_path / "exp")
+    utterances = read_manifest(segmented / "dev.jsonl")
+    outputs = [output for _, output in model.outputs(utterances)]
+    results = model.decode(outputs)
+    for utterance, result in zip(utterances, results, strict=True):
+        assert set(result.labels) <= set(model.alphabet.symbols)
+        assert model.read(utterance.source).labels == result.labels
+    if kind == "transducer":
+        with pytest.raises(InputError, match="no label probabilities per frame"):
+            _ = outputs[0].log_probs
+    else:
+        np.testing.assert_allclose(np.exp(outputs[0].log_probs).sum(axis=1), 1, rtol=1e-4)
+    with open(tmp_path / "exp" / "log.csv") as log:
+        last = list(csv.DictReader(log))[-1]
+    assert (last["dev_frame_error_rate"] != "") == (kind == "framewise")
+    if kind == "framewise":
+        assert float(last["dev_frame_error_rate"]) == pytest.approx(
+            frame_error_rate(utterances, outputs, model.alphabet), abs=1e-6
+        )
+
+
+def frame_error_rate(utterances, outputs, alphabet) -> float:
+    """Frame by frame: the segment that a frame's middle lies in against its best label."""
+    wrong = total = 0
+    for utterance, output in zip(utterances, outputs, strict=True):
+        middles = output.times + output.period / 2
+        for t, scores in zip(middles, output.log_probs, strict=True):
+            inside = [s.label for s in utterance.segments if s.start <= t < s.end]
+            if inside:
+                total += 1
+                wrong += alphabet.decode([int(scores.argmax())])[0] != inside[0]
+    return wrong / total
