@@ -98,7 +98,8 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
         == 0
     )
     hypotheses = []
-    for name, decoder in (("greedy", []), ("beam", ["--beam", "8"])):
+    beam = ["--beam", "8", "--lm", str(tmp_path / "lm.arpa"), "--lm-weight", "0.2"]
+    for name, decoder in (("greedy", []), ("beam", beam)):
         hypotheses.append(str(tmp_path / f"{name}.jsonl"))
         command = ["decode", str(model), str(data / "test.jsonl"), "--evidence", "4"]
         assert main([*command, "--out", hypotheses[-1], *decoder]) == 0
@@ -111,6 +112,8 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
         assert score["metric"] == "CER"
         assert score["utterances"] == 16
         assert score["rate"] < 0.15
+    decoders = {score["decoder"] for score in scores}
+    assert decoders == {"greedy", "beam 8, 2-gram lm.arpa x 0.2"}
     assert (report / "report.html").stat().st_size > 10_000
     sources = [
         json.loads(line)["source"] for line in (data / "test.jsonl").read_text().splitlines()

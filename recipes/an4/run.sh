@@ -4,7 +4,7 @@ set -euo pipefail
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/characters.toml}
 lm_order=5
-beam=(--beam 50 --lm '{lm}' --lm-weight 0.5)
+beam=(--beam 50 --lm '{lm}' --lm-weight 0.8 --bonus 1.5)
 protocol=()
 
 prepare() {

@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int | None:
 
     with workers() as group:
         recognizer = load(args.model, args.device)
-        recognizer.decoder, description = make_decoder(args, recognizer.alphabet)
+        recognizer.decoder, description = make_decoder(args, recognizer)
         utterances = read_manifest(args.data)
         if not utterances:
             raise InputError(f"{args.data}: no utterances")

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seqlabel.alphabet import Alphabet
-    from seqlabel.recognizer import Decoder
+    from seqlabel.recognizer import Decoder, Recognizer
 
 
 def add_decoder_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,15 +22,32 @@ def add_decoder_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def make_decoder(args: argparse.Namespace, alphabet: "Alphabet") -> tuple["Decoder", str]:
-    """The decoder and its description in words, for reports."""
-    from seqlabel.decoding import BeamDecoder, GreedyDecoder
+def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["Decoder", str]:
+    """The decoder that suits the model, and its description in words, for reports."""
+    from seqlabel.decoding import BeamDecoder, GreedyDecoder, NgramLM
+    from seqlabel.errors import InputError
+    from seqlabel.models.transducer import Transducer, TransducerDecoder
 
+    alphabet, criterion = recognizer.alphabet, recognizer.model.criterion
+    models = [name for name in ("lm", "lexicon", "word_lm") if getattr(args, name) is not None]
+    if isinstance(criterion, Transducer):
+        if models:
+            raise InputError(f"--{models[0].replace('_', '-')} does not go with a transducer")
+        description = f"transducer, beam {args.beam}" if args.beam else "transducer, greedy"
+        return TransducerDecoder(criterion, alphabet, args.beam or 0), description
     if args.beam is None:
-        for name in ("lm", "lexicon", "word_lm"):
-            if getattr(args, name) is not None:
-                from seqlabel.errors import InputError
-
-                raise InputError(f"--{name.replace('_', '-')} needs a beam search: add --beam 50")
+        if models:
+            option = models[0].replace("_", "-")
+            raise InputError(f"--{option} needs a beam search: add --beam 50")
         return GreedyDecoder(alphabet), "greedy"
-    return BeamDecoder(alphabet, beam=args.beam), f"beam {args.beam}"
+    description = f"beam {args.beam}"
+    lm = None
+    if args.lm is not None:
+        lm = NgramLM.from_arpa(args.lm)
+        description += f", {lm.order}-gram {args.lm.name} x {args.lm_weight:g}"
+    if args.bonus:
+        description += f", bonus {args.bonus:g}"
+    decoder = BeamDecoder(
+        alphabet, args.beam, lm=lm, lm_weight=args.lm_weight, bonus=args.bonus
+    )  # fmt: skip
+    return decoder, description

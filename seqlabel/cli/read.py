@@ -22,7 +22,7 @@ def main(args: argparse.Namespace) -> int | None:
     from seqlabel.recognizer import load
 
     recognizer = load(args.model)
-    recognizer.decoder, _ = make_decoder(args, recognizer.alphabet)
+    recognizer.decoder, _ = make_decoder(args, recognizer)
     for path in args.files:
         result = recognizer.read(path, n_best=args.n_best)
         if args.json:

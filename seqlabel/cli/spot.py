@@ -118,9 +118,7 @@ def _show(hits: Hits, out: Path | None, utterances: int) -> None:
     print(f"{out}: {len(hits)} hits in {utterances} utterances")
 
 
-def _words_of(
-    utterance: "Utterance", output: "Output", alphabet: "Alphabet"
-) -> list[Place] | None:
+def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") -> list[Place] | None:
     """The words of the transcript with their times; None where nothing is known of them.
 
     Times by hand where the manifest has them, else those of a forced alignment of characters.
