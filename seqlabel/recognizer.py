@@ -17,7 +17,7 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import BatchOptions, make_batches
-from seqlabel.data.store import Signal, read_signal
+from seqlabel.data.store import Signal, read_signal, signal_kind
 from seqlabel.decoding import GreedyDecoder, Result
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
@@ -90,7 +90,7 @@ class Recognizer:
         else:
             self.decoder = GreedyDecoder(alphabet)
         extractor = front_end.extractor
-        self.kind = "speech" if hasattr(extractor, "rate") else "ink"
+        self.kind = signal_kind(extractor)
         self.rate: int | None = getattr(extractor, "rate", None)
 
     def read(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,9 +24,20 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
 
     Audio comes at the extractor's `rate`, ink without times where its `times` is False.
     """
-    if utterance.kind == "speech":
-        return read_audio(utterance.source, getattr(extractor, "rate", None))
-    return read_ink(utterance.source, getattr(extractor, "times", True))
+    wanted = signal_kind(extractor)
+    if utterance.kind != wanted:
+        raise InputError(
+            f"{utterance.id}: {utterance.kind}, where features.kind in the configuration is "
+            f"for {wanted}; take the configuration of a recipe for {utterance.kind}"
+        )
+    if wanted == "speech":
+        return read_audio(utterance.source, extractor.rate)
+    return read_ink(utterance.source, extractor.times)
+
+
+def signal_kind(extractor: Any) -> Literal["speech", "ink"]:
+    """What an extractor turns into frames."""
+    return "speech" if hasattr(extractor, "rate") else "ink"
 
 
 @dataclass(frozen=True)
