@@ -2,7 +2,9 @@
 
 import math
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -10,9 +12,12 @@ import numpy as np
 
 from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.decoding.beam_lm import LabelLM, bonus_only, label_lm
-from seqlabel.decoding.beam_search import LabelSearch
+from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
 from seqlabel.decoding.beam_spans import label_spans
 from seqlabel.decoding.checks import check_batch, frame_probabilities
+from seqlabel.decoding.lexicon import Lexicon
+from seqlabel.decoding.lexicon_model import WordModel, word_model
+from seqlabel.decoding.lexicon_search import WordSearch
 from seqlabel.decoding.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span
 from seqlabel.errors import InputError
@@ -25,6 +30,10 @@ class BeamDecoder:
     lm: an n-gram model over the symbols of the alphabet; the score of a labelling is then
         ln p(labels | x) + lm_weight ln p_lm(labels) + bonus (number of labels),
         with the model's <s> before and </s> behind.
+    lexicon: only labellings that spell words of it, and `lm` and `bonus` count words in place of
+        labels. Where no such labelling is within the beam at the end, the best beginning of one.
+    unknown_penalty: nats that a word outside the lexicon costs, which is scored as the model's
+        <unk> besides; None for none such. Needs a lexicon with a separator that is not optional.
     label_count, label_min_prob: in each frame only so many labels, the most probable, and only
         labels with at least that probability count; the others have probability zero there (the
         blank always counts).
@@ -39,6 +48,8 @@ class BeamDecoder:
         beam: int = 100,
         *,
         lm: NgramLM | None = None,
+        lexicon: Lexicon | None = None,
+        unknown_penalty: float | None = None,
         lm_weight: float = 1.0,
         bonus: float = 0.0,
         label_count: int | None = None,
@@ -63,10 +74,20 @@ class BeamDecoder:
         self.label_min_prob = label_min_prob
         self.floor = 0.0 if beam_threshold is None else math.exp(-beam_threshold)
         self.threads = threads or _cores()
+        self.lexicon = lexicon
+        self._start = lm.start if lm is not None and lm_weight > 0 else 0
+        self._words: WordModel | None = None
         self._lm: LabelLM | None = None
-        self._start = 0
-        if lm is not None and lm_weight > 0:
-            self._lm, self._start = label_lm(alphabet, lm, lm_weight, bonus), lm.start
+        if unknown_penalty is not None:
+            _check_open(lexicon, unknown_penalty)
+        if lexicon is not None:
+            if lexicon.alphabet.symbols != alphabet.symbols:
+                raise InputError(f"{lexicon.name}: made for another alphabet than the decoder's")
+            if lm_weight == 0:
+                lm = None
+            self._words = word_model(lexicon, lm, lm_weight, bonus, unknown_penalty)
+        elif lm is not None and lm_weight > 0:
+            self._lm = label_lm(alphabet, lm, lm_weight, bonus)
         elif bonus != 0:
             self._lm = bonus_only(alphabet, bonus)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -102,23 +123,60 @@ class BeamDecoder:
         self._idle.put(worker)
         if not hypotheses:
             return Result((), -math.inf)
-        first, *others = (self._result(*hypothesis) for hypothesis in hypotheses)
+        first, *others = (self._result(hypothesis) for hypothesis in hypotheses)
         starts, ends, peaks = label_spans(log_probs, hypotheses[0].labels)
         columns = starts.tolist(), ends.tolist(), np.exp(peaks).tolist()
         spans = tuple(map(Span, first.labels, *columns))
-        return Result(first.labels, first.log_prob, spans, tuple(others), first.text)
+        return replace(
+            first,
+            spans=spans,
+            alternatives=tuple(others),
+            words=self._word_spans(hypotheses[0], spans),
+        )
 
     def _worker(self) -> "_Worker":
         try:
             return self._idle.get_nowait()
         except Empty:
-            return _Worker(
-                LabelSearch(len(self.alphabet), self.beam, self._lm, self._start, self.floor)
-            )
+            return _Worker(self._search())
 
-    def _result(self, labels: np.ndarray, log_prob: float) -> Result:
-        symbols = self.alphabet.decode(labels.tolist())
-        return Result(symbols, log_prob, text=self.alphabet.text(symbols))
+    def _search(self) -> LabelSearch:
+        K = len(self.alphabet)
+        if self._words is not None:
+            return WordSearch(K, self.beam, self._words, self._start, self.floor)
+        return LabelSearch(K, self.beam, self._lm, self._start, self.floor)
+
+    def _result(self, hypothesis: Hypothesis) -> Result:
+        labels = self.alphabet.decode(hypothesis.labels.tolist())
+        if self.lexicon is not None and hypothesis.complete:
+            text = " ".join(word for word, _, _ in self._spelled(hypothesis))
+        else:
+            text = self.alphabet.text(labels)
+        return Result(labels, hypothesis.log_prob, text=text)
+
+    def _spelled(self, hypothesis: Hypothesis) -> Iterator[tuple[str, int, int]]:
+        """Each word with its first label and the one behind its last."""
+        words = () if self.lexicon is None else self.lexicon.words
+        for number, first, end in hypothesis.words:
+            if number < len(words):
+                yield words[number], first, end
+            else:
+                yield (
+                    self.alphabet.text(self.alphabet.decode(hypothesis.labels[first:end])),
+                    first,
+                    end,
+                )
+
+    def _word_spans(self, hypothesis: Hypothesis, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        return tuple(
+            Span(
+                word,
+                spans[first].start,
+                spans[end - 1].end,
+                min(span.probability for span in spans[first:end]),
+            )
+            for word, first, end in self._spelled(hypothesis)
+        )
 
     def _cut(self, probs: np.ndarray) -> np.ndarray:
         """Give the labels that the cuts leave out probability zero, in place."""
@@ -143,6 +201,15 @@ class _Worker:
         if self._memory.size < like.size:
             self._memory = np.empty(like.size)
         return self._memory[: like.size].reshape(like.shape)
+
+
+def _check_open(lexicon: Lexicon | None, penalty: float) -> None:
+    if not abs(penalty) < math.inf:
+        raise InputError(f"unknown_penalty is {penalty}, expected a finite number of nats")
+    if lexicon is None or lexicon.separator is None or lexicon.optional:
+        raise InputError(
+            "unknown_penalty needs a lexicon whose words always have a separator between them"
+        )
 
 
 def _cores() -> int:

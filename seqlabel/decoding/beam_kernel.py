@@ -43,6 +43,7 @@ SLOT = np.dtype(
         ("last", np.int32),  # the last label; 0 for the empty prefix
         ("node", np.int32),  # where the trie has the prefix
         ("state", np.int32),  # of the language model, after the prefix
+        ("place", np.int32),  # in the lexicon, where there is one
     ],
     align=True,
 )
@@ -53,10 +54,13 @@ CANDIDATE = np.dtype(
     [
         ("mass", np.float64),
         ("factor", np.float64),
+        ("best", np.float64),
         ("slot", np.int32),  # of the parent
-        ("symbol", np.int32),  # what is new; a label
+        ("symbol", np.int32),  # what is new: a label, or a label behind a word
+        ("last", np.int32),  # the label of the symbol
         ("node", np.int32),  # NOTHING while the trie lacks it
         ("state", np.int32),
+        ("place", np.int32),
     ],
     align=True,
 )
@@ -86,7 +90,8 @@ def reset(beam, best, state):
     W = len(slots) - 1
     for s in (0, W):
         slots[s].blank, slots[s].label, slots[s].last, slots[s].node = 0.0, 0.0, 0, EMPTY
-    slots[0].blank, slots[0].factor, slots[0].best, slots[0].state = 1.0, 1.0, best, state
+    slots[0].blank, slots[0].factor, slots[0].best = 1.0, 1.0, best
+    slots[0].state, slots[0].place = state, 0
     now[0].active, now[0].scale = 1, 0.0
     for node in (NOTHING, EMPTY):
         trie[node].parent, trie[node].child, trie[node].sibling = NOTHING, NOTHING, NOTHING
@@ -116,7 +121,7 @@ def advance(beam, lm, probs, floor):
         count, bound = extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
         for c in range(count):
             best = max(best, candidates[c].mass)
-        select(slots, trie, free, now, candidates, dropped, lm, count, max(bound, best * floor))
+        select(slots, trie, free, now, candidates, dropped, count, max(bound, best * floor))
         if TINY < best < SMALL:
             rescale(slots, now, best)
     return len(probs)
@@ -176,8 +181,9 @@ def extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
                     if mass <= bound:
                         continue
                 new = candidates[count]
-                new.slot, new.symbol, new.node = s, k, node
+                new.slot, new.symbol, new.last, new.node = s, k, k, node
                 new.mass, new.factor, new.state = mass, factor, state
+                new.best = 1.0 if lm is None else lm.best[state]
                 count += 1
     if active + count > W:
         count, bound = thin_out(slots, now, candidates, masses, count)
@@ -260,7 +266,7 @@ def kth_largest(values, n, k):
 
 
 @njit(nogil=True, forceinline=True)
-def select(slots, trie, free, now, candidates, dropped, lm, count, bound):
+def select(slots, trie, free, now, candidates, dropped, count, bound):
     """Move to the next frame: drop the prefixes below the bound, let the candidates in."""
     W, active = len(slots) - 1, now[0].active
     spare = W - count
@@ -292,8 +298,8 @@ def select(slots, trie, free, now, candidates, dropped, lm, count, bound):
             active += 1
         slot, new = slots[s], candidates[c]
         slot.blank, slot.label = 0.0, new.mass
-        slot.last, slot.node, slot.factor, slot.state = new.symbol, new.node, new.factor, new.state
-        slot.best = 1.0 if lm is None else lm.best[new.state]
+        slot.last, slot.node, slot.factor, slot.best = new.last, new.node, new.factor, new.best
+        slot.state, slot.place = new.state, new.place
         trie[new.node].slot = s
     while unfilled > 0:  # close the holes left, the highest first, with the last slot
         unfilled -= 1

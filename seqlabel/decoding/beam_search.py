@@ -10,10 +10,17 @@ from seqlabel.decoding.beam_trie import FREE, NODE, spell, trunk
 
 
 class Hypothesis(NamedTuple):
-    """labels: int32 (S,) indices; log_prob: natural logarithm of the score."""
+    """labels: int32 (S,) indices; log_prob: natural logarithm of the score.
+
+    words: (word, first, end) of a search with a lexicon: the labels first..end - 1 spell the word,
+    an index into the lexicon's words, or their number for a word that is not among them.
+    complete: whether no word is left unfinished.
+    """
 
     labels: np.ndarray
     log_prob: float
+    words: tuple[tuple[int, int, int], ...] = ()
+    complete: bool = True
 
 
 class LabelSearch:
@@ -45,9 +52,13 @@ class LabelSearch:
     def advance(self, probs: np.ndarray) -> None:
         """Read frames: (T, K) float64, probabilities."""
         self.frames += len(probs)
-        while (read := advance(self.beam, self.lm, probs, self.floor)) < len(probs):
+        while (read := self._advance(probs)) < len(probs):
             probs = probs[read:]
             self._grow()
+
+    def _advance(self, probs: np.ndarray) -> int:
+        """Read frames until the trie is full; returns how many."""
+        return int(advance(self.beam, self.lm, probs, self.floor))
 
     def _grow(self) -> None:
         """Double the trie."""

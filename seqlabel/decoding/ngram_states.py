@@ -154,7 +154,8 @@ def resolve(states: States, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     rank = np.full(int(states.row_starts[1]), -1)
     rank[unique] = np.arange(len(unique))
     count = len(states.backoffs)
-    log_probs = np.empty((count, len(unique)), np.float32)
+    # The empty context has every token of its own; what its row starts with goes unread.
+    log_probs = np.zeros((count, len(unique)), np.float32)
     next_states = np.empty((count, len(unique)), np.int32)
     # Contexts of k tokens back off to shorter ones, whose rows are finished by then.
     for low, high in zip(states.levels[:-1], states.levels[1:], strict=True):

@@ -1,0 +1,146 @@
+"""The words that a search may write, and how each is spelled in labels."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.errors import InputError
+
+Spellings = Mapping[str, Iterable[Sequence[str]]]
+"""Word -> one or more label sequences."""
+
+
+class Lexicon:
+    """Words and their spellings, compiled to a prefix tree in flat arrays.
+
+    spellings: word -> label sequences, one or more; several words may share one.
+    separator: the label that stands between words (" " for characters), or None where words
+        follow one another without a mark.
+    optional: the separator may be left out between words, and may stand before the first and
+        behind the last: silence between words of phones.
+    Raises InputError for an empty lexicon, an empty spelling, a label that the alphabet lacks, or
+    the separator inside a spelling.
+
+    The tree has nodes 0..N-1, node 0 the root. The children of node n are
+    child_starts[n] : child_starts[n + 1] of child_labels (sorted) and child_nodes; the words that
+    end at it word_starts[n] : word_starts[n + 1] of word_ids, which are indices into `words`.
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        spellings: Spellings,
+        separator: str | None = None,
+        optional: bool = False,
+        name: str = "lexicon",
+    ) -> None:
+        if not spellings:
+            raise InputError(f"{name}: no words; a search needs at least one")
+        if separator is not None and separator not in alphabet:
+            raise InputError(f"{name}: the separator {separator!r} is not a label of the alphabet")
+        if optional and separator is None:
+            raise InputError(f"{name}: an optional separator needs a separator")
+        self.alphabet, self.separator, self.optional, self.name = (
+            alphabet, separator, optional, name,
+        )  # fmt: skip
+        self.words = tuple(spellings)
+        entries: list[tuple[tuple[int, ...], int]] = []
+        for number, (word, sequences) in enumerate(spellings.items()):
+            for labels in sequences:
+                entries.append((self._encode(word, labels), number))
+        self._compile(sorted(set(entries)))
+
+    @classmethod
+    def from_words(
+        cls, alphabet: Alphabet, words: Iterable[str], separator: str | None = " "
+    ) -> "Lexicon":
+        """Words spelled by their characters."""
+        return cls(alphabet, {word: [tuple(word)] for word in words}, separator)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        alphabet: Alphabet,
+        separator: str | None = None,
+        optional: bool = False,
+    ) -> "Lexicon":
+        """Read a text file: a word, white space, and its labels with white space between.
+
+        A line with a word alone spells it by its characters. A word may have several lines; a
+        pronunciation number such as WORD(2) is taken off. Empty lines are skipped. InputError
+        names file and line.
+        """
+        spellings: dict[str, list[tuple[str, ...]]] = {}
+        path = Path(path)
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); expected UTF-8 text") from None
+        for number, line in enumerate(lines, 1):
+            word, *labels = line.split() or [""]
+            if not word:
+                continue
+            if word.endswith(")") and "(" in word[1:]:
+                word = word[: word.rindex("(")]
+            spelling = tuple(labels or word)
+            for label in spelling:
+                if label not in alphabet:
+                    raise InputError(
+                        f"{path}:{number}: {word} is spelled with {label!r}, which is not a label "
+                        f"of the alphabet"
+                    )
+            spellings.setdefault(word, []).append(spelling)
+        return cls(alphabet, spellings, separator, optional, str(path))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __repr__(self) -> str:
+        return f"Lexicon({self.name!r}, {len(self)} words, {len(self.child_starts) - 1} nodes)"
+
+    def _encode(self, word: str, labels: Sequence[str]) -> tuple[int, ...]:
+        if not labels:
+            raise InputError(f"{self.name}: {word!r} has an empty spelling")
+        if self.separator is not None and self.separator in labels:
+            raise InputError(
+                f"{self.name}: {word!r} is spelled with the separator {self.separator!r}; words "
+                f"are what stands between separators"
+            )
+        return tuple(self.alphabet.encode(labels, f"{self.name}: {word!r}"))
+
+    def _compile(self, entries: list[tuple[tuple[int, ...], int]]) -> None:
+        """Build the arrays from spellings in sorted order: a path of nodes at a time."""
+        parents, labels, ends = [0], [0], []  # of each node; (node, word)
+        path: list[int] = [0]  # nodes along the spelling before
+        before: tuple[int, ...] = ()
+        for spelling, word in entries:
+            shared = 0
+            while shared < min(len(before), len(spelling)) and before[shared] == spelling[shared]:
+                shared += 1
+            del path[shared + 1 :]
+            for label in spelling[shared:]:
+                parents.append(path[-1])
+                labels.append(label)
+                path.append(len(parents) - 1)
+            ends.append((path[-1], word))
+            before = spelling
+        N = len(parents)
+        # Nodes are numbered in the order of their spellings, so siblings come sorted by label.
+        order = np.argsort(parents[1:], kind="stable") + 1
+        self.child_starts = _starts(np.array(parents[1:], np.int64), N)
+        self.child_labels = np.array(labels, np.int32)[order]
+        self.child_nodes = order.astype(np.int32)
+        self.parents = np.array(parents, np.int32)
+        ends.sort()
+        self.word_starts = _starts(np.array([node for node, _ in ends], np.int64), N)
+        self.word_ids = np.array([word for _, word in ends], np.int32)
+
+
+def _starts(owners: np.ndarray, N: int) -> np.ndarray:
+    """Where the entries of each owner 0..N-1 begin, and in the end their number: (N + 1,) int64."""
+    counts = np.bincount(owners, minlength=N) if len(owners) else np.zeros(N, np.int64)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -1,0 +1,203 @@
+"""Search for words against the enumeration of all paths and of all ways to cut them into words."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.decoding import BeamDecoder, Lexicon, NgramLM
+from seqlabel.errors import InputError
+
+ABC = Alphabet("ab|", "character")
+SPELLINGS = {"x": ["a"], "y": ["ab", "b"], "z": ["ab"], "w": ["aba"], "v": ["bb"]}
+"""y and z share a spelling; y has two; x begins others."""
+
+
+def cuts(
+    labels: str, separator: str | None, optional: bool, unknown: bool = False
+) -> Iterator[tuple[str, ...]]:
+    """Every sequence of words that a label string may stand for, by recursion."""
+    if not labels:
+        yield ()
+        return
+    if optional and labels[0] == separator:
+        yield from cuts(labels[1:], separator, optional, unknown)
+        return
+    for end in range(1, len(labels) + 1):
+        piece, rest = labels[:end], labels[end:]
+        found = [word for word, all_ in SPELLINGS.items() if piece in all_]
+        if not found and unknown and separator not in piece:
+            found = [piece]
+        if not found:
+            continue
+        if separator is None or optional or not rest:
+            tails = cuts(rest, separator, optional, unknown)
+        elif rest[0] == separator and len(rest) > 1:
+            tails = cuts(rest[1:], separator, optional, unknown)
+        else:
+            continue
+        for tail in tails:
+            for word in found:
+                yield (word, *tail)
+
+
+@pytest.mark.parametrize(
+    ("separator", "optional", "penalty"),
+    [("|", False, None), (None, False, None), ("|", True, None), ("|", False, 0.7)],
+)
+@pytest.mark.parametrize("with_lm", [False, True])
+def test_n_best_list_equals_the_enumeration(
+    separator, optional, penalty, with_lm, all_labellings, random_probs
+):
+    lexicon = Lexicon(ABC, SPELLINGS, separator, optional)
+    for case in range(100):
+        rng = np.random.default_rng([case, with_lm, optional])
+        probs = random_probs(rng, int(rng.integers(1, 7)), 4)
+        weight, bonus, lm = 1.0, float(rng.uniform(-1, 1)), None
+        if with_lm:
+            words = [*SPELLINGS, "other"]
+            lm = NgramLM.train([rng.choice(words, rng.integers(1, 4)) for _ in range(9)], 2)
+            weight = float(rng.uniform(0.1, 2))
+        decoder = BeamDecoder(
+            ABC, 5000, lexicon=lexicon, lm=lm, lm_weight=weight, bonus=bonus,
+            unknown_penalty=penalty, threads=1,
+        )  # fmt: skip
+        expected = {}
+        for labels, p in all_labellings(probs).items():
+            if p == 0:
+                continue
+            spelled = "".join(ABC.decode(labels))
+            for words in cuts(spelled, separator, optional, penalty is not None):
+                score = math.log(p) + bonus * len(words)
+                score += weight * lm.score(words) if lm else 0.0
+                score -= (penalty or 0.0) * sum(word not in SPELLINGS for word in words)
+                expected[spelled, " ".join(words)] = score
+        (best,) = decoder.decode(log(probs)[None], [len(probs)], 2000)
+        found = [("".join(r.labels), r.text, r.log_prob) for r in (best, *best.alternatives)]
+        if not expected:  # no path spells words alone: the result ends inside one, or is nothing
+            unfinished = "".join(best.labels)
+            assert not unfinished or not list(cuts(unfinished, separator, optional))
+            continue
+        got = {(labels, text): score for labels, text, score in found}
+        assert len(got) == len(found)
+        assert got == pytest.approx(expected, rel=1e-5, abs=1e-5)
+        assert [span.label for span in best.words] == best.text.split()
+
+
+def log(probs: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log(probs)
+
+
+def test_a_word_of_the_lexicon_takes_the_place_of_a_likelier_string():
+    alphabet = Alphabet("act ", "character")
+    lexicon = Lexicon.from_words(alphabet, ["cat", "act"])
+    probs = np.full((7, 5), 0.04)
+    for t, label in enumerate("cc-t-at"):  # read without a lexicon: "ctat"
+        probs[t, "-act".index(label)] = 0.84
+    log_probs = np.log(probs)[None]
+    assert BeamDecoder(alphabet).decode(log_probs, [7])[0].text == "ctat"
+    (result,) = BeamDecoder(alphabet, lexicon=lexicon).decode(log_probs, [7])
+    assert result.text == "cat"
+    (word,) = result.words
+    assert (word.label, word.start, word.end) == (
+        "cat",
+        result.spans[0].start,
+        result.spans[-1].end,
+    )
+    assert word.probability == min(span.probability for span in result.spans)
+    open_ = BeamDecoder(alphabet, lexicon=lexicon, unknown_penalty=1.0)
+    assert open_.decode(log_probs, [7])[0].text == "ctat"
+
+
+def test_a_bigram_chooses_between_words_of_one_spelling():
+    alphabet = Alphabet(["a", "b"], "phone")
+    lexicon = Lexicon(alphabet, {"to": ["a"], "two": ["a"], "go": ["b"], "cats": ["bb"]})
+    lm = NgramLM.train([["go", "to"], ["two", "cats"], ["two", "cats"]] * 5, 2)
+    decoder = BeamDecoder(alphabet, lexicon=lexicon, lm=lm)
+    frames = {"ba": [2, 1], "abb": [1, 2, 0, 2]}
+    for spelled, text in (("ba", "go to"), ("abb", "two cats")):
+        path = frames[spelled]
+        probs = np.full((len(path), 3), 0.05)
+        probs[np.arange(len(path)), path] = 0.9
+        assert decoder.decode(np.log(probs)[None], [len(path)])[0].text == text
+
+
+def test_unfinished_words_are_given_where_nothing_else_is():
+    alphabet = Alphabet("abc ", "character")
+    decoder = BeamDecoder(alphabet, 1, lexicon=Lexicon.from_words(alphabet, ["abc"]))
+    probs = np.full((2, 5), 1e-12)
+    probs[0, 1], probs[1, 2] = 1, 1
+    (result,) = decoder.decode(np.log(probs)[None], [2])
+    assert (result.text, result.words) == ("ab", ())
+
+
+def test_files_spell_words_by_labels_or_by_themselves(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("ab\n\nba b a\nba(2) b b\n", encoding="utf-8")
+    lexicon = Lexicon.from_file(path, Alphabet("ab ", "character"), " ")
+    assert lexicon.words == ("ab", "ba")
+    same = Lexicon(Alphabet("ab ", "character"), {"ab": ["ab"], "ba": ["ba", "bb"]}, " ")
+    for name in ("child_starts", "child_labels", "child_nodes", "word_starts", "word_ids"):
+        np.testing.assert_array_equal(getattr(lexicon, name), getattr(same, name))
+
+
+def test_many_words_share_their_beginnings():
+    rng = np.random.default_rng(0)
+    words = sorted({"".join(rng.choice(list("abcd"), rng.integers(1, 9))) for _ in range(3000)})
+    alphabet = Alphabet("abcd ", "character")
+    lexicon = Lexicon.from_words(alphabet, words)
+    prefixes = {word[:n] for word in words for n in range(len(word) + 1)}
+    assert len(lexicon.child_starts) - 1 == len(prefixes)
+    spelled = {}
+    stack = [(0, "")]
+    while stack:
+        node, prefix = stack.pop()
+        for i in range(lexicon.word_starts[node], lexicon.word_starts[node + 1]):
+            spelled[lexicon.words[lexicon.word_ids[i]]] = prefix
+        children = slice(lexicon.child_starts[node], lexicon.child_starts[node + 1])
+        assert list(lexicon.child_labels[children]) == sorted(set(lexicon.child_labels[children]))
+        for child, label in zip(
+            lexicon.child_nodes[children], lexicon.child_labels[children], strict=True
+        ):
+            stack.append((child, prefix + alphabet.decode([label])[0]))
+    assert spelled == {word: word for word in words}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no words"),
+        ("ab\nax", "words.txt:2: ax is spelled with 'x', which is not a label"),
+        ("a b a |", "spelled with the separator"),
+    ],
+)
+def test_bad_files_are_named(text, message, tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message.replace("|", r"\|")):
+        Lexicon.from_file(path, ABC, "|")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (({},), "no words"),
+        (({"a": [""]},), "empty spelling"),
+        (({"a": ["q"]},), "'q'"),
+        (({"a": ["a"]}, "-"), "separator '-' is not"),
+        (({"a": ["a"]}, None, True), "needs a separator"),
+    ],
+)
+def test_bad_lexica_are_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Lexicon(ABC, *arguments)
+
+
+def test_lexica_of_other_alphabets_are_refused():
+    with pytest.raises(InputError, match="another alphabet"):
+        BeamDecoder(Alphabet("ab", "character"), lexicon=Lexicon(ABC, SPELLINGS))
+    with pytest.raises(InputError, match="always have a separator"):
+        BeamDecoder(ABC, lexicon=Lexicon(ABC, SPELLINGS), unknown_penalty=1.0)
