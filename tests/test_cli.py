@@ -99,7 +99,11 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
     )
     hypotheses = []
     beam = ["--beam", "8", "--lm", str(tmp_path / "lm.arpa"), "--lm-weight", "0.2"]
-    for name, decoder in (("greedy", []), ("beam", beam)):
+    lines = [json.loads(line) for line in (data / "test.jsonl").read_text().splitlines()]
+    words = {word for line in lines for word in line["text"].split()}
+    (tmp_path / "words.txt").write_text("\n".join(sorted(words)))
+    lexicon = ["--beam", "8", "--lexicon", str(tmp_path / "words.txt"), "--unknown-penalty", "9"]
+    for name, decoder in (("greedy", []), ("beam", beam), ("lexicon", lexicon)):
         hypotheses.append(str(tmp_path / f"{name}.jsonl"))
         command = ["decode", str(model), str(data / "test.jsonl"), "--evidence", "4"]
         assert main([*command, "--out", hypotheses[-1], *decoder]) == 0
@@ -113,10 +117,11 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
         assert score["utterances"] == 16
         assert score["rate"] < 0.15
     decoders = {score["decoder"] for score in scores}
-    assert decoders == {"greedy", "beam 8, 2-gram lm.arpa x 0.2"}
+    assert decoders == {
+        "greedy",
+        "beam 8, 2-gram over labels lm.arpa x 0.2",
+        f"beam 8, {len(words)} words of words.txt, other words for 9",
+    }
     assert (report / "report.html").stat().st_size > 10_000
-    sources = [
-        json.loads(line)["source"] for line in (data / "test.jsonl").read_text().splitlines()
-    ]
-    assert main(["read", str(model), *sources[:2]]) == 0
+    assert main(["read", str(model), *(line["source"] for line in lines[:2])]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seqlabel.alphabet import Alphabet
+    from seqlabel.decoding import Lexicon
     from seqlabel.recognizer import Decoder, Recognizer
 
 
@@ -13,8 +15,16 @@ def add_decoder_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("decoder (greedy without --beam)")
     group.add_argument("--beam", type=int, metavar="N", help="prefix beam search of this width")
     group.add_argument("--lm", type=Path, metavar="ARPA", help="n-gram over labels")
-    group.add_argument("--lexicon", type=Path, metavar="FILE", help="words and their spellings")
+    group.add_argument(
+        "--lexicon", type=Path, metavar="FILE",
+        help="write words of this file alone: WORD, or WORD LABEL LABEL ..., a line; between words "
+        "stands a blank where the alphabet has one, else a silence (sil) or nothing",
+    )  # fmt: skip
     group.add_argument("--word-lm", type=Path, metavar="ARPA", help="n-gram over words")
+    group.add_argument(
+        "--unknown-penalty", type=float, metavar="NATS",
+        help="allow words that the lexicon lacks, at this cost each",
+    )  # fmt: skip
     group.add_argument("--lm-weight", type=float, default=1.0, metavar="W", help="default 1.0")
     group.add_argument(
         "--bonus", type=float, default=0.0, metavar="B",
@@ -29,7 +39,8 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     from seqlabel.models.transducer import Transducer, TransducerDecoder
 
     alphabet, criterion = recognizer.alphabet, recognizer.model.criterion
-    models = [name for name in ("lm", "lexicon", "word_lm") if getattr(args, name) is not None]
+    options = "lm", "lexicon", "word_lm", "unknown_penalty"
+    models = [name for name in options if getattr(args, name) is not None]
     if isinstance(criterion, Transducer):
         if models:
             raise InputError(f"--{models[0].replace('_', '-')} does not go with a transducer")
@@ -40,14 +51,36 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
             option = models[0].replace("_", "-")
             raise InputError(f"--{option} needs a beam search: add --beam 50")
         return GreedyDecoder(alphabet), "greedy"
-    description = f"beam {args.beam}"
-    lm = None
-    if args.lm is not None:
-        lm = NgramLM.from_arpa(args.lm)
-        description += f", {lm.order}-gram {args.lm.name} x {args.lm_weight:g}"
-    if args.bonus:
-        description += f", bonus {args.bonus:g}"
+    if args.lexicon is not None and args.lm is not None:
+        raise InputError("--lm counts labels; with --lexicon give --word-lm")
+    if args.lexicon is None and args.word_lm is not None:
+        raise InputError("--word-lm counts words: give a --lexicon too")
+    path = args.word_lm or args.lm
+    lm = None if path is None else NgramLM.from_arpa(path)
+    lexicon = None if args.lexicon is None else _read_lexicon(args.lexicon, alphabet)
     decoder = BeamDecoder(
-        alphabet, args.beam, lm=lm, lm_weight=args.lm_weight, bonus=args.bonus
+        alphabet, args.beam, lm=lm, lexicon=lexicon, unknown_penalty=args.unknown_penalty,
+        lm_weight=args.lm_weight, bonus=args.bonus,
     )  # fmt: skip
-    return decoder, description
+    parts = [f"beam {args.beam}"]
+    if lexicon is not None:
+        parts.append(f"{len(lexicon)} words of {args.lexicon.name}")
+    if args.unknown_penalty is not None:
+        parts.append(f"other words for {args.unknown_penalty:g}")
+    if lm is not None:
+        unit = "words" if lexicon is not None else "labels"
+        parts.append(f"{lm.order}-gram over {unit} {path.name} x {args.lm_weight:g}")
+    if args.bonus:
+        parts.append(f"bonus {args.bonus:g}")
+    return decoder, ", ".join(parts)
+
+
+def _read_lexicon(path: Path, alphabet: "Alphabet") -> "Lexicon":
+    """The lexicon of a file, with the separator that suits the alphabet."""
+    from seqlabel.decoding import Lexicon
+
+    if " " in alphabet:
+        return Lexicon.from_file(path, alphabet, " ")
+    if "sil" in alphabet:
+        return Lexicon.from_file(path, alphabet, "sil", optional=True)
+    return Lexicon.from_file(path, alphabet)

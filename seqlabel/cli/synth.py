@@ -1,7 +1,6 @@
 """seqlabel synth: corpora without a licence, in the layouts of real ones."""
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
@@ -24,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ink.set_defaults(write=_ink)
     speech = kinds.add_parser("speech", help="synthetic voices, as TIMIT")
     speech.add_argument("out", type=Path, metavar="OUT", help="folder to write")
-    speech.add_argument("--train", type=int, help="training sentences")
-    speech.add_argument("--test", type=int, help="test sentences")
+    speech.add_argument("--speakers", type=int, default=40, help="for training (%(default)s)")
+    speech.add_argument("--sentences", type=int, default=10, help="of each speaker (%(default)s)")
     speech.add_argument("--seed", type=int, default=1)
     speech.set_defaults(write=_speech)
 
@@ -58,14 +57,18 @@ def _ink(args: argparse.Namespace) -> None:
 
 
 def _speech(args: argparse.Namespace) -> None:
-    from seqlabel.errors import InputError
+    from seqlabel.corpora.synth_speech import SpeechCorpus, write_corpus
 
-    try:
-        synth_speech = importlib.import_module("seqlabel.corpora.synth_speech")
-    except ImportError as error:
-        raise InputError(
-            f"speech needs the extra 'synth' ({error}); pip install 'seqlabel[synth]'"
-        ) from None
-    sizes = {"train": args.train, "test": args.test}
-    given = {name: size for name, size in sizes.items() if size is not None}
-    synth_speech.write_corpus(args.out, seed=args.seed, **given)
+    options = SpeechCorpus(
+        speakers=(args.speakers, max(1, args.speakers // 8), max(1, args.speakers // 4)),
+        sentences=args.sentences,
+        seed=args.seed,
+    )
+    written = write_corpus(args.out, options)
+    state = "written" if written else "there already"
+    train, dev, test = options.speakers
+    print(
+        f"{args.out}: {state}; {options.sentences} sentences of each of {train} training, "
+        f"{dev} dev and {test} test speakers",
+        file=sys.stderr,
+    )
