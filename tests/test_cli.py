@@ -102,7 +102,7 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
     lines = [json.loads(line) for line in (data / "test.jsonl").read_text().splitlines()]
     words = {word for line in lines for word in line["text"].split()}
     (tmp_path / "words.txt").write_text("\n".join(sorted(words)))
-    lexicon = ["--beam", "8", "--lexicon", str(tmp_path / "words.txt"), "--unknown-penalty", "9"]
+    lexicon = ["--beam", "8", "--lexicon", str(tmp_path / "words.txt")]
     for name, decoder in (("greedy", []), ("beam", beam), ("lexicon", lexicon)):
         hypotheses.append(str(tmp_path / f"{name}.jsonl"))
         command = ["decode", str(model), str(data / "test.jsonl"), "--evidence", "4"]
@@ -120,7 +120,7 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
     assert decoders == {
         "greedy",
         "beam 8, 2-gram over labels lm.arpa x 0.2",
-        f"beam 8, {len(words)} words of words.txt, other words for 9",
+        f"beam 8, {len(words)} words of words.txt",
     }
     assert (report / "report.html").stat().st_size > 10_000
     assert main(["read", str(model), *(line["source"] for line in lines[:2])]) == 0
