@@ -2,53 +2,75 @@
 
     reference   plain torch operations, everywhere and for everything (`reference.py`)
     fused       CPU, float32, one autograd function per layer (`fused.py`)
+    library     torch's own LSTM, cuDNN on a GPU: the plain cell (`library.py`)
 
 Every way is a function with the signature of `reference.run_layer`.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 
 from seqlabel.errors import InputError
-from seqlabel.lstm import fused, reference
+from seqlabel.lstm import fused, library, reference
 from seqlabel.lstm.cell import AnyCell
+from seqlabel.lstm.options import Recurrence
 
-Backend = Literal["reference", "fused"]
+Backend = Literal["reference", "fused", "library"]
 
 
-def choose(
-    wanted: str, cell: AnyCell, device: torch.device, dtype: torch.dtype, bf16: bool
-) -> Backend:
-    """The backend that computes a cell on a device: the one wanted, or for "auto" the fastest.
+class Task(NamedTuple):
+    """What is to be computed, where, and in which numbers."""
+
+    cell: AnyCell
+    device: torch.device
+    dtype: torch.dtype
+    bf16: bool = False
+    how: Recurrence = Recurrence()
+    recurrent_dropout: float = 0.0
+
+
+def choose(wanted: str, task: Task) -> Backend:
+    """The backend for a task: the one wanted, or for "auto" the fastest that can do it.
 
     Raises InputError, with the reason, if the one wanted cannot.
     """
-    if wanted == "auto":
-        if bf16 and (reason := _why_not_fused(cell, device, dtype, bf16)):
-            raise InputError(
-                f"bf16=True is an option of the fused backend, which {reason}: drop it"
-            )
-        return "reference" if _why_not_fused(cell, device, dtype, bf16) else "fused"
-    if wanted not in get_args(Backend):
+    if wanted not in ("auto", *get_args(Backend)):
         raise InputError(f"backend={wanted!r} is not one of auto, {', '.join(get_args(Backend))}")
-    if wanted == "fused" and (reason := _why_not_fused(cell, device, dtype, bf16)):
-        raise InputError(f"backend='fused' {reason}: use backend='auto'")
-    return wanted  # type: ignore[return-value]
+    reasons = {"fused": _why_not_fused(task), "library": _why_not_library(task)}
+    if wanted != "auto":
+        if reason := reasons.get(wanted):
+            raise InputError(f"backend={wanted!r} {reason}: use backend='auto'")
+        return wanted  # type: ignore[return-value]
+    if reasons["fused"] is None:
+        return "fused"
+    if task.bf16:
+        raise InputError(
+            f"bf16=True is an option of the fused backend, which {reasons['fused']}: drop it"
+        )
+    if task.device.type == "cuda" and reasons["library"] is None:
+        return "library"
+    return "reference"
 
 
 def runner(backend: Backend, bf16: bool) -> Callable:
     """The function that computes a layer."""
-    return partial(fused.run_layer, bf16=bf16) if backend == "fused" else reference.run_layer
+    if backend == "fused":
+        return partial(fused.run_layer, bf16=bf16)
+    return library.run_layer if backend == "library" else reference.run_layer
 
 
-def _why_not_fused(
-    cell: AnyCell, device: torch.device, dtype: torch.dtype, bf16: bool
-) -> str | None:
-    if device.type != "cpu":
-        return f"runs on the CPU, the weights are on {device}"
-    if dtype != torch.float32:
-        return f"computes in float32, the weights are {dtype}"
-    return fused.why_not(cell, bf16)
+def _why_not_fused(task: Task) -> str | None:
+    if task.device.type != "cpu":
+        return f"runs on the CPU, the weights are on {task.device}"
+    if task.dtype != torch.float32:
+        return f"computes in float32, the weights are {task.dtype}"
+    return fused.why_not(task.cell, task.bf16)
+
+
+def _why_not_library(task: Task) -> str | None:
+    if task.bf16:
+        return "has no bf16=True; use torch.autocast there"
+    return library.why_not(task.cell, task.how, task.recurrent_dropout)

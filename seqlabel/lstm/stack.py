@@ -118,7 +118,10 @@ class LSTM(nn.Module):
         """What computes this layer where its weights are now, see `seqlabel.lstm.backend`."""
         weight = next(self.parameters())
         return backends.choose(
-            self.wanted_backend, self.cell, weight.device, weight.dtype, self.bf16
+            self.wanted_backend,
+            backends.Task(
+                self.cell, weight.device, weight.dtype, self.bf16, self.how, self.recurrent_dropout
+            ),
         )
 
     @backend.setter

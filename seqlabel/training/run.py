@@ -13,6 +13,7 @@ import torch
 
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint
+from seqlabel.lstm import LSTM
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer
 from seqlabel.training.checkpoint import load_checkpoint
@@ -68,6 +69,8 @@ def train(
     if isinstance(model.criterion, Transducer) and checkpoint is None:
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
     model.to(workers.device)
+    if experiment.training.bf16:
+        round_products(model)
     everything = len(training)
     training, skipped = leave_out(training, model, "train")
     if checkpoint is None and workers.first:
@@ -104,6 +107,17 @@ def configure_torch(experiment: Experiment) -> None:
     if experiment.training.threads:
         torch.set_num_threads(experiment.training.threads)
     torch.set_flush_denormal(True)
+
+
+def round_products(model: Model) -> None:
+    """Have the LSTM layers round the operands of their large products to bfloat16.
+
+    Raises InputError where they cannot.
+    """
+    for layer in model.modules():
+        if isinstance(layer, LSTM):
+            layer.bf16 = True
+            _ = layer.backend  # asks whether it can
 
 
 def check_same(

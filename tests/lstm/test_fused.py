@@ -1,0 +1,232 @@
+"""The fast path on the CPU against the reference; what must change no number; bad input."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from seqlabel.errors import InputError
+from seqlabel.lstm import LSTM, PRESETS, Cell
+from seqlabel.lstm.backend import Task, choose
+from seqlabel.lstm.cell import Gru
+from seqlabel.lstm.options import Recurrence
+
+LENGTHS = [9, 13, 1, 6]
+
+
+def batch(seed=0, width=5):
+    g = torch.Generator().manual_seed(seed)
+    return torch.randn(4, 13, width, generator=g)
+
+
+def make(cell, backend="auto", **options):
+    torch.manual_seed(2)
+    options = {"bidirectional": True, "num_layers": 2, **options}
+    if cell == "lstmp":
+        options["projection"] = 6
+    layer = LSTM(5, 20, cell=cell, backend=backend, **options)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.normal_(0, 0.3)
+    return layer
+
+
+def run(layer, x, lengths, state=None, seed=3):
+    """Outputs, final states and all gradients of a random weighting of both."""
+    x = x.clone().requires_grad_()
+    state = None if state is None else tuple(s.clone().requires_grad_() for s in state)
+    layer.zero_grad()
+    y, finals = layer(x, lengths, state)
+    g = torch.Generator().manual_seed(seed)
+    total = sum((t * torch.randn(t.shape, generator=g)).sum() for t in (y, *finals))
+    total.backward()
+    gradients = [x.grad, *(p.grad for p in layer.parameters()), *(s.grad for s in state or ())]
+    return [value.detach().clone() for value in (y, *finals, *gradients)]
+
+
+def assert_same(found, expected, relative):
+    for a, b in zip(found, expected, strict=True):
+        scale = float(b.abs().max()) or 1.0
+        assert float((a - b).abs().max()) <= relative * scale
+
+
+FUSED = [name for name, cell in PRESETS.items() if cell != Gru(reset="before")]
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_every_preset_equals_the_reference(name):
+    layer = make(name)
+    assert layer.backend == "fused"
+    sizes = layer.cell.state_sizes(20)
+    g = torch.Generator().manual_seed(9)
+    state = tuple(torch.randn(4, 4, size, generator=g) * 0.5 for size in sizes)
+    found = run(layer, batch(), LENGTHS, state)
+    layer.backend = "reference"
+    expected = run(layer.double(), batch().double(), LENGTHS, tuple(s.double() for s in state))
+    assert_same(found, expected, 2e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"truncate": "1997"},
+        {"tbptt": 4},
+        {"between": "residual"},
+        {"between": "highway"},
+        {"num_layers": 1, "bidirectional": False},
+    ],
+)
+def test_options_equal_the_reference(options):
+    for cell in ("peephole", "lstm1997"):
+        layer = make(cell, **options)
+        assert layer.backend == "fused"
+        found = run(layer, batch(), LENGTHS)
+        layer.backend = "reference"
+        assert_same(found, run(layer, batch(), LENGTHS), 5e-6)
+
+
+@pytest.mark.parametrize("options", [{"dropout": 0.4}, {"dropout": 0.4, "variational": True}])
+def test_dropout_is_the_same_on_both_paths(options):
+    layer = make("peephole", recurrent_dropout=0.3, **options)
+    torch.manual_seed(5)
+    found = run(layer, batch(), LENGTHS)
+    layer.backend = "reference"
+    torch.manual_seed(5)
+    assert_same(found, run(layer, batch(), LENGTHS), 5e-6)
+    torch.manual_seed(6)
+    assert not torch.equal(run(layer, batch(), LENGTHS)[0], found[0])
+    layer.eval()
+    assert torch.equal(layer(batch(), LENGTHS)[0], layer(batch(), LENGTHS)[0])
+
+
+def test_variational_masks_last_for_all_frames():
+    layer = make("lstm", dropout=0.5, variational=True, bidirectional=False)
+    with torch.no_grad():  # the second layer copies its input through: z alone, gates open
+        for weight in layer.parameters():
+            weight.zero_()
+        first, second = layer.layers[0][0], layer.layers[1][0]
+        first.bias[:60], first.bias[60:] = 20.0, 1.0
+        second.bias[:60] = 20.0
+        second.bias[20:40] = -20.0  # forget everything
+        second.input[60:] = torch.eye(20)
+    y = layer(batch(), LENGTHS)[0].detach()
+    dropped = y[0, :9] == 0
+    assert 0 < int(dropped[0].sum()) < 20
+    assert bool((dropped == dropped[0]).all())
+
+
+@pytest.mark.parametrize("cell", ["peephole", "cifg", "gru", "lstm1997"])
+def test_padding_mates_and_order_change_no_bit(cell):
+    layer = make(cell)
+    x = batch()
+    everything = run(layer, x, LENGTHS)
+    poisoned = x.clone()
+    for b, length in enumerate(LENGTHS):
+        poisoned[b, length:] = math.nan
+    for a, b in zip(run(layer, poisoned, LENGTHS), everything, strict=True):
+        assert torch.equal(a.nan_to_num(), b)
+    for b, length in enumerate(LENGTHS):
+        alone = layer(x[b : b + 1, :length], [length])[0]
+        np.testing.assert_allclose(alone[0].detach(), everything[0][b, :length], atol=2e-6)
+        assert not everything[0][b, length:].any()
+    order = [2, 0, 3, 1]
+    shuffled = layer(x[order], [LENGTHS[b] for b in order])[0]
+    assert torch.equal(shuffled, everything[0][order])
+
+
+def test_packed_sequences_go_in_and_out():
+    layer = make("peephole")
+    x = batch()
+    for enforce in (False, True):
+        lengths = sorted(LENGTHS, reverse=True) if enforce else LENGTHS
+        packed = pack_padded_sequence(x, torch.tensor(lengths), True, enforce)
+        y, finals = layer(packed)
+        expected, expected_finals = layer(x, lengths)
+        unpacked, found_lengths = pad_packed_sequence(y, batch_first=True)
+        assert found_lengths.tolist() == list(lengths)
+        assert torch.equal(unpacked, expected)
+        assert all(map(torch.equal, finals, expected_finals))
+
+
+def test_states_carry_on():
+    layer = make("peephole", bidirectional=False)
+    x = batch()
+    whole, final = layer(x)
+    first, state = layer(x[:, :6])
+    second, state = layer(x[:, 6:], None, state)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+    for a, b in zip(state, final, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_rounded_products_come_close():
+    layer = make("peephole")
+    exact = run(layer, batch(), LENGTHS)
+    layer.bf16 = True
+    try:
+        assert layer.backend == "fused"
+    except InputError as error:
+        pytest.skip(str(error))
+    rounded = run(layer, batch(), LENGTHS)
+    difference = torch.cat([(a - b).flatten() for a, b in zip(rounded, exact, strict=True)])
+    total = torch.cat([b.flatten() for b in exact])
+    assert 1e-5 < float(difference.norm() / total.norm()) < 0.01
+
+
+def test_the_choice_of_backend():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    plain, peephole = Cell(), PRESETS["peephole"]
+    assert choose("auto", Task(plain, cpu, torch.float32)) == "fused"
+    assert choose("auto", Task(plain, cpu, torch.float64)) == "reference"
+    assert choose("auto", Task(Gru(reset="before"), cpu, torch.float32)) == "reference"
+    assert choose("auto", Task(plain, gpu, torch.float32)) == "library"
+    assert choose("auto", Task(peephole, gpu, torch.float32)) == "reference"
+    assert choose("auto", Task(plain, gpu, torch.float32, how=Recurrence(True))) == "reference"
+    assert choose("library", Task(plain, cpu, torch.float64)) == "library"
+    for wanted, task, cause in (
+        ("quick", Task(plain, cpu, torch.float32), "not one of auto, reference, fused, library"),
+        ("fused", Task(plain, gpu, torch.float32), "runs on the CPU"),
+        ("fused", Task(Cell(block_size=2), cpu, torch.float32), "blocks of cells"),
+        ("library", Task(peephole, cpu, torch.float32), "plain cell alone"),
+        ("auto", Task(plain, gpu, torch.float32, bf16=True), "option of the fused backend"),
+    ):
+        with pytest.raises(InputError, match=cause):
+            choose(wanted, task)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ([9, 14, 1, 6], "sequence 1 has length 14, but the batch holds only 13"),
+        ([9, 0, 1, 6], "sequence 1 has length 0"),
+        ([9, -2, 1, 6], "sequence 1 has length -2"),
+        (torch.tensor([9.0, 3, 1, 6]), "counted in integers"),
+        ([9, 3], "for 4 sequences"),
+    ],
+)
+def test_bad_lengths_are_named(lengths, message):
+    with pytest.raises(InputError, match=message):
+        make("lstm")(batch(), lengths)
+
+
+def test_bad_values_and_shapes_are_named():
+    layer = make("lstm")
+    x = batch()
+    x[2, 0, 3] = math.nan
+    with pytest.raises(InputError, match="sequence 2 holds nan at frame 0"):
+        layer(x, LENGTHS)
+    with pytest.raises(InputError, match=r"expected \(B, T, 5\)"):
+        layer(batch(width=4), LENGTHS)
+    with pytest.raises(InputError, match="the batch is empty"):
+        layer(batch()[:0], [])
+    with pytest.raises(InputError, match="initial state has shapes"):
+        layer(batch(), LENGTHS, (torch.zeros(4, 4, 20), torch.zeros(4, 3, 20)))
+    theirs = torch.nn.LSTM(5, 21, 2, bidirectional=True).state_dict()
+    with pytest.raises(InputError, match=r"weight_ih_l0 has shape \(84, 5\)"):
+        layer.load_torch(theirs)
+    with pytest.raises(InputError, match="l1 has no place here"):
+        make("lstm", num_layers=1).load_torch(theirs)
+    with pytest.raises(InputError, match="no such cell"):
+        make("peephole").torch_state_dict()
