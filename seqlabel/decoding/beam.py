@@ -20,6 +20,7 @@ from seqlabel.decoding.lexicon_model import WordModel, word_model
 from seqlabel.decoding.lexicon_search import WordSearch
 from seqlabel.decoding.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span
+from seqlabel.decoding.stream import BeamStream, check_chunk
 from seqlabel.errors import InputError
 
 
@@ -114,16 +115,36 @@ class BeamDecoder:
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(one, range(len(log_probs))))
 
+    def stream(self) -> BeamStream:
+        """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
+        return BeamStream(self)
+
     def _decode(self, log_probs: np.ndarray, name: str, n_best: int) -> Result:
         worker = self._worker()
         search = worker.search
         search.reset()
-        search.advance(self._cut(frame_probabilities(log_probs, name, worker.memory(log_probs))))
+        search.advance(self.probabilities(log_probs, name, worker.memory(log_probs)))
         hypotheses = search.best(n_best)
         self._idle.put(worker)
+        return self.result(log_probs, hypotheses)
+
+    def check(self, chunk: np.ndarray) -> None:
+        """Check the shape of a chunk of frames (T, K); raises InputError."""
+        check_chunk(chunk, len(self.alphabet))
+
+    def probabilities(
+        self, log_probs: np.ndarray, name: str, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """What the search reads of frames (T, K): float64, what the cuts leave out zero."""
+        return self._cut(frame_probabilities(log_probs, name, out))
+
+    def result(self, log_probs: np.ndarray | None, hypotheses: list[Hypothesis]) -> Result:
+        """The first hypothesis, the others as alternatives; spans where the frames are given."""
         if not hypotheses:
             return Result((), -math.inf)
         first, *others = (self._result(hypothesis) for hypothesis in hypotheses)
+        if log_probs is None:
+            return first
         starts, ends, peaks = label_spans(log_probs, hypotheses[0].labels)
         columns = starts.tolist(), ends.tolist(), np.exp(peaks).tolist()
         spans = tuple(map(Span, first.labels, *columns))
@@ -138,9 +159,10 @@ class BeamDecoder:
         try:
             return self._idle.get_nowait()
         except Empty:
-            return _Worker(self._search())
+            return _Worker(self.search())
 
-    def _search(self) -> LabelSearch:
+    def search(self) -> LabelSearch:
+        """A search of its own, ready for an utterance."""
         K = len(self.alphabet)
         if self._words is not None:
             return WordSearch(K, self.beam, self._words, self._start, self.floor)

@@ -71,12 +71,15 @@ class LabelSearch:
         free[0]["count"] += N
         self.beam = self.beam._replace(trie=larger)
 
-    def best(self, count: int) -> list[Hypothesis]:
-        """The `count` best labellings so far, best first; none when no path is possible."""
+    def best(self, count: int, final: bool = True) -> list[Hypothesis]:
+        """The `count` best labellings so far, best first; none when no path is possible.
+
+        final: the utterance is over, so the language model's </s> counts.
+        """
         now = self.beam.now[0]
         slots = self.beam.slots[: now["active"]]
         masses = slots["blank"] + slots["label"]
-        if self.lm is not None:
+        if self.lm is not None and final:
             masses *= self.lm.final[slots["state"]]
         order = np.argsort(-masses, kind="stable")[:count]
         with np.errstate(divide="ignore"):

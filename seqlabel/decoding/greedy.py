@@ -11,6 +11,7 @@ import numpy as np
 from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.decoding.checks import check_batch, frame_probabilities
 from seqlabel.decoding.results import Result, Span
+from seqlabel.decoding.stream import GreedyStream, check_chunk
 from seqlabel.errors import InputError
 
 
@@ -24,6 +25,14 @@ class GreedyDecoder:
     """
 
     alphabet: Alphabet
+
+    def stream(self) -> GreedyStream:
+        """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
+        return GreedyStream(self)
+
+    def check(self, chunk: np.ndarray) -> None:
+        """Check the shape of a chunk of frames (T, K); raises InputError."""
+        check_chunk(chunk, len(self.alphabet))
 
     def decode(self, log_probs: Any, lengths: Any, n_best: int = 1) -> list[Result]:
         """Decode a batch.

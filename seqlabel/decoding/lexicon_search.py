@@ -26,13 +26,14 @@ class WordSearch(LabelSearch):
     def _advance(self, probs: np.ndarray) -> int:
         return int(advance_words(self.beam, self.model, self.found, probs, self.floor))
 
-    def best(self, count: int) -> list[Hypothesis]:
+    def best(self, count: int, final: bool = True) -> list[Hypothesis]:
         """The `count` best word sequences so far, best first; none when no path is possible.
 
-        Where no prefix in the beam is complete, the best of them as they are, with the score of
-        their words so far.
+        Where no prefix in the beam is complete, or it is not `final`, the best of them as they are,
+        with the score of their words so far.
         """
-        ends = self.ends[: endings(self.beam, self.model, self.found, self.ends)]
+        number = endings(self.beam, self.model, self.found, self.ends) if final else 0
+        ends = self.ends[:number]
         ends = ends[ends["mass"] > 0]
         complete = len(ends) > 0
         if not complete:

@@ -1,0 +1,105 @@
+"""Decoding while the signal still comes in, chunk by chunk."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
+from seqlabel.decoding.checks import as_array, check_frames
+from seqlabel.decoding.results import Result
+from seqlabel.errors import InputError
+
+
+class StreamingDecoder(Protocol):
+    """What a stream asks of a decoder: the parts of its search."""
+
+    def check(self, chunk: np.ndarray) -> None: ...
+
+    def search(self) -> LabelSearch: ...
+
+    def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray: ...
+
+    def result(self, log_probs: np.ndarray | None, hypotheses: list[Hypothesis]) -> Result: ...
+
+
+class BeamStream:
+    """A beam search under way. Whatever the chunks, `finish` gives what one call would give.
+
+    stream = decoder.stream()
+    stream.push(chunk)          # (T, K) natural log-probabilities, any T
+    stream.partial().text       # the best labelling so far
+    stream.stable()             # the labels at its beginning that will not change any more
+    result = stream.finish()
+    """
+
+    def __init__(self, decoder: StreamingDecoder) -> None:
+        self._decoder, self._search = decoder, decoder.search()
+        self._chunks: list[np.ndarray] = []
+
+    def push(self, log_probs: Any) -> None:
+        """Read frames; InputError for what `decode` refuses, and then nothing of them is read."""
+        chunk = as_array(log_probs)
+        self._decoder.check(chunk)
+        name = f"the chunk from frame {self._search.frames} on"
+        self._search.advance(self._decoder.probabilities(chunk, name))
+        self._chunks.append(chunk.copy())
+
+    def partial(self) -> Result:
+        """The best labelling so far, the end of the sentence left open; no spans."""
+        return self._decoder.result(None, self._search.best(1, final=False))
+
+    def stable(self) -> tuple[str, ...]:
+        """The labels that every later result begins with (unless a frame makes all impossible)."""
+        return self._decoder.result(None, [Hypothesis(self._search.stable(), 0.0)]).labels
+
+    def finish(self, n_best: int = 1) -> Result:
+        """The result of all frames pushed. Raises InputError where there were none."""
+        if not self._chunks:
+            raise InputError("no frames were pushed; there is nothing to decode")
+        return self._decoder.result(np.concatenate(self._chunks), self._search.best(n_best))
+
+
+class BatchDecoder(Protocol):
+    """A decoder of whole utterances whose labels only grow as frames come in."""
+
+    def check(self, chunk: np.ndarray) -> None: ...
+
+    def decode(self, log_probs: Any, lengths: Any) -> list[Result]: ...
+
+
+class GreedyStream:
+    """Greedy decoding under way, with the methods of `BeamStream`."""
+
+    def __init__(self, decoder: BatchDecoder) -> None:
+        self._decoder = decoder
+        self._frames: np.ndarray | None = None
+
+    def push(self, log_probs: Any) -> None:
+        """Read frames (T, K); InputError for what `decode` refuses, and nothing of them is read."""
+        chunk = as_array(log_probs)
+        self._decoder.check(chunk)
+        if len(chunk):
+            self._decoder.decode(chunk[None], [len(chunk)])
+            before = [] if self._frames is None else [self._frames]
+            self._frames = np.concatenate([*before, chunk])
+
+    def partial(self) -> Result:
+        """The labels so far."""
+        return Result((), 0.0) if self._frames is None else self.finish()
+
+    def stable(self) -> tuple[str, ...]:
+        """All labels so far: more frames add to them (unless one makes all impossible)."""
+        return self.partial().labels
+
+    def finish(self) -> Result:
+        """The result of all frames pushed. Raises InputError where there were none."""
+        if self._frames is None:
+            raise InputError("no frames were pushed; there is nothing to decode")
+        return self._decoder.decode(self._frames[None], [len(self._frames)])[0]
+
+
+def check_chunk(chunk: np.ndarray, K: int) -> None:
+    """Check the shape of a chunk (T, K), T from 0 on; raises InputError."""
+    if chunk.ndim != 2:
+        raise InputError(f"the chunk has shape {chunk.shape}, expected (T, K)")
+    check_frames(chunk, K)
