@@ -11,14 +11,13 @@ from numba import njit
 from seqlabel.decoding.beam_kernel import (
     SMALL,
     TINY,
-    promising_labels,
     rescale,
     select,
     stay,
     thin_out,
 )
 from seqlabel.decoding.beam_trie import EMPTY, find
-from seqlabel.decoding.lexicon_model import ROOT, arcs, best_factor, word_ends
+from seqlabel.decoding.lexicon_model import ROOT, best_factor, child, word_ends
 
 ENDING = np.dtype([("mass", np.float64), ("slot", np.int64), ("word", np.int64)], align=True)
 """A prefix that ends the utterance: its slot, and 1 + the word that ends with it (0: none does)."""
@@ -28,22 +27,20 @@ ENDING = np.dtype([("mass", np.float64), ("slot", np.int64), ("word", np.int64)]
 def advance_words(beam, model, found, probs, floor):
     """Read frames: probs (T, K) float64, probabilities.
 
-    model: WordModel. found: (A,) ARC scratch, room for the words of one spelling and one more.
+    model: WordModel. found: (A,) ENDED scratch, room for the words of one spelling and one more.
     floor and the result as of `beam_kernel.advance`.
     """
-    slots, trie, free, now, candidates, labels, dropped, masses = beam
+    slots, trie, free, now, candidates, _, dropped, masses = beam
     W = len(slots) - 1
     for t in range(len(probs)):
         if free[0].count < W:
             return t
         p = probs[t]
-        best, least, furthest = stay(slots, trie, now, p)
+        best, least, _ = stay(slots, trie, now, p)
         bound = max(best * floor, TINY)
         if now[0].active == W:
             bound = max(bound, least)
-        count, bound = extend_words(
-            slots, trie, now, candidates, labels, masses, model, found, p, bound, furthest
-        )
+        count, bound = extend_words(slots, trie, now, candidates, masses, model, found, p, bound)
         for c in range(count):
             best = max(best, candidates[c].mass)
         select(slots, trie, free, now, candidates, dropped, count, max(bound, best * floor))
@@ -53,45 +50,110 @@ def advance_words(beam, model, found, probs, floor):
 
 
 @njit(nogil=True)
-def extend_words(
-    slots, trie, now, candidates, labels, masses, model, found, p, bound, furthest
-):  # fmt: skip
+def extend_words(slots, trie, now, candidates, masses, model, found, p, bound):
     """Form the new prefixes whose mass exceeds `bound`; returns their count and a better bound."""
     W, active, K, count = len(slots) - 1, now[0].active, len(p), 0
-    for i in range(promising_labels(labels, p, bound, furthest)):
-        k = labels[i]
-        if furthest * p[k] <= bound:  # the bound has risen since, and the rest is no better
-            break
-        for s in range(active):
-            slot = slots[s]
-            if slot.reach * p[k] <= bound:
-                continue
-            mass = slot.blank * p[k]
-            if slot.last != k:
-                mass += slot.label * p[k]
-            for a in range(arcs(model, slot.place, slot.state, k, K, found)):
-                arc = found[a]
-                if mass * arc.factor <= bound:
-                    continue
-                symbol = np.int32(arc.symbol)
-                node = find(trie, slot.node, symbol)
-                if trie[node].slot != W:  # has stayed
-                    continue
-                if count == len(candidates):
-                    count, bound = thin_out(slots, now, candidates, masses, count)
-                    if mass * arc.factor <= bound:
+    outside = len(model.look) - 1
+    likeliest = p[1:].max()
+    for s in range(active):
+        slot = slots[s]
+        if slot.reach * likeliest <= bound:
+            continue
+        place, state = np.int64(slot.place), np.int64(slot.state)
+        # a label within a word
+        if model.unknown > 0.0:
+            for k in range(1, K):
+                if k != model.separator and slot.reach * p[k] > bound:
+                    after = child(model, place, k)
+                    if after == ROOT:
+                        after = outside
+                    factor = model.look[after] / model.look[place]
+                    mass = passed_on(slot, k) * p[k] * factor
+                    if mass > bound:
+                        count, bound = offer(
+                            slots, trie, now, candidates, masses,
+                            s, k, k, mass, factor, after, state, count, bound,
+                        )  # fmt: skip
+        else:
+            for i in range(model.child_starts[place], model.child_starts[place + 1]):
+                k = np.int64(model.child_labels[i])
+                factor = model.child_factors[i]
+                mass = passed_on(slot, k) * p[k] * factor
+                if mass > bound:
+                    count, bound = offer(
+                        slots, trie, now, candidates, masses,
+                        s, k, k, mass, factor, np.int64(model.child_nodes[i]), state, count, bound,
+                    )  # fmt: skip
+        # the separator
+        k = model.separator
+        ended = -1
+        if k != 0 and slot.reach * p[k] > bound:
+            if place != ROOT:
+                ended = word_ends(model, place, state, found)
+                for w in range(ended):
+                    factor = found[w].factor
+                    mass = passed_on(slot, k) * p[k] * factor
+                    if mass > bound:
+                        count, bound = offer(
+                            slots, trie, now, candidates, masses, s, k + K * (1 + found[w].word),
+                            k, mass, factor, ROOT, found[w].state, count, bound,
+                        )  # fmt: skip
+            elif model.optional:
+                mass = passed_on(slot, k) * p[k]
+                if mass > bound:
+                    count, bound = offer(
+                        slots, trie, now, candidates, masses,
+                        s, k, k, mass, 1.0, ROOT, state, count, bound,
+                    )  # fmt: skip
+        # the first label of the next word, with no separator before it
+        if (k == 0 or model.optional) and place != ROOT:
+            if ended < 0:
+                ended = word_ends(model, place, state, found)
+            if ended > 0:
+                for i in range(model.child_starts[ROOT], model.child_starts[ROOT + 1]):
+                    k = np.int64(model.child_labels[i])
+                    if slot.reach * p[k] <= bound:
                         continue
-                new = candidates[count]
-                new.slot, new.symbol, new.last, new.node = s, symbol, k, node
-                new.mass, new.factor = mass * arc.factor, arc.factor
-                new.state, new.place = arc.state, arc.place
-                count += 1
+                    for w in range(ended):
+                        factor = found[w].factor * model.child_factors[i]
+                        mass = passed_on(slot, k) * p[k] * factor
+                        if mass > bound:
+                            count, bound = offer(
+                                slots, trie, now, candidates, masses,
+                                s, k + K * (1 + found[w].word), k, mass, factor,
+                                np.int64(model.child_nodes[i]), found[w].state, count, bound,
+                            )  # fmt: skip
     if active + count > W:
         count, bound = thin_out(slots, now, candidates, masses, count)
     for c in range(count):
         new = candidates[c]
         new.best = best_factor(model, new.place, new.state, found)
     return count, bound
+
+
+@njit(nogil=True, forceinline=True)
+def passed_on(slot, k):
+    """The mass that a prefix gives to a label behind it: a repeat needs a blank between."""
+    return slot.blank if slot.last == k else slot.blank + slot.label
+
+
+@njit(nogil=True)
+def offer(
+    slots, trie, now, candidates, masses,
+    s, symbol, k, mass, factor, place, state, count, bound,
+):  # fmt: skip
+    """Let a new prefix enter the candidates unless it is in the beam; their count and the bound."""
+    node = find(trie, slots[s].node, symbol)
+    if trie[node].slot != len(slots) - 1:  # has stayed
+        return count, bound
+    if count == len(candidates):
+        count, bound = thin_out(slots, now, candidates, masses, count)
+        if mass <= bound:
+            return count, bound
+    new = candidates[count]
+    new.slot, new.symbol, new.last, new.node = s, symbol, k, node
+    new.mass, new.factor, new.place, new.state = mass, factor, place, state
+    return count + 1, bound
 
 
 @njit(cache=True, nogil=True)
@@ -111,6 +173,6 @@ def endings(beam, model, found, ends):
             count += 1
         for i in range(word_ends(model, slot.place, slot.state, found)):
             ends[count].mass = mass * found[i].factor * model.final[found[i].state]
-            ends[count].slot, ends[count].word = s, 1 + found[i].symbol
+            ends[count].slot, ends[count].word = s, 1 + found[i].word
             count += 1
     return count

@@ -14,16 +14,8 @@ from seqlabel.decoding.ngram_kernel import NgramArrays, ngram_step
 ROOT = 0
 """The node before the first label of a word."""
 
-ARC = np.dtype(
-    [
-        ("symbol", np.int64),  # label + K (1 + word) where the label ends a word, else the label
-        ("factor", np.float64),
-        ("place", np.int64),  # the node behind the label
-        ("state", np.int64),  # of the n-gram model
-    ],
-    align=True,
-)
-"""One way to go on from a node with a label."""
+ENDED = np.dtype([("word", np.int64), ("factor", np.float64), ("state", np.int64)], align=True)
+"""A word that may end at a node: its score over the look-ahead there, and the n-gram's state."""
 
 
 class WordModel(NamedTuple):
@@ -39,6 +31,7 @@ class WordModel(NamedTuple):
     child_starts: np.ndarray  # (N + 2,) int64
     child_labels: np.ndarray  # int32, sorted within a node
     child_nodes: np.ndarray  # int32
+    child_factors: np.ndarray  # float64, look-ahead of the child over that of the node
     word_starts: np.ndarray  # (N + 2,) int64
     word_ids: np.ndarray  # int32
     look: np.ndarray  # (N + 1,) float64; 1 for the root
@@ -72,11 +65,12 @@ def word_model(
     nodes = np.repeat(np.arange(N), np.diff(lexicon.word_starts))
     np.maximum.at(look, nodes, unigram[lexicon.word_ids])
     _spread_up(lexicon.parents, look)
-    look[ROOT] = 1.0
+    look[ROOT] = 1.0  # before it has begun, a word is no better or worse than another
     return WordModel(
         np.append(lexicon.child_starts, lexicon.child_starts[-1]),
         lexicon.child_labels,
         lexicon.child_nodes,
+        look[lexicon.child_nodes] / look[lexicon.parents[lexicon.child_nodes]],
         np.append(lexicon.word_starts, lexicon.word_starts[-1]),
         lexicon.word_ids,
         look,
@@ -123,9 +117,9 @@ def child(model, node, label):
 
 @njit(nogil=True)
 def word_ends(model, node, state, found):
-    """Write the words that may end at a node: word in `symbol`, score over look-ahead in `factor`.
+    """Write to `found` (ENDED) the words that may end at a node; returns how many there are.
 
-    `state` is the model's before the word, in `found` after it. Returns how many there are.
+    state: of the n-gram model before the word.
     """
     if node == ROOT:
         return 0
@@ -139,7 +133,7 @@ def word_ends(model, node, state, found):
         word = V if unknown else np.int64(model.word_ids[i])
         log_prob, after = ngram_step(model.ngrams, state, word)
         factor = math.exp(model.weight * log_prob + model.bonus) / model.look[node]
-        found[count].symbol = word
+        found[count].word = word
         found[count].factor = factor * model.unknown if unknown else factor
         found[count].state = after
         count += 1
@@ -147,47 +141,11 @@ def word_ends(model, node, state, found):
 
 
 @njit(nogil=True)
-def arcs(model, node, state, label, K, found):
-    """Write to `found` all ways to go on from a node with a label; returns how many there are."""
-    outside = len(model.look) - 1
-    if label == model.separator and label != 0:
-        if node == ROOT:
-            if not model.optional:
-                return 0
-            found[0].symbol, found[0].factor = label, 1.0
-            found[0].place, found[0].state = ROOT, state
-            return 1
-        count = word_ends(model, node, state, found)
-        for i in range(count):
-            found[i].symbol = label + K * (1 + found[i].symbol)
-            found[i].place = ROOT
-        return count
-    count = 0
-    if model.separator == 0 or model.optional:
-        first = child(model, ROOT, label)
-        if first != ROOT:
-            count = word_ends(model, node, state, found)
-        for i in range(count):
-            found[i].symbol = label + K * (1 + found[i].symbol)
-            found[i].factor *= model.look[first]
-            found[i].place = first
-    below = child(model, node, label)
-    if below == ROOT and model.unknown > 0.0:
-        below = outside
-    if below != ROOT:
-        found[count].symbol, found[count].place, found[count].state = label, below, state
-        found[count].factor = model.look[below] / model.look[node]
-        count += 1
-    return count
-
-
-@njit(nogil=True)
 def best_factor(model, node, state, found):
-    """The largest factor that `arcs` gives any label here, or more."""
-    best = model.top if node == ROOT else 1.0
+    """The largest factor that any label can have here, or more."""
     if node == ROOT:
-        return max(best, 1.0)
-    behind = 1.0
+        return max(1.0, model.top)
+    best, behind = 1.0, 1.0
     if model.separator == 0 or model.optional:
         behind = max(1.0, model.top)
     for i in range(word_ends(model, node, state, found)):

@@ -5,7 +5,7 @@ import numpy as np
 from seqlabel.decoding.beam_kernel import reset
 from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
 from seqlabel.decoding.lexicon_kernel import ENDING, advance_words, endings
-from seqlabel.decoding.lexicon_model import ARC, WordModel
+from seqlabel.decoding.lexicon_model import ENDED, WordModel
 
 
 class WordSearch(LabelSearch):
@@ -14,7 +14,7 @@ class WordSearch(LabelSearch):
     def __init__(self, K: int, width: int, model: WordModel, start: int, floor: float) -> None:
         most = int(np.diff(model.word_starts).max())
         self.model, self.K = model, K
-        self.found = np.zeros(most + 2, ARC)
+        self.found = np.zeros(most + 2, ENDED)
         self.ends = np.zeros((width + 1) * (most + 2), ENDING)
         super().__init__(K, width, None, start, floor)
 

@@ -1,0 +1,364 @@
+"""How fast the decoders are, beside those of other packages, on the same posteriors.
+
+    python scripts/bench_decode.py [--quick] [--model EXP --data MANIFEST] [--json FILE]
+
+Posteriors of a seeded generator, peaky as a trained network's: phones (T about 300, K = 62) and
+characters (T about 400, K = 80); with --model also those of a trained model. One thread each, the
+contestants in turn, processor time, medians of the rounds. Peers are used where they are installed
+(extra `peers`, and pyctcdecode, which needs an environment of its own with numpy below 2); those
+that are absent are named. `score` is the mean of ln p(labels | x) plus the weighted language model,
+worked out here for everybody's best labelling; `agree` the share of utterances with the labelling
+of the wide search (beam 400) of ours.
+"""
+
+import argparse
+import importlib
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.decoding import BeamDecoder, Lexicon, NgramLM
+from seqlabel.files import write_json
+
+WEIGHT, BONUS = 0.6, 0.5
+"""Of the language models; the bonus for words of the lexicon."""
+
+Decode = Callable[[np.ndarray], Sequence[str]]
+"""(T, K) float32 log-probabilities -> labels."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Posteriors, and what the decoders may know besides."""
+
+    name: str
+    alphabet: Alphabet
+    log_probs: list[np.ndarray]
+    lm: NgramLM | None = None
+    lexicon: Lexicon | None = None
+    arpa: str = ""
+
+    def score(self, labels: Sequence[str]) -> float:
+        """ln p(labels | x) is added by the caller; the weighted language model's share."""
+        if self.lm is None:
+            return 0.0
+        if self.lexicon is None:
+            return WEIGHT * self.lm.score(labels)
+        words = "".join(labels).split()
+        if any(word not in set(self.lexicon.words) for word in words):
+            return -math.inf
+        return WEIGHT * self.lm.score(words) + BONUS * len(words)
+
+
+def spiky(texts: list[list[int]], K: int, stretch: float, seed: int) -> list[np.ndarray]:
+    """Blank with spikes of one to three frames at the labels, each with a rival."""
+    rng = np.random.default_rng(seed)
+    outputs = []
+    for text in texts:
+        T = int(len(text) * stretch)
+        logits = rng.normal(0, 1.2, (T, K))
+        logits[:, 0] += 9
+        for place, k in zip(np.linspace(2, T - 3, len(text)).astype(int), text, strict=True):
+            height, rival = 10 + rng.normal(0, 2), rng.integers(1, K)
+            for t in range(place, place + rng.integers(1, 4)):
+                logits[min(t, T - 1), k] += height
+                logits[min(t, T - 1), rival] += height * rng.uniform(0.3, 0.95)
+        logits -= np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        outputs.append(logits.astype(np.float32))
+    return outputs
+
+
+def random_texts(rng: np.random.Generator, words: list[str], count: int, length: int) -> list[str]:
+    """Sentences with Zipf's frequencies, in which words like some followers better than others."""
+    order = rng.permutation(len(words))
+    texts = []
+    for _ in range(count):
+        sentence: list[str] = []
+        while sum(map(len, sentence)) + len(sentence) < length:
+            rank = min(int(rng.pareto(0.7)), len(words) - 1)
+            before = order[len(sentence[-1]) * 37 % len(words)] if sentence else 0
+            sentence.append(words[(rank + before) % len(words)])
+        texts.append(" ".join(sentence))
+    return texts
+
+
+def make_tasks(count: int, folder: Path) -> list[Task]:
+    rng = np.random.default_rng(1)
+    phones = Alphabet([chr(0x100 + k) for k in range(61)], "phone")  # one character each, for peers
+    letters = [chr(0x100 + k) for k in range(52)]
+    characters = Alphabet([" ", *letters, *(chr(0x200 + k) for k in range(26))], "character")
+    share = rng.dirichlet(np.full(26, 1.0))
+    words: dict[str, None] = {}
+    while len(words) < 20000:
+        words["".join(rng.choice(letters[:26], rng.integers(2, 12), p=share))] = None
+    steps = rng.dirichlet(np.full(61, 0.1), 61)
+
+    def walk(length: int) -> list[int]:
+        k, path = 0, []
+        for _ in range(length):
+            k = int(rng.choice(61, p=steps[k]))
+            path.append(k + 1)
+        return path
+
+    spoken = [walk(int(rng.normal(38, 6))) for _ in range(count)]
+    corpus = [[phones.symbols[k - 1] for k in walk(40)] for _ in range(400)]
+    written = random_texts(rng, list(words), count, 50)
+    sentences = random_texts(rng, list(words), 4000, 50)
+    phone_lm = NgramLM.train(corpus, 4, phones.symbols)
+    letter_lm = NgramLM.train([list(s) for s in sentences[:1500]], 4, characters.symbols)
+    word_lm = NgramLM.train([s.split() for s in sentences], 2, list(words))
+    files = {}
+    for name, lm in (("phones", phone_lm), ("letters", letter_lm), ("words", word_lm)):
+        files[name] = str(folder / f"{name}.arpa")
+        lm.to_arpa(files[name])
+    heard = spiky(spoken, 62, 8.0, 2)
+    seen = spiky([characters.encode(list(text)) for text in written], 80, 8.0, 3)
+    lexicon = Lexicon.from_words(characters, words)
+    return [
+        Task("phones", phones, heard),
+        Task("phones, 4-gram", phones, heard, phone_lm, arpa=files["phones"]),
+        Task("characters", characters, seen),
+        Task("characters, 4-gram", characters, seen, letter_lm, arpa=files["letters"]),
+        Task("20k words, bigram", characters, seen, word_lm, lexicon, files["words"]),
+    ]
+
+
+def model_task(model: Path, manifest: Path, count: int) -> Task:
+    import seqlabel
+    from seqlabel.corpora.manifest import read_manifest
+
+    recognizer = seqlabel.load(model)
+    utterances = read_manifest(manifest)[:count]
+    outputs = [output.log_probs for _, output in recognizer.outputs(utterances)]
+    return Task(f"trained model on {manifest.name}", recognizer.alphabet, outputs)
+
+
+def ours(task: Task, beam: int, threads: int = 1, **options: Any) -> Decode:
+    decoder = BeamDecoder(
+        task.alphabet, beam, lm=task.lm, lexicon=task.lexicon, lm_weight=WEIGHT,
+        bonus=BONUS if task.lexicon else 0.0, threads=threads, **options,
+    )  # fmt: skip
+    return lambda x: decoder.decode(x[None], [len(x)])[0].labels
+
+
+def fast_ctc_decode(task: Task, beam: int) -> Decode | None:
+    if task.lm is not None or not all(len(s) == 1 for s in task.alphabet.symbols):
+        return None
+    library = importlib.import_module("fast_ctc_decode")
+    symbols = ["\N{EMPTY SET}", *task.alphabet.symbols]
+    return lambda x: library.beam_search(np.exp(x), symbols, beam, 0.001)[0]
+
+
+def flashlight(task: Task, beam: int, top: int = 10) -> Decode:
+    library = importlib.import_module("flashlight.lib.text.decoder")
+    dictionary = importlib.import_module("flashlight.lib.text.dictionary").Dictionary
+    symbols = ["<blank>", *("<space>" if s == " " else s for s in task.alphabet.symbols)]
+    space = symbols.index("<space>") if "<space>" in symbols else len(symbols) - 1
+    weight, ctc = WEIGHT * math.log(10), library.CriterionType.CTC  # KenLM speaks log10
+    K = len(symbols)
+
+    def collapse(tokens: Sequence[int]) -> list[str]:
+        tokens = tokens[1:-1]  # what stands before the first frame and behind the last
+        merged = [k for k, before in zip(tokens, [-1, *tokens], strict=False) if k != before]
+        return [task.alphabet.symbols[k - 1] for k in merged if k > 0]
+
+    if task.lexicon is None:
+        lm = library.ZeroLM() if task.lm is None else library.KenLM(task.arpa, dictionary(symbols))
+        options = library.LexiconFreeDecoderOptions(beam, top, 1e9, weight, 0.0, True, ctc)
+        free = library.LexiconFreeDecoder(options, lm, space, 0, [])
+        return lambda x: collapse(free.decode(x.ctypes.data, len(x), K)[0].tokens)
+    words = dictionary([*task.lexicon.words, "<unk>"])
+    lm = library.KenLM(task.arpa, words)
+    trie = library.Trie(K, space)
+    start = lm.start(False)
+    for number, word in enumerate(task.lexicon.words):
+        spelled = [*task.alphabet.encode(list(word)), space]
+        trie.insert(spelled, number, lm.score(start, number)[1])
+    trie.smear(library.SmearingMode.MAX)
+    options = library.LexiconDecoderOptions(
+        beam, top, 1e9, weight, BONUS, -math.inf, 0.0, True, ctc
+    )  # fmt: skip
+    unknown = words.get_index("<unk>")
+    decoder = library.LexiconDecoder(options, trie, lm, space, 0, unknown, [], False)
+    ending = np.full((1, K), -30.0, np.float32)  # words end with a blank here, so one is added
+    ending[0, space] = 0.0
+
+    def decode(x: np.ndarray) -> Sequence[str]:
+        x = np.ascontiguousarray(np.concatenate([x, ending]))
+        return collapse(decoder.decode(x.ctypes.data, len(x), K)[0].tokens)[:-1]
+
+    return decode
+
+
+def pyctcdecode(task: Task, beam: int) -> Decode | None:
+    if task.lm is not None:  # its language models are over words alone
+        return None
+    library = importlib.import_module("pyctcdecode")
+    decoder = library.build_ctcdecoder(["", *task.alphabet.symbols])
+    return lambda x: decoder.decode(x, beam_width=beam)
+
+
+PEERS = {
+    "fast-ctc-decode, cut 0.001": ("fast_ctc_decode", fast_ctc_decode),
+    "flashlight-text, top 10": ("flashlight.lib.text.decoder", flashlight),
+    "pyctcdecode": ("pyctcdecode", pyctcdecode),
+}
+
+
+def contestants(task: Task, beam: int) -> dict[str, Decode]:
+    found: dict[str, Decode] = {"seqlabel, exact": ours(task, beam)}
+    found["seqlabel, cut 0.001"] = ours(task, beam, label_min_prob=0.001)
+    for name, (module, build) in PEERS.items():
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            continue
+        decoder = build(task, beam)
+        if decoder is not None:
+            found[name] = decoder
+    return found
+
+
+def path_log_prob(x: np.ndarray, labels: Sequence[int]) -> float:
+    """ln p(labels | x), by the forward algorithm of Graves et al. 2006 in the log domain."""
+    states = np.zeros(2 * len(labels) + 1, int)
+    states[1::2] = labels
+    skip = np.zeros(len(states), bool)
+    skip[2:] = (states[2:] != 0) & (states[2:] != states[:-2])
+    alpha = np.full(len(states), -np.inf)
+    alpha[:2] = x[0, states[:2]]
+    with np.errstate(invalid="ignore"):
+        for frame in x[1:].astype(np.float64):
+            before = alpha
+            alpha = np.logaddexp(before, np.pad(before, (1, 0), constant_values=-np.inf)[:-1])
+            over = np.pad(before, (2, 0), constant_values=-np.inf)[:-2]
+            alpha = np.logaddexp(alpha, np.where(skip, over, -np.inf)) + frame[states]
+        return float(np.logaddexp.reduce(alpha[-2:]))
+
+
+def measure(task: Task, beam: int, rounds: int) -> list[dict[str, Any]]:
+    decoders = contestants(task, beam)
+    wide = [tuple(ours(task, 400)(x)) for x in task.log_probs]
+    seconds: dict[str, list[float]] = {name: [] for name in decoders}
+    best = {name: [tuple(decode(x)) for x in task.log_probs] for name, decode in decoders.items()}
+    for _ in range(rounds):
+        for name, decode in decoders.items():
+            begun = time.process_time()
+            for x in task.log_probs:
+                decode(x)
+            seconds[name].append(time.process_time() - begun)
+    frames = sum(map(len, task.log_probs))
+    rows = []
+    for name, spent in seconds.items():
+        scores = [
+            path_log_prob(x, task.alphabet.encode(list(labels))) + task.score(labels)
+            for x, labels in zip(task.log_probs, best[name], strict=True)
+        ]
+        rows.append(
+            {
+                "task": task.name,
+                "beam": beam,
+                "decoder": name,
+                "frames_per_second": frames / statistics.median(spent),
+                "utterances_per_second": len(task.log_probs) / statistics.median(spent),
+                "times_slower": statistics.median(
+                    a / b for a, b in zip(spent, seconds["seqlabel, cut 0.001"], strict=True)
+                ),
+                "score": float(np.mean(scores)),
+                "agree": float(np.mean([a == b for a, b in zip(best[name], wide, strict=True)])),
+            }
+        )
+    return rows
+
+
+def all_cores(task: Task, rounds: int) -> dict[str, float]:
+    """Wall time of a batch of 64 with one thread and with one per core."""
+    batch = [task.log_probs[n % len(task.log_probs)] for n in range(64)]
+    lengths = np.array(list(map(len, batch)))
+    padded = np.zeros((64, lengths.max(), len(task.alphabet)), np.float32)
+    for row, x in zip(padded, batch, strict=True):
+        row[: len(x)] = x
+    spent: dict[int, list[float]] = {1: [], os.cpu_count() or 1: []}
+    for threads, times in spent.items():
+        decoder = BeamDecoder(task.alphabet, 100, threads=threads)
+        decoder.decode(padded, lengths)
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            decoder.decode(padded, lengths)
+            times.append(time.perf_counter() - begun)
+    one, several = (statistics.median(times) for times in spent.values())
+    return {"cores": len(os.sched_getaffinity(0)), "ratio": one / several}
+
+
+FIRST = """
+import time, numpy as np
+from seqlabel.alphabet import Alphabet
+from seqlabel.decoding import BeamDecoder
+begun = time.perf_counter()
+BeamDecoder(Alphabet("ab", "character"), 10).decode(np.log(np.full((1, 9, 3), 1 / 3)), [9])
+print(time.perf_counter() - begun)
+"""
+
+
+def first_call() -> dict[str, float]:
+    """Seconds of the first call of a process: kernels to be compiled, and kernels on disk."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+        command = [sys.executable, "-c", FIRST]
+        seconds = [
+            float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+            for _ in range(2)
+        ]
+    return {"compiling": seconds[0], "cached": seconds[1]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few utterances, one round")
+    parser.add_argument("--model", type=Path, metavar="EXP", help="a trained model as well")
+    parser.add_argument("--data", type=Path, metavar="MANIFEST", help="what that model reads")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    rounds, count = (1, 4) if options.quick else (5, 24)
+    for name, (module, _) in PEERS.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            print(f"absent: {name} ({error})")
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = make_tasks(count, Path(folder))
+        if options.model:
+            tasks.append(model_task(options.model, options.data, count))
+        results = []
+        print(f"{'task':26} beam  {'decoder':27} frames/s    utt/s  slower     score  agree")
+        for task in tasks:
+            for beam in (100,) if task.lexicon else (10, 25, 100):
+                for row in measure(task, beam, rounds):
+                    results.append(row)
+                    print(
+                        f"{task.name:26} {beam:4}  {row['decoder']:27} "
+                        f"{row['frames_per_second']:8.0f} {row['utterances_per_second']:8.1f} "
+                        f"{row['times_slower']:7.1f} {row['score']:9.3f} {row['agree']:6.2f}",
+                        flush=True,
+                    )
+        cores = all_cores(tasks[0], rounds)
+    first = first_call()
+    print(f"{cores['cores']} cores against one, batch of 64, beam 100: {cores['ratio']:.2f}")
+    print(f"first call: {first['compiling']:.1f} s compiling, {first['cached']:.2f} s cached")
+    if options.json:
+        write_json(options.json, {"decoders": results, "cores": cores, "first_call": first})
+
+
+if __name__ == "__main__":
+    main()
