@@ -1,6 +1,7 @@
 """`seqlabel lm DATA --out LM.arpa`: transcripts become an n-gram language model."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Interpolated modified Kneser-Ney, written as ARPA. DATA is a prepared folder (its "
         "train.jsonl counts), a manifest, or text with one sentence a line."
     )
-    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument(
+        "data", metavar="DATA", type=Path, nargs="+", help="several are read one after the other"
+    )
     parser.add_argument("--out", metavar="LM.arpa", type=Path, required=True, help=".gz compresses")
     parser.add_argument("--order", metavar="N", type=int, default=3, help="3: trigrams (default)")
     parser.add_argument(
@@ -34,6 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="alphabet.json whose labels the model knows, seen or not (default: beside DATA)",
     )
     parser.add_argument(
+        "--lexicon",
+        metavar="FILE",
+        type=Path,
+        help="with --unit words: write the words there, the most frequent first, one a line",
+    )
+    parser.add_argument(
+        "--lexicon-size", metavar="N", type=int, default=20000, help="at most so many (20000)"
+    )
+    parser.add_argument(
         "--test", metavar="DATA", type=Path, help="print the perplexity of these transcripts"
     )
 
@@ -42,18 +54,33 @@ def main(args: argparse.Namespace) -> None:
     """Estimate, write, and print the size in one line; with --test the perplexity in another."""
     from seqlabel.alphabet import Alphabet
     from seqlabel.decoding.ngram import NgramLM
+    from seqlabel.errors import InputError
+    from seqlabel.files import whole_file
 
     path, alphabet = args.alphabet, None
+    if args.lexicon is not None and (args.unit != "words" or args.lexicon_size < 1):
+        raise InputError("--lexicon goes with --unit words and a --lexicon-size of at least 1")
     if args.unit == "labels":
-        folder = args.data if args.data.is_dir() else args.data.parent
+        first = args.data[0]
+        folder = first if first.is_dir() else first.parent
         if path or (folder / "alphabet.json").is_file():
             alphabet = Alphabet.load(path or folder / "alphabet.json")
-    sentences = read_sentences(args.data, "train", args.unit, alphabet)
+    sentences = [
+        sentence
+        for data in args.data
+        for sentence in read_sentences(data, "train", args.unit, alphabet)
+    ]
     vocabulary = None if alphabet is None else alphabet.symbols
     lm = NgramLM.train(sentences, args.order, vocabulary)
     lm.to_arpa(args.out)
     sizes = ", ".join(f"{len(n.tokens)} {k}-grams" for k, n in enumerate(lm.ngrams(), 1))
     print(f"{args.out}: {sizes} from {len(sentences)} sentences")
+    if args.lexicon is not None:
+        counts = Counter(word for sentence in sentences for word in sentence)
+        words = [word for word, _ in counts.most_common(args.lexicon_size)]
+        with whole_file(args.lexicon) as stream:
+            stream.write("".join(f"{word}\n" for word in words))
+        print(f"{args.lexicon}: {len(words)} of {len(counts)} words")
     if args.test is not None:
         fit = lm.fit(read_sentences(args.test, "test", args.unit, alphabet))
         known = ""

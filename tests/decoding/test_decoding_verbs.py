@@ -212,3 +212,16 @@ def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
     assert run("lm", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_lm_writes_the_words_of_several_texts_as_a_lexicon(tmp_path, capsys):
+    for name, text in (("a", "to be or not to be\n"), ("b", "be that as it may\n")):
+        (tmp_path / name).write_text(text)
+    command = ["lm", str(tmp_path / "a"), str(tmp_path / "b"), "--unit", "words", "--order", "2"]
+    lexicon = tmp_path / "words.txt"
+    files = ["--out", str(tmp_path / "lm.arpa"), "--lexicon", str(lexicon), "--lexicon-size", "3"]
+    assert main([*command, *files]) == 0
+    assert lexicon.read_text().split() == ["be", "to", "or"]
+    assert "3 of 8 words" in capsys.readouterr().out
+    assert main(["lm", *command[1:3], *files]) == 2
+    assert "--lexicon goes with --unit words" in capsys.readouterr().err
