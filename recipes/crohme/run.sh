@@ -22,7 +22,7 @@ usage_corpus='--corpus DIR [--subset all|linear]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/blstm.toml}
 lm_order=4
-beam=(--beam 50 --lm '{lm}' --lm-weight 0.5)
+beam=(--beam 50 --lm '{lm}' --lm-weight 0.3 --bonus 0.3)
 protocol=()
 
 prepare() {
