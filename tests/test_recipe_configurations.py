@@ -13,7 +13,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 CONFIGURATIONS = sorted(
     path.relative_to(RECIPES)
     for path in RECIPES.glob("*/conf/*.toml")
-    if path.name not in ("data.toml", "sample.toml")  # of seqlabel prepare
+    if path.name not in ("data.toml", "sample_speakers.toml")  # of seqlabel prepare
 )
 
 

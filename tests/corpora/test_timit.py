@@ -251,8 +251,8 @@ def test_skipped_files_of_a_whole_corpus_make_a_note(whole):
 
 def test_real_sample(timit):
     """Counts as stated with the sample."""
-    table = tomllib.loads((RECIPES / "sample.toml").read_text())
-    prepared = prepare(timit, build(Options, table, "sample.toml"))
+    table = tomllib.loads((RECIPES / "sample_speakers.toml").read_text())
+    prepared = prepare(timit, build(Options, table, "sample_speakers.toml"))
     sizes = {name: len(utterances) for name, utterances in prepared.splits.items()}
     assert sizes == {"train": 64, "dev": 8, "test": 24}
     labels = [u.labels for name in ("train", "dev") for u in prepared.splits[name]]
