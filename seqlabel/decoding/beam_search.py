@@ -1,12 +1,16 @@
 """One running prefix beam search: the kernel's arrays and what they say in the end."""
 
-from typing import NamedTuple
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqlabel.decoding.beam_kernel import CANDIDATE, PROGRESS, SLOT, Beam, advance, reset
 from seqlabel.decoding.beam_lm import LabelLM
 from seqlabel.decoding.beam_trie import FREE, NODE, spell, trunk
+
+log = logging.getLogger("seqlabel")
 
 
 class Hypothesis(NamedTuple):
@@ -29,6 +33,7 @@ class LabelSearch:
     def __init__(
         self, K: int, width: int, lm: LabelLM | None = None, start: int = 0, floor: float = 0.0
     ) -> None:
+        self._announce()
         W, C = width, 2 * width
         self.lm, self.start, self.floor = lm, start, floor
         self.beam = Beam(
@@ -42,6 +47,17 @@ class LabelSearch:
             masses=np.zeros(W + C),
         )
         self.reset()
+
+    def _kernel(self) -> Any:
+        """What reads the frames."""
+        return advance
+
+    def _announce(self) -> None:
+        """Say so when the search is about to be compiled, which takes a while."""
+        kernel = self._kernel()
+        name = f"{kernel.py_func.__module__.rsplit('.', 1)[-1]}.{kernel.py_func.__name__}-*.nbi"
+        if not kernel.signatures and not any(Path(kernel.stats.cache_path).glob(name)):
+            log.warning("compiling the beam search: once, about ten seconds")
 
     def reset(self) -> None:
         """Begin an utterance."""

@@ -76,7 +76,7 @@ def extend_words(slots, trie, now, candidates, masses, model, found, p, bound):
                         )  # fmt: skip
         else:
             for i in range(model.child_starts[place], model.child_starts[place + 1]):
-                k = np.int64(model.child_labels[i])
+                k = int(model.child_labels[i])
                 factor = model.child_factors[i]
                 mass = passed_on(slot, k) * p[k] * factor
                 if mass > bound:
@@ -111,7 +111,7 @@ def extend_words(slots, trie, now, candidates, masses, model, found, p, bound):
                 ended = word_ends(model, place, state, found)
             if ended > 0:
                 for i in range(model.child_starts[ROOT], model.child_starts[ROOT + 1]):
-                    k = np.int64(model.child_labels[i])
+                    k = int(model.child_labels[i])
                     if slot.reach * p[k] <= bound:
                         continue
                     for w in range(ended):

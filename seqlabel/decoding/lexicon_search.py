@@ -1,5 +1,7 @@
 """One running search for words: the kernel's arrays and the words that they say in the end."""
 
+from typing import Any
+
 import numpy as np
 
 from seqlabel.decoding.beam_kernel import reset
@@ -17,6 +19,9 @@ class WordSearch(LabelSearch):
         self.found = np.zeros(most + 2, ENDED)
         self.ends = np.zeros((width + 1) * (most + 2), ENDING)
         super().__init__(K, width, None, start, floor)
+
+    def _kernel(self) -> Any:
+        return advance_words
 
     def reset(self) -> None:
         """Begin an utterance."""
