@@ -1,6 +1,7 @@
 """One running prefix beam search: the kernel's arrays and what they say in the end."""
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ class LabelSearch:
     def __init__(
         self, K: int, width: int, lm: LabelLM | None = None, start: int = 0, floor: float = 0.0
     ) -> None:
-        self._announce()
+        announce(self._kernel())
         W, C = width, 2 * width
         self.lm, self.start, self.floor = lm, start, floor
         self.beam = Beam(
@@ -51,13 +52,6 @@ class LabelSearch:
     def _kernel(self) -> Any:
         """What reads the frames."""
         return advance
-
-    def _announce(self) -> None:
-        """Say so when the search is about to be compiled, which takes a while."""
-        kernel = self._kernel()
-        name = f"{kernel.py_func.__module__.rsplit('.', 1)[-1]}.{kernel.py_func.__name__}-*.nbi"
-        if not kernel.signatures and not any(Path(kernel.stats.cache_path).glob(name)):
-            log.warning("compiling the beam search: once, about ten seconds")
 
     def reset(self) -> None:
         """Begin an utterance."""
@@ -116,3 +110,11 @@ class LabelSearch:
         labels = np.empty(self.frames, np.int32)
         count = spell(self.beam.trie, node, labels)
         return labels[len(labels) - count :]
+
+
+@cache
+def announce(kernel: Any) -> None:
+    """Say so, once, when a search is about to be compiled, which takes a while."""
+    name = f"{kernel.py_func.__module__.rsplit('.', 1)[-1]}.{kernel.py_func.__name__}-*.nbi"
+    if not kernel.signatures and not any(Path(kernel.stats.cache_path).glob(name)):
+        log.warning("compiling the beam search: once, about ten seconds")
