@@ -1,5 +1,6 @@
 """One process or many, as torchrun starts them."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,5 +80,7 @@ def workers() -> Iterator[Workers]:
     )
     try:
         yield Workers(dist.get_rank(), world, device)
+        dist.barrier()  # who leaves early takes the connections of the others along
     finally:
+        gc.collect()  # what still holds the group must go before it
         dist.destroy_process_group()
