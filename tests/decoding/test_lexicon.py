@@ -201,3 +201,72 @@ def test_lexica_of_other_alphabets_are_refused():
         BeamDecoder(Alphabet("ab", "character"), lexicon=Lexicon(ABC, SPELLINGS))
     with pytest.raises(InputError, match="always have a separator"):
         BeamDecoder(ABC, lexicon=Lexicon(ABC, SPELLINGS), unknown_penalty=1.0)
+
+
+def test_a_narrow_beam_keeps_what_a_plain_search_keeps(random_probs):
+    """The bounds that skip prefixes must lose nothing: the same beam, all prefixes formed."""
+    alphabet = Alphabet("ab ", "character")
+    words = ["a", "ab", "b", "ba", "bab"]
+    lexicon = Lexicon.from_words(alphabet, words)
+    for case in range(150):
+        rng = np.random.default_rng([11, case])
+        lm = NgramLM.train([rng.choice(words, rng.integers(1, 5)) for _ in range(12)], 2)
+        probs = random_probs(rng, int(rng.integers(3, 15)), 4) + 1e-6
+        probs /= probs.sum(axis=1, keepdims=True)
+        width, weight, bonus = int(rng.integers(2, 7)), rng.uniform(0.3, 3), rng.uniform(-1, 2)
+        decoder = BeamDecoder(
+            alphabet, width, lexicon=lexicon, lm=lm, lm_weight=weight, bonus=bonus, threads=1
+        )
+        (found,) = decoder.decode(np.log(probs)[None], [len(probs)])
+        text, score = plain_word_search(probs, words, lm, weight, bonus, width)
+        assert found.text == text
+        assert found.log_prob == pytest.approx(score, rel=1e-5)
+
+
+def plain_word_search(probs, words, lm, weight, bonus, width) -> tuple[str, float]:
+    """Prefixes (words, letters begun) in dictionaries; the best that is complete, or the best."""
+
+    def factor(history, word):
+        log_prob = lm.score([*history, word], end=False) - lm.score(history, end=False)
+        return math.exp(weight * log_prob + bonus)
+
+    def look(begun):
+        if not begun:
+            return 1.0
+        below = [lm.score([w], start=False, end=False) for w in words if w.startswith(begun)]
+        return math.exp(weight * max(below) + bonus)
+
+    beam = {((), ""): (1.0, 0.0)}
+    for p in probs:
+        grown = {}
+        for (history, begun), (blank, label) in beam.items():
+            last = begun[-1] if begun else " " if history else ""
+            own = grown.setdefault((history, begun), [0.0, 0.0])
+            own[0] += (blank + label) * p[0]
+            if last:
+                own[1] += label * p["-ab ".index(last)]
+            ways = [
+                (letter, (history, begun + letter), look(begun + letter) / look(begun))
+                for letter in "ab"
+                if any(word.startswith(begun + letter) for word in words)
+            ]
+            if begun in words:
+                ways.append((" ", ((*history, begun), ""), factor(history, begun) / look(begun)))
+            for letter, after, times in ways:
+                passed = blank if letter == last else blank + label
+                longer = grown.setdefault(after, [0.0, 0.0])
+                longer[1] += passed * p["-ab ".index(letter)] * times
+        best = sorted(grown.items(), key=lambda item: -sum(item[1]))[:width]
+        beam = {prefix: tuple(masses) for prefix, masses in best if sum(masses) > 0}
+    complete = {}
+    for (history, begun), masses in beam.items():
+        if begun in words or not (history or begun):
+            said = (*history, begun) if begun else ()
+            last = factor(history, begun) / look(begun) if begun else 1.0
+            end = math.exp(weight * (lm.score(said) - lm.score(said, end=False)))
+            complete[" ".join(said)] = sum(masses) * last * end
+    if not complete:
+        (history, begun), masses = max(beam.items(), key=lambda item: sum(item[1]))
+        return " ".join([*history, begun]), math.log(sum(masses))
+    text = max(complete, key=lambda key: complete[key])
+    return text, math.log(complete[text])
