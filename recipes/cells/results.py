@@ -35,7 +35,7 @@ class Outcome:
 
 
 def number(value: float) -> str:
-    return f"{value:.0f}" if value == int(value) else f"{value:.4f}".rstrip("0")
+    return f"{value:.0f}" if value == int(value) else f"{value:.3g}"
 
 
 def table(lines: Sequence[Line]) -> str:
