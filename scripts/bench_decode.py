@@ -201,12 +201,31 @@ def flashlight(task: Task, beam: int, top: int = 10) -> Decode:
     return decode
 
 
-def pyctcdecode(task: Task, beam: int) -> Decode | None:
-    if task.lm is not None:  # its language models are over words alone
-        return None
+def pyctcdecode(task: Task, beam: int) -> Decode:
+    """Its language models are over words: of a model over labels every label is made a word."""
     library = importlib.import_module("pyctcdecode")
-    decoder = library.build_ctcdecoder(["", *task.alphabet.symbols])
-    return lambda x: decoder.decode(x, beam_width=beam)
+    symbols = list(task.alphabet.symbols)
+    if task.lm is None:
+        decoder = library.build_ctcdecoder(["", *symbols])
+        return lambda x: decoder.decode(x, beam_width=beam)
+    model = {"kenlm_model_path": task.arpa, "alpha": WEIGHT}
+    if task.lexicon is not None:
+        decoder = library.build_ctcdecoder(
+            ["", *symbols], unigrams=task.lexicon.words, beta=BONUS, **model
+        )
+        return lambda x: decoder.decode(x, beam_width=beam)
+    # "▁" begins a word, and the label for what is unknown, which it demands, is never probable
+    words = ["", *("▁" + symbol.replace(" ", "<space>") for symbol in symbols), "▁⁇▁"]
+    unigrams = [word[1:] for word in words[1:-1]]
+    decoder = library.build_ctcdecoder(words, unigrams=unigrams, beta=0.0, **model)
+    never = np.float32(-1e3)
+    named = {word[1:]: symbol for word, symbol in zip(words[1:], symbols, strict=False)}
+
+    def decode(x: np.ndarray) -> list[str]:
+        text = decoder.decode(np.pad(x, ((0, 0), (0, 1)), constant_values=never), beam_width=beam)
+        return [named[word] for word in text.split()]
+
+    return decode
 
 
 PEERS = {

@@ -28,6 +28,7 @@ class Alphabet:
     symbols: tuple[str, ...]
     unit: str = "symbol"
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
+    _symbol: dict[int, str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, symbols: Iterable[str], unit: str = "symbol") -> None:
         symbols = tuple(symbols)
@@ -51,6 +52,7 @@ class Alphabet:
         object.__setattr__(self, "symbols", symbols)
         object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "_index", index)
+        object.__setattr__(self, "_symbol", {k: symbol for symbol, k in index.items()})
 
     def __len__(self) -> int:
         """K, the number of symbols and the blank."""
@@ -76,12 +78,12 @@ class Alphabet:
 
     def decode(self, indices: Iterable[int]) -> tuple[str, ...]:
         """Symbols of indices 1..K-1 (the blank is no label and raises InputError)."""
-        labels = []
-        for k in indices:
-            if not 1 <= k <= len(self.symbols):
-                raise InputError(f"index {k} is no label of an alphabet of K = {len(self)}")
-            labels.append(self.symbols[k - 1])
-        return tuple(labels)
+        try:
+            return tuple(map(self._symbol.__getitem__, indices))
+        except KeyError as error:
+            raise InputError(
+                f"index {error.args[0]} is no label of an alphabet of K = {len(self)}"
+            ) from None
 
     def text(self, labels: Iterable[str]) -> str:
         """Labels as running text."""

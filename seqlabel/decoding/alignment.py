@@ -43,7 +43,7 @@ def align(
     indices = _fitting(alphabet.encode(labels, name), log_probs, name)
     T, S = len(log_probs), len(indices)
     path = np.empty(T, np.int32)
-    path_log_prob = float(viterbi(log_probs, indices, path))
+    path_log_prob = float(viterbi(log_probs.astype(np.float64), indices, path))
     if path_log_prob == -np.inf:
         raise InputError(f"{name}: the labels have probability zero; is the transcript another's?")
     alpha, beta = np.empty((2, T, 2 * S + 1))

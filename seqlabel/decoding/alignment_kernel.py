@@ -28,20 +28,24 @@ def log_add(a, b):
 def viterbi(log_probs, labels, path):
     """ln of the most probable path of the labelling; `path` (T,) int32 receives its states.
 
-    log_probs: (T, K), T > 0; labels: (S,) int32. Returns -inf where no path is possible.
+    log_probs: (T, K), T > 0; labels: (S,) int32. Returns -inf where no path is possible. Sums have
+    the precision of log_probs.
     The states of blanks and of labels lie in arrays of their own, and the new scores in others
     than the old, so that the loops over them are compiled into vector instructions.
     """
-    T, S = len(log_probs), len(labels)
-    blank, next_blank = np.full(S + 1, -np.inf), np.empty(S + 1)
-    label, next_label = np.full(S + 1, -np.inf), np.full(S + 1, -np.inf)  # label s at s + 1
-    jump = np.zeros(S)  # from label s - 1 to label s without a blank: unless they are equal
+    T, S, real = len(log_probs), len(labels), log_probs.dtype
+    blank, next_blank = np.full(S + 1, -np.inf, real), np.empty(S + 1, real)
+    label, next_label = (
+        np.full(S + 1, -np.inf, real),
+        np.full(S + 1, -np.inf, real),
+    )  # label s at s + 1
+    jump = np.zeros(S, real)  # from label s - 1 to label s without a blank: unless they are equal
     for s in range(S):
         if s == 0 or labels[s] == labels[s - 1]:
             jump[s] = -np.inf
     blank_came = np.zeros((T, S + 1), np.uint8)  # how many states back the best path came from
     label_came = np.zeros((T, S), np.uint8)
-    emission = np.empty(S)
+    emission = np.empty(S, real)
     blank[0] = log_probs[0, 0]
     if S > 0:
         label[1] = log_probs[0, labels[0]]

@@ -112,8 +112,19 @@ class BeamDecoder:
         threads = min(self.threads, len(log_probs))
         if threads == 1:
             return [one(b) for b in range(len(log_probs))]
+        # Each thread takes the next utterance by itself: a future for each costs as much as a
+        # third of a narrow search.
+        results: list[Any] = [None] * len(log_probs)
+        left = iter(range(len(log_probs)))
+
+        def work() -> None:
+            for b in left:
+                results[b] = one(b)
+
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(one, range(len(log_probs))))
+            for done in [pool.submit(work) for _ in range(threads)]:
+                done.result()
+        return results
 
     def stream(self) -> BeamStream:
         """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
@@ -142,17 +153,18 @@ class BeamDecoder:
         """The first hypothesis, the others as alternatives; spans where the frames are given."""
         if not hypotheses:
             return Result((), -math.inf)
-        first, *others = (self._result(hypothesis) for hypothesis in hypotheses)
+        first, *others = hypotheses
         if log_probs is None:
-            return first
-        starts, ends, peaks = label_spans(log_probs, hypotheses[0].labels)
-        columns = starts.tolist(), ends.tolist(), np.exp(peaks).tolist()
-        spans = tuple(map(Span, first.labels, *columns))
+            return self._result(first)
+        starts, ends, probabilities = label_spans(log_probs, first.labels)
+        columns = starts.tolist(), ends.tolist(), probabilities.tolist()
+        result = self._result(first)
+        spans = tuple(map(Span, result.labels, *columns))
         return replace(
-            first,
+            result,
             spans=spans,
-            alternatives=tuple(others),
-            words=self._word_spans(hypotheses[0], spans),
+            alternatives=tuple(map(self._result, others)),
+            words=self._word_spans(first, spans),
         )
 
     def _worker(self) -> "_Worker":
@@ -204,7 +216,9 @@ class BeamDecoder:
         """Give the labels that the cuts leave out probability zero, in place."""
         labels = probs[:, BLANK + 1 :]
         if self.label_min_prob > 0:
-            labels[labels < self.label_min_prob] = 0.0
+            blank = probs[:, BLANK].copy()
+            np.putmask(probs, probs < self.label_min_prob, 0.0)  # twice as fast as by index
+            probs[:, BLANK] = blank
         if self.label_count is not None and self.label_count < labels.shape[1]:
             least = np.partition(labels, -self.label_count, axis=1)[:, -self.label_count]
             labels[labels < least[:, None]] = 0.0

@@ -22,10 +22,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from seqlabel.decoding.beam_lm import label_factor
 from seqlabel.decoding.beam_trie import EMPTY, NOTHING, add, clear, find, release
+from seqlabel.decoding.compiled import kernel
 
 SMALL, TINY = 2.0**-300, 2.0**-1000
 """Masses are scaled up when the largest falls below SMALL; what is below TINY is taken for zero,
@@ -40,10 +40,10 @@ SLOT = np.dtype(
         ("factor", np.float64),  # of the last label
         ("best", np.float64),  # no label that follows has a larger factor
         ("reach", np.float64),  # (blank + label) best
-        ("last", np.int32),  # the last label; 0 for the empty prefix
-        ("node", np.int32),  # where the trie has the prefix
-        ("state", np.int32),  # of the language model, after the prefix
-        ("place", np.int32),  # in the lexicon, where there is one
+        ("last", np.uint32),  # the last label; 0 for the empty prefix
+        ("node", np.uint32),  # where the trie has the prefix
+        ("state", np.uint32),  # of the language model, after the prefix
+        ("place", np.uint32),  # in the lexicon, where there is one
     ],
     align=True,
 )
@@ -55,12 +55,12 @@ CANDIDATE = np.dtype(
         ("mass", np.float64),
         ("factor", np.float64),
         ("best", np.float64),
-        ("slot", np.int32),  # of the parent
-        ("symbol", np.int32),  # what is new: a label, or a label behind a word
-        ("last", np.int32),  # the label of the symbol
-        ("node", np.int32),  # NOTHING while the trie lacks it
-        ("state", np.int32),
-        ("place", np.int32),
+        ("slot", np.uint32),  # of the parent
+        ("symbol", np.uint32),  # what is new: a label, or a label behind a word
+        ("last", np.uint32),  # the label of the symbol
+        ("node", np.uint32),  # NOTHING while the trie lacks it
+        ("state", np.uint32),
+        ("place", np.uint32),
     ],
     align=True,
 )
@@ -83,7 +83,7 @@ class Beam(NamedTuple):
     masses: np.ndarray  # (W + C,) float64
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def reset(beam, best, state):
     """Begin an utterance with the empty prefix, of mass one; its `best` and `state` are given."""
     slots, trie, free, now = beam.slots, beam.trie, beam.free, beam.now
@@ -100,7 +100,7 @@ def reset(beam, best, state):
     clear(trie, free, EMPTY + 1, W)
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def advance(beam, lm, probs, floor):
     """Read frames: probs (T, K) float64, probabilities.
 
@@ -121,13 +121,17 @@ def advance(beam, lm, probs, floor):
         count, bound = extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
         for c in range(count):
             best = max(best, candidates[c].mass)
-        select(slots, trie, free, now, candidates, dropped, count, max(bound, best * floor))
+        bound = max(bound, best * floor)
+        if count == 0 and least >= bound:  # most frames are of blanks and change nothing else
+            keep_all(slots, now)
+        else:
+            select(slots, trie, free, now, candidates, dropped, count, bound)
         if TINY < best < SMALL:
             rescale(slots, now, best)
     return len(probs)
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def stay(slots, trie, now, p):
     """The masses of the prefixes in the beam, one frame on.
 
@@ -153,7 +157,7 @@ def stay(slots, trie, now, p):
     return best, least, furthest
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest):
     """Form the new prefixes whose mass exceeds `bound`; returns their count and a better bound."""
     W, active, count = len(slots) - 1, now[0].active, 0
@@ -165,9 +169,6 @@ def extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
             slot = slots[s]
             if slot.reach * p[k] <= bound:
                 continue
-            node = find(trie, slot.node, k)
-            if trie[node].slot != W:  # has stayed
-                continue
             mass = slot.blank * p[k]
             if slot.last != k:
                 mass += slot.label * p[k]
@@ -176,6 +177,9 @@ def extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
                 factor, state = label_factor(lm, slot.state, k)
                 mass *= factor
             if mass > bound:
+                node = find(trie, slot.node, k)
+                if trie[node].slot != W:  # has stayed
+                    continue
                 if count == len(candidates):
                     count, bound = thin_out(slots, now, candidates, masses, count)
                     if mass <= bound:
@@ -190,7 +194,7 @@ def extend(slots, trie, now, candidates, labels, masses, lm, p, bound, furthest)
     return count, bound
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def promising_labels(labels, p, bound, furthest):
     """Write the labels with furthest p(label) > bound, most probable first; returns how many."""
     found = 0
@@ -205,7 +209,7 @@ def promising_labels(labels, p, bound, furthest):
     return found
 
 
-@njit(nogil=True)
+@kernel()
 def thin_out(slots, now, candidates, masses, count):
     """Keep the candidates that are among the best W of all; returns their count and the bound.
 
@@ -234,7 +238,7 @@ def thin_out(slots, now, candidates, masses, count):
     return kept, bound
 
 
-@njit(nogil=True)
+@kernel()
 def kth_largest(values, n, k):
     """The k-th largest (from 1) of the first n values, which it reorders.
 
@@ -265,7 +269,15 @@ def kth_largest(values, n, k):
     return values[place]
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
+def keep_all(slots, now):
+    """Move to the next frame with the same prefixes."""
+    for s in range(now[0].active):
+        slot = slots[s]
+        slot.blank, slot.label = slot.next_blank, slot.next_label
+
+
+@kernel(forceinline=True)
 def select(slots, trie, free, now, candidates, dropped, count, bound):
     """Move to the next frame: drop the prefixes below the bound, let the candidates in."""
     W, active = len(slots) - 1, now[0].active
@@ -315,7 +327,7 @@ def select(slots, trie, free, now, candidates, dropped, count, bound):
     now[0].active = active
 
 
-@njit(nogil=True)
+@kernel()
 def rescale(slots, now, best):
     """Bring the masses, whose largest is `best`, back to about 1; powers of two lose no digit."""
     _, exponent = math.frexp(best)

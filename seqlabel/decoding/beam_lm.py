@@ -4,12 +4,15 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding.arpa import Ngrams
+from seqlabel.decoding.compiled import kernel
 from seqlabel.decoding.ngram import NgramLM
 from seqlabel.decoding.ngram_kernel import NgramArrays, ngram_step
+
+STEP = np.dtype([("factor", np.float32), ("state", np.int32)])
+"""The factor of a label after a state, and the state behind it: side by side in memory."""
 
 
 class LabelLM(NamedTuple):
@@ -19,8 +22,7 @@ class LabelLM(NamedTuple):
     n-grams are walked.
     """
 
-    factors: np.ndarray  # (S, K) float64, or (0, K)
-    states: np.ndarray  # (S, K) int32, the state after the label, or (0, K)
+    table: np.ndarray  # (S, K) STEP, or (0, K)
     best: np.ndarray  # (S,) float64, the largest factor of a state, or more
     final: np.ndarray  # (S,) float64, the factor of </s>, without bonus
     ngrams: NgramArrays
@@ -31,13 +33,14 @@ class LabelLM(NamedTuple):
 def label_lm(alphabet: Alphabet, lm: NgramLM, weight: float, bonus: float) -> LabelLM:
     """Prepare `lm` over the symbols of the alphabet for a search."""
     ngrams = lm.arrays(lm.tokens(["<unk>", *alphabet.symbols]))  # the blank's column goes unread
-    factors = np.exp(weight * ngrams.table_log_probs.astype(np.float64) + bonus)
+    table = np.empty(ngrams.table_states.shape, STEP)
+    table["factor"] = np.exp(weight * ngrams.table_log_probs.astype(np.float64) + bonus)
+    table["state"] = ngrams.table_states
     best = np.exp(weight * ngrams.best.astype(np.float64) + bonus)
     final = np.exp(weight * ngrams.final.astype(np.float64))
     empty = ngrams.table_log_probs[:0], ngrams.table_states[:0]
-    states = ngrams.table_states
     ngrams = ngrams._replace(table_log_probs=empty[0], table_states=empty[1])
-    return LabelLM(factors, states, best, final, ngrams, float(weight), float(bonus))
+    return LabelLM(table, best, final, ngrams, float(weight), float(bonus))
 
 
 def bonus_only(alphabet: Alphabet, bonus: float) -> LabelLM:
@@ -49,10 +52,11 @@ def bonus_only(alphabet: Alphabet, bonus: float) -> LabelLM:
     return label_lm(alphabet, flat, 0.0, bonus)
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def label_factor(lm, state, label):
     """The factor of a label after a state, and the state behind it."""
-    if len(lm.factors) > 0:
-        return lm.factors[state, label], np.int64(lm.states[state, label])
+    if len(lm.table) > 0:
+        step = lm.table[state, label]
+        return np.float64(step.factor), np.int64(step.state)
     log_prob, state = ngram_step(lm.ngrams, state, label)
     return math.exp(lm.weight * log_prob + lm.bonus), state

@@ -1,6 +1,7 @@
 """One running prefix beam search: the kernel's arrays and what they say in the end."""
 
 import logging
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,8 +44,8 @@ class LabelSearch:
             free=np.zeros(1, FREE),
             now=np.zeros(1, PROGRESS),
             candidates=np.zeros(C, CANDIDATE),
-            labels=np.zeros(K, np.int32),
-            dropped=np.zeros((W, 2), np.int32),
+            labels=np.zeros(K, np.uint32),
+            dropped=np.zeros((W, 2), np.uint32),
             masses=np.zeros(W + C),
         )
         self.reset()
@@ -91,15 +92,11 @@ class LabelSearch:
         masses = slots["blank"] + slots["label"]
         if self.lm is not None and final:
             masses *= self.lm.final[slots["state"]]
-        order = np.argsort(-masses, kind="stable")[:count]
-        with np.errstate(divide="ignore"):
-            log_probs = np.log(masses[order]) + now["scale"]
+        order = np.argsort(-masses, kind="stable")[:count].tolist()
         return [
-            Hypothesis(self._labels(node), log_prob)
-            for node, log_prob in zip(
-                slots["node"][order].tolist(), log_probs.tolist(), strict=True
-            )
-            if log_prob > -np.inf
+            Hypothesis(self._labels(slots[s]["node"]), math.log(masses[s]) + now["scale"])
+            for s in order
+            if masses[s] > 0
         ]
 
     def stable(self) -> np.ndarray:

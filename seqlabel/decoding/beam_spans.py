@@ -8,7 +8,7 @@ from seqlabel.decoding.alignment_kernel import viterbi
 
 @njit(cache=True, nogil=True)
 def label_spans(log_probs, labels):
-    """Start, end (exclusive) and largest log-probability of each label on the best path of all.
+    """Start, end (exclusive) and largest probability of each label on the best path of all.
 
     log_probs: (T, K); labels: (S,) int32, which have a path. Returns (S,) int32, int32, float64.
     """
@@ -23,4 +23,4 @@ def label_spans(log_probs, labels):
             starts[s] = t
             ends[s] = max(ends[s], t + 1)
             peaks[s] = max(peaks[s], log_probs[t, labels[s]])
-    return starts, ends, peaks
+    return starts, ends, np.exp(peaks)

@@ -6,17 +6,18 @@ node is free at once, so the trie stays small however long the utterance.
 """
 
 import numpy as np
-from numba import njit
+
+from seqlabel.decoding.compiled import kernel
 
 NOTHING, EMPTY = 0, 1
 
 NODE = np.dtype(
     [
-        ("parent", np.int32),
-        ("symbol", np.int32),  # what the prefix has more than its parent
-        ("child", np.int32),  # the first child
-        ("sibling", np.int32),  # the next child of the same parent; or the next free node
-        ("slot", np.int32),  # the place in the beam, or the number of places when it has none
+        ("parent", np.uint32),
+        ("symbol", np.uint32),  # what the prefix has more than its parent
+        ("child", np.uint32),  # the first child
+        ("sibling", np.uint32),  # the next child of the same parent; or the next free node
+        ("slot", np.uint32),  # the place in the beam, or the number of places when it has none
     ],
     align=True,
 )
@@ -25,7 +26,7 @@ FREE = np.dtype([("first", np.int64), ("count", np.int64)])
 """The chain of free nodes."""
 
 
-@njit(nogil=True)
+@kernel()
 def clear(trie, free, first, nowhere):
     """Make all nodes from `first` on free, none of them in the beam."""
     for node in range(len(trie) - 1, first - 1, -1):
@@ -35,7 +36,7 @@ def clear(trie, free, first, nowhere):
         free[0].count += 1
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def find(trie, parent, symbol):
     """The node of parent + symbol, or NOTHING."""
     node = trie[parent].child
@@ -44,10 +45,10 @@ def find(trie, parent, symbol):
     return node
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def add(trie, free, parent, symbol):
     """Make the node of parent + symbol."""
-    node = np.int32(free[0].first)
+    node = np.uint32(free[0].first)
     free[0].first = trie[node].sibling
     free[0].count -= 1
     trie[node].parent, trie[node].symbol, trie[node].child = parent, symbol, NOTHING
@@ -56,7 +57,7 @@ def add(trie, free, parent, symbol):
     return node
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def release(trie, free, node, nowhere):
     """Free a node, and those above it, that no prefix in the beam begins with."""
     while node != EMPTY and trie[node].slot == nowhere and trie[node].child == NOTHING:
@@ -74,7 +75,7 @@ def release(trie, free, node, nowhere):
         node = parent
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def spell(trie, node, symbols):
     """Write the symbols of a prefix to the end of `symbols`; returns how many there are."""
     count = 0
@@ -85,7 +86,7 @@ def spell(trie, node, symbols):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def trunk(trie, nowhere):
     """The longest prefix that all prefixes in the beam begin with."""
     node = EMPTY

@@ -6,7 +6,6 @@ factors of the lexicon and its language model in place of those of a model over 
 """
 
 import numpy as np
-from numba import njit
 
 from seqlabel.decoding.beam_kernel import (
     SMALL,
@@ -17,13 +16,14 @@ from seqlabel.decoding.beam_kernel import (
     thin_out,
 )
 from seqlabel.decoding.beam_trie import EMPTY, find
+from seqlabel.decoding.compiled import kernel
 from seqlabel.decoding.lexicon_model import ROOT, best_factor, child, word_ends
 
 ENDING = np.dtype([("mass", np.float64), ("slot", np.int64), ("word", np.int64)], align=True)
 """A prefix that ends the utterance: its slot, and 1 + the word that ends with it (0: none does)."""
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def advance_words(beam, model, found, probs, floor):
     """Read frames: probs (T, K) float64, probabilities.
 
@@ -49,12 +49,14 @@ def advance_words(beam, model, found, probs, floor):
     return len(probs)
 
 
-@njit(nogil=True)
+@kernel()
 def extend_words(slots, trie, now, candidates, masses, model, found, p, bound):
     """Form the new prefixes whose mass exceeds `bound`; returns their count and a better bound."""
     W, active, K, count = len(slots) - 1, now[0].active, len(p), 0
     outside = len(model.look) - 1
-    likeliest = p[1:].max()
+    likeliest = 0.0
+    for k in range(1, K):
+        likeliest = max(likeliest, p[k])
     for s in range(active):
         slot = slots[s]
         if slot.reach * likeliest <= bound:
@@ -131,13 +133,13 @@ def extend_words(slots, trie, now, candidates, masses, model, found, p, bound):
     return count, bound
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def passed_on(slot, k):
     """The mass that a prefix gives to a label behind it: a repeat needs a blank between."""
     return slot.blank if slot.last == k else slot.blank + slot.label
 
 
-@njit(nogil=True)
+@kernel()
 def offer(
     slots, trie, now, candidates, masses,
     s, symbol, k, mass, factor, place, state, count, bound,
@@ -156,7 +158,7 @@ def offer(
     return count + 1, bound
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def endings(beam, model, found, ends):
     """Write to `ends` (W A,) ENDING every way in which the utterance may be over; their number.
 

@@ -4,9 +4,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from seqlabel.decoding.arpa import Ngrams
+from seqlabel.decoding.compiled import kernel
 from seqlabel.decoding.lexicon import Lexicon
 from seqlabel.decoding.ngram import NgramLM
 from seqlabel.decoding.ngram_kernel import NgramArrays, ngram_step
@@ -92,14 +92,14 @@ def _flat() -> NgramLM:
     return NgramLM(("<unk>", "<s>", "</s>"), [Ngrams(tokens, zeros, zeros)])
 
 
-@njit(cache=True)
+@kernel(cache=True)
 def _spread_up(parents, look):
     """Give every node the largest value at or below it; children come behind their parents."""
     for node in range(len(parents) - 1, 0, -1):
         look[parents[node]] = max(look[parents[node]], look[node])
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def child(model, node, label):
     """The child of a node, or ROOT."""
     low, high = model.child_starts[node], model.child_starts[node + 1]
@@ -115,7 +115,7 @@ def child(model, node, label):
     return np.int64(ROOT)
 
 
-@njit(nogil=True)
+@kernel()
 def word_ends(model, node, state, found):
     """Write to `found` (ENDED) the words that may end at a node; returns how many there are.
 
@@ -140,7 +140,7 @@ def word_ends(model, node, state, found):
     return count
 
 
-@njit(nogil=True)
+@kernel()
 def best_factor(model, node, state, found):
     """The largest factor that any label can have here, or more."""
     if node == ROOT:

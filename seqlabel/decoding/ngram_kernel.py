@@ -8,7 +8,8 @@ and has every token, so that the walk along the back-off links always ends.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from seqlabel.decoding.compiled import kernel
 
 
 class NgramArrays(NamedTuple):
@@ -32,7 +33,7 @@ class NgramArrays(NamedTuple):
     table_states: np.ndarray  # (S, K) int32, or (0, K) when left out
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def ngram_step(arrays, state, column):
     """ln p(column | state), float64, and the state after it."""
     if arrays.table_states.shape[0] > 0:
@@ -59,7 +60,7 @@ def ngram_step(arrays, state, column):
     return total + arrays.arc_log_probs[token], np.int64(arrays.arc_states[token])
 
 
-@njit(cache=True, nogil=True)
+@kernel(cache=True)
 def ngram_final(arrays, state):
     """ln p(</s> | state), float64."""
     return np.float64(arrays.final[state])
