@@ -33,11 +33,12 @@ class Options:
     """subset: all expressions, or only those on one line: no scripts, fractions, roots or limits.
 
     skip_bad: leave out files that cannot be read, named (two of the original ones are malformed),
-    instead of stopping at the first.
+    instead of stopping at the first. extra: a folder of further files for training.
     """
 
     subset: Literal["all", "linear"] = "all"
     skip_bad: bool = True
+    extra: str = ""
 
 
 def prepare(source: Path, options: Options) -> Prepared:
@@ -52,6 +53,13 @@ def prepare(source: Path, options: Options) -> Prepared:
         for path in find_below(root, folder, depth=1):
             files = [(_id(file, path, name), file) for file in sorted(path.rglob("*.inkml"))]
             splits[name] = list(skip.read_each(progress_bar(files, name), _Reader(path, name)))
+    if options.extra:
+        path = Path(options.extra)
+        files = [(_id(file, path, "extra"), file) for file in sorted(path.rglob("*.inkml"))]
+        if not files:
+            raise InputError(f"{path}: no .inkml file for training; correct `extra`")
+        more = skip.read_each(progress_bar(files, "extra"), _Reader(path, "extra"))
+        splits["train"] = [*splits.get("train", []), *more]
     symbols = {symbol for utterance in splits.get("train", []) for symbol in utterance.labels}
     if options.subset == "linear":
         splits = {
@@ -72,8 +80,7 @@ class _Reader:
 
     def __call__(self, path: Path) -> Utterance:
         file = read_inkml(path)
-        latex = file.annotations.get("truth", "").strip("$ \t\n")
-        linear = bool(latex) and not _TWO_DIMENSIONAL.search(latex)
+        latex = latex_of(file)
         return Utterance(
             id=_id(path, self.folder, self.name),
             source=path,
@@ -82,12 +89,22 @@ class _Reader:
             text=latex,
             speaker=file.annotations.get("writer", ""),
             duration=file.ink.duration,
-            tags={"linear": "yes" if linear else "no"},
+            tags={"linear": "yes" if is_linear(latex) else "no"},
         )
 
 
 def _id(path: Path, folder: Path, name: str) -> str:
     return f"{name}/{path.relative_to(folder).with_suffix('').as_posix()}"
+
+
+def latex_of(file: InkML) -> str:
+    """The formula as LaTeX without its dollars, empty where the file does not say it."""
+    return file.annotations.get("truth", "").strip("$ \t\n")
+
+
+def is_linear(latex: str) -> bool:
+    """Whether a formula is known to stand on one line."""
+    return bool(latex) and not _TWO_DIMENSIONAL.search(latex)
 
 
 def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
@@ -98,16 +115,16 @@ def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
     symbols = [
         (min(group.strokes), group.annotations.get("truth", ""))
         for outer in file.groups
-        for group in _symbol_groups(outer)
+        for group in symbol_groups(outer)
     ]
     if not symbols:
         raise InputError(f"{path}: no segmentation into symbols; a file with its truth is needed")
     return tuple(symbol for _, symbol in sorted(symbols))
 
 
-def _symbol_groups(outer: TraceGroup) -> Iterator[TraceGroup]:
+def symbol_groups(outer: TraceGroup) -> Iterator[TraceGroup]:
     """The groups of strokes that are one symbol each."""
     if outer.strokes:
         yield outer
     for group in outer.groups:
-        yield from _symbol_groups(group)
+        yield from symbol_groups(group)

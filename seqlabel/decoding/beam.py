@@ -13,8 +13,8 @@ import numpy as np
 from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.decoding.beam_lm import LabelLM, bonus_only, label_lm
 from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
-from seqlabel.decoding.beam_spans import label_spans
-from seqlabel.decoding.checks import check_batch, frame_probabilities
+from seqlabel.decoding.beam_spans import LabelSpans, batch_spans
+from seqlabel.decoding.checks import batch_probabilities, check_batch, frame_probabilities
 from seqlabel.decoding.lexicon import Lexicon
 from seqlabel.decoding.lexicon_model import WordModel, word_model
 from seqlabel.decoding.lexicon_search import WordSearch
@@ -22,6 +22,9 @@ from seqlabel.decoding.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span
 from seqlabel.decoding.stream import BeamStream, check_chunk
 from seqlabel.errors import InputError
+
+GROUP_SIZE = 2**16
+"""Probabilities, float64, of the utterances that a thread takes at a time."""
 
 
 class BeamDecoder:
@@ -105,61 +108,68 @@ class BeamDecoder:
         if n_best < 1:
             raise InputError(f"n_best is {n_best}, at least 1 is expected")
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
-
-        def one(b: int) -> Result:
-            return self._decode(log_probs[b, : lengths[b]], f"utterance {b}", n_best)
-
-        threads = min(self.threads, len(log_probs))
-        if threads == 1:
-            return [one(b) for b in range(len(log_probs))]
-        # Each thread takes the next utterance by itself: a future for each costs as much as a
-        # third of a narrow search.
-        results: list[Any] = [None] * len(log_probs)
-        left = iter(range(len(log_probs)))
+        found: list[Any] = [None] * len(log_probs)
+        groups = _groups(len(log_probs), log_probs[0].size, self.threads)
 
         def work() -> None:
-            for b in left:
-                results[b] = one(b)
+            worker = self._worker()
+            for group in groups:
+                self._search(worker, log_probs, lengths, group, n_best, found)
+            self._idle.put(worker)
 
-        with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(work) for _ in range(threads)]:
-                done.result()
-        return results
+        others = min(self.threads, len(log_probs)) - 1
+        if others == 0:
+            work()
+        else:
+            with ThreadPoolExecutor(others) as pool:
+                running = [pool.submit(work) for _ in range(others)]
+                work()
+                for other in running:
+                    other.result()
+        return [self.result(*each) for each in found]
 
     def stream(self) -> BeamStream:
         """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
         return BeamStream(self)
 
-    def _decode(self, log_probs: np.ndarray, name: str, n_best: int) -> Result:
-        worker = self._worker()
-        search = worker.search
-        search.reset()
-        search.advance(self.probabilities(log_probs, name, worker.memory(log_probs)))
-        hypotheses = search.best(n_best)
-        self._idle.put(worker)
-        return self.result(log_probs, hypotheses)
+    def _search(
+        self,
+        worker: "_Worker",
+        log_probs: np.ndarray,
+        lengths: np.ndarray,
+        group: slice,
+        n_best: int,
+        found: list[Any],
+    ) -> None:
+        """Write to `found` what `result` makes results of, for the utterances of a group.
+
+        What needs the interpreter lock is left to `result`, so that threads wait little.
+        """
+        own = lengths[group]
+        frames = log_probs[group, : own.max()]
+        names = [f"utterance {b}" for b in range(group.start, group.stop)]
+        probs = batch_probabilities(frames, own, names, worker.memory(frames.shape))
+        self._cut(probs)
+        hypotheses = worker.search.each(probs, own, n_best)
+        found[group] = zip(hypotheses, batch_spans(frames, own, hypotheses), strict=True)
 
     def check(self, chunk: np.ndarray) -> None:
         """Check the shape of a chunk of frames (T, K); raises InputError."""
         check_chunk(chunk, len(self.alphabet))
 
-    def probabilities(
-        self, log_probs: np.ndarray, name: str, out: np.ndarray | None = None
-    ) -> np.ndarray:
+    def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray:
         """What the search reads of frames (T, K): float64, what the cuts leave out zero."""
-        return self._cut(frame_probabilities(log_probs, name, out))
+        return self._cut(frame_probabilities(log_probs, name))
 
-    def result(self, log_probs: np.ndarray | None, hypotheses: list[Hypothesis]) -> Result:
-        """The first hypothesis, the others as alternatives; spans where the frames are given."""
+    def result(self, hypotheses: list[Hypothesis], where: LabelSpans | None = None) -> Result:
+        """The first hypothesis, the others as alternatives; spans where they are known."""
         if not hypotheses:
             return Result((), -math.inf)
         first, *others = hypotheses
-        if log_probs is None:
-            return self._result(first)
-        starts, ends, probabilities = label_spans(log_probs, first.labels)
-        columns = starts.tolist(), ends.tolist(), probabilities.tolist()
         result = self._result(first)
-        spans = tuple(map(Span, result.labels, *columns))
+        if where is None:
+            return result
+        spans = tuple(map(Span, result.labels, *where))
         return replace(
             result,
             spans=spans,
@@ -214,14 +224,14 @@ class BeamDecoder:
 
     def _cut(self, probs: np.ndarray) -> np.ndarray:
         """Give the labels that the cuts leave out probability zero, in place."""
-        labels = probs[:, BLANK + 1 :]
         if self.label_min_prob > 0:
-            blank = probs[:, BLANK].copy()
+            blank = probs[..., BLANK].copy()
             np.putmask(probs, probs < self.label_min_prob, 0.0)  # twice as fast as by index
-            probs[:, BLANK] = blank
-        if self.label_count is not None and self.label_count < labels.shape[1]:
-            least = np.partition(labels, -self.label_count, axis=1)[:, -self.label_count]
-            labels[labels < least[:, None]] = 0.0
+            probs[..., BLANK] = blank
+        labels = probs[..., BLANK + 1 :]
+        if self.label_count is not None and self.label_count < labels.shape[-1]:
+            least = np.partition(labels, -self.label_count)[..., -self.label_count]
+            labels[labels < least[..., None]] = 0.0
         return probs
 
 
@@ -232,11 +242,22 @@ class _Worker:
         self.search = search
         self._memory = np.empty(0)
 
-    def memory(self, like: np.ndarray) -> np.ndarray:
-        """Room for an array (T, K) float64: fresh memory costs more time than what fills it."""
-        if self._memory.size < like.size:
-            self._memory = np.empty(like.size)
-        return self._memory[: like.size].reshape(like.shape)
+    def memory(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Room for float64 numbers: fresh memory costs more time than what fills it."""
+        size = math.prod(shape)
+        if self._memory.size < size:
+            self._memory = np.empty(size)
+        return self._memory[:size].reshape(shape)
+
+
+def _groups(count: int, size: int, threads: int) -> Iterator[slice]:
+    """Runs of utterances, to be decoded one after the other by one thread.
+
+    size: numbers of an utterance, padding included. A run's fit into a core's cache, and there are
+    several runs for each thread.
+    """
+    step = max(1, min(GROUP_SIZE // size, count // (4 * threads)))
+    return iter([slice(n, min(n + step, count)) for n in range(0, count, step)])
 
 
 def _check_open(lexicon: Lexicon | None, penalty: float) -> None:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqlabel.decoding.beam_lm import label_factor
-from seqlabel.decoding.beam_trie import EMPTY, NOTHING, add, clear, find, release
+from seqlabel.decoding.beam_trie import EMPTY, NOTHING, add, clear, find, release, spell
 from seqlabel.decoding.compiled import kernel
 
 SMALL, TINY = 2.0**-300, 2.0**-1000
@@ -83,7 +83,16 @@ class Beam(NamedTuple):
     masses: np.ndarray  # (W + C,) float64
 
 
-@kernel(cache=True)
+class Found(NamedTuple):
+    """The N best labellings of B utterances; log_prob is -inf where there are fewer."""
+
+    log_probs: np.ndarray  # (B, N) float64
+    sizes: np.ndarray  # (B, N) int64, labels
+    labels: np.ndarray  # (B, N, T) int32, at the end of each row
+    order: np.ndarray  # (N,) int64, scratch
+
+
+@kernel(cache=True, nogil=False)
 def reset(beam, best, state):
     """Begin an utterance with the empty prefix, of mass one; its `best` and `state` are given."""
     slots, trie, free, now = beam.slots, beam.trie, beam.free, beam.now
@@ -128,6 +137,47 @@ def advance(beam, lm, probs, floor):
             select(slots, trie, free, now, candidates, dropped, count, bound)
         if TINY < best < SMALL:
             rescale(slots, now, best)
+    return len(probs)
+
+
+@kernel(cache=True, nogil=False)
+def rank(beam, lm, final, order, log_probs):
+    """Write the slots of the best prefixes, best first, and their scores; -1 and -inf behind them.
+
+    order: (N,) int64. log_probs: (N,) float64, natural logarithms. final: the utterance is over,
+    so the language model's </s> counts. Of equal ones the first slot goes first.
+    """
+    slots, now, masses = beam.slots, beam.now, beam.masses
+    for s in range(now[0].active):
+        masses[s] = slots[s].blank + slots[s].label
+        if lm is not None and final:
+            masses[s] *= lm.final[slots[s].state]
+    for n in range(len(order)):
+        order[n], log_probs[n], most = -1, -np.inf, 0.0
+        for s in range(now[0].active):
+            if masses[s] > most:
+                order[n], most = s, masses[s]
+        if order[n] >= 0:
+            log_probs[n] = math.log(most) + now[0].scale
+            masses[order[n]] = 0.0
+
+
+@kernel(cache=True)
+def search_each(beam, lm, best, state, floor, probs, lengths, first, found):
+    """Search utterances from number `first` on, probs (B, T, K), and write what is `found`.
+
+    Returns the number of the utterance for which the trie has no room, or B.
+    """
+    for b in range(first, len(probs)):
+        reset(beam, best, state)
+        if advance(beam, lm, probs[b, : lengths[b]], floor) < lengths[b]:
+            return b
+        rank(beam, lm, True, found.order, found.log_probs[b])
+        for n in range(len(found.order)):
+            found.sizes[b, n] = 0
+            if found.order[n] >= 0:
+                node = beam.slots[found.order[n]].node
+                found.sizes[b, n] = spell(beam.trie, node, found.labels[b, n])
     return len(probs)
 
 

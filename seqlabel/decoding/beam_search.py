@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqlabel.decoding.beam_kernel import CANDIDATE, PROGRESS, SLOT, Beam, advance, reset
+from seqlabel.decoding.beam_kernel import (
+    CANDIDATE,
+    PROGRESS,
+    SLOT,
+    Beam,
+    Found,
+    advance,
+    rank,
+    reset,
+    search_each,
+)
 from seqlabel.decoding.beam_lm import LabelLM
 from seqlabel.decoding.beam_trie import FREE, NODE, spell, trunk
 
@@ -87,16 +97,45 @@ class LabelSearch:
 
         final: the utterance is over, so the language model's </s> counts.
         """
-        now = self.beam.now[0]
-        slots = self.beam.slots[: now["active"]]
-        masses = slots["blank"] + slots["label"]
-        if self.lm is not None and final:
-            masses *= self.lm.final[slots["state"]]
-        order = np.argsort(-masses, kind="stable")[:count].tolist()
+        order = np.empty(min(count, len(self.beam.slots)), np.int64)
+        log_probs = np.empty(len(order))
+        rank(self.beam, self.lm, final, order, log_probs)
+        nodes = self.beam.slots["node"][order]
         return [
-            Hypothesis(self._labels(slots[s]["node"]), math.log(masses[s]) + now["scale"])
-            for s in order
-            if masses[s] > 0
+            Hypothesis(self._labels(node), log_prob)
+            for node, log_prob in zip(nodes.tolist(), log_probs.tolist(), strict=True)
+            if log_prob > -math.inf
+        ]
+
+    def each(self, probs: np.ndarray, lengths: np.ndarray, count: int) -> list[list[Hypothesis]]:
+        """The `count` best labellings of each of several utterances: probs (B, T, K), (B,).
+
+        One compiled call, which holds no lock: threads that search side by side do not wait for
+        each other between one utterance and the next.
+        """
+        B, T, _ = probs.shape
+        N = min(count, len(self.beam.slots))
+        found = Found(
+            np.empty((B, N)), np.empty((B, N), np.int64), np.empty((B, N, T), np.int32),
+            np.empty(N, np.int64),
+        )  # fmt: skip
+        best = 1.0 if self.lm is None else self.lm.best[self.start]
+        done = 0
+        while done < B:
+            done = search_each(
+                self.beam, self.lm, best, self.start, self.floor, probs, lengths, done, found
+            )
+            if done < B:
+                self._grow()
+        return [
+            [
+                Hypothesis(labels[T - size :], log_prob)
+                for labels, size, log_prob in zip(*rows, strict=True)
+                if log_prob > -math.inf
+            ]
+            for rows in zip(
+                found.labels, found.sizes.tolist(), found.log_probs.tolist(), strict=True
+            )
         ]
 
     def stable(self) -> np.ndarray:

@@ -75,7 +75,7 @@ def release(trie, free, node, nowhere):
         node = parent
 
 
-@kernel(cache=True)
+@kernel(cache=True, nogil=False)
 def spell(trie, node, symbols):
     """Write the symbols of a prefix to the end of `symbols`; returns how many there are."""
     count = 0
@@ -86,7 +86,7 @@ def spell(trie, node, symbols):
     return count
 
 
-@kernel(cache=True)
+@kernel(cache=True, nogil=False)
 def trunk(trie, nowhere):
     """The longest prefix that all prefixes in the beam begin with."""
     node = EMPTY

@@ -1,5 +1,6 @@
 """What every decoder asks of its input, with errors that name the utterance and the cause."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,24 @@ def frame_probabilities(
         t = int(np.argmax(wrong))
         raise InputError(f"{name}, frame {t}: {_cause(log_probs[t], sums[t])}")
     return probabilities
+
+
+def batch_probabilities(
+    log_probs: np.ndarray, lengths: np.ndarray, names: Sequence[str], out: np.ndarray
+) -> np.ndarray:
+    """`frame_probabilities` of utterances (B, T, K), of which frames behind the lengths go unread.
+
+    out: (B, T, K) float64, receives the probabilities. One call for several utterances lets go of
+    the interpreter once.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.exp(log_probs, out=out, dtype=np.float64)
+        sums = np.einsum("btk->bt", out)
+        wrong = ~(np.abs(sums - 1.0) <= SUM_TOLERANCE)
+    wrong &= np.arange(wrong.shape[1]) < lengths[:, None]
+    for b in np.flatnonzero(wrong.any(axis=1)).tolist():
+        frame_probabilities(log_probs[b, : lengths[b]], names[b])
+    return out
 
 
 def _cause(frame: np.ndarray, total: float) -> str:

@@ -52,6 +52,15 @@ class WordSearch(LabelSearch):
         rows = zip(nodes.tolist(), log_probs.tolist(), ends["word"][order].tolist(), strict=True)
         return [self._hypothesis(*row, complete) for row in rows]
 
+    def each(self, probs: np.ndarray, lengths: np.ndarray, count: int) -> list[list[Hypothesis]]:
+        """The `count` best word sequences of each of several utterances: probs (B, T, K), (B,)."""
+        found = []
+        for x, T in zip(probs, lengths.tolist(), strict=True):
+            self.reset()
+            self.advance(x[:T])
+            found.append(self.best(count))
+        return found
+
     def stable(self) -> np.ndarray:
         """The labels that all prefixes in the beam begin with."""
         return super().stable() % self.K

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
+from seqlabel.decoding.beam_spans import LabelSpans, batch_spans
 from seqlabel.decoding.checks import as_array, check_frames
 from seqlabel.decoding.results import Result
 from seqlabel.errors import InputError
@@ -19,7 +20,7 @@ class StreamingDecoder(Protocol):
 
     def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray: ...
 
-    def result(self, log_probs: np.ndarray | None, hypotheses: list[Hypothesis]) -> Result: ...
+    def result(self, hypotheses: list[Hypothesis], where: LabelSpans | None = None) -> Result: ...
 
 
 class BeamStream:
@@ -46,17 +47,20 @@ class BeamStream:
 
     def partial(self) -> Result:
         """The best labelling so far, the end of the sentence left open; no spans."""
-        return self._decoder.result(None, self._search.best(1, final=False))
+        return self._decoder.result(self._search.best(1, final=False))
 
     def stable(self) -> tuple[str, ...]:
         """The labels that every later result begins with (unless a frame makes all impossible)."""
-        return self._decoder.result(None, [Hypothesis(self._search.stable(), 0.0)]).labels
+        return self._decoder.result([Hypothesis(self._search.stable(), 0.0)]).labels
 
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError where there were none."""
         if not self._chunks:
             raise InputError("no frames were pushed; there is nothing to decode")
-        return self._decoder.result(np.concatenate(self._chunks), self._search.best(n_best))
+        hypotheses = self._search.best(n_best)
+        frames = np.concatenate(self._chunks)[None]
+        spans = batch_spans(frames, np.array([frames.shape[1]]), [hypotheses])
+        return self._decoder.result(hypotheses, *spans)
 
 
 class BatchDecoder(Protocol):
