@@ -24,6 +24,8 @@ Options = TypeVar("Options")
 def load_toml(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> dict[str, Any]:
     """Parse a TOML file and apply `a.b=value` overrides (TOML values; bare words are strings).
 
+    An entry of a list has its number for a name, from 0: `phases.0.epochs=20`.
+
     `base = "other.toml"` at the top names a file beside it whose values hold where this one is
     silent; tables are merged, lists are replaced.
     """
@@ -33,13 +35,22 @@ def load_toml(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> di
         if not equals:
             raise InputError(f"--set {override}: expected key=value, for example --set seed=2")
         *parents, last = key.strip().split(".")
-        branch = table
+        branch: Any = table
         for parent in parents:
-            branch = branch.setdefault(parent, {})
-            if not isinstance(branch, dict):
-                raise InputError(f"--set {override}: {parent} is no table of {path}")
+            branch = _inside(branch, parent, f"--set {override}: {parent} is no table of {path}")
+        if not isinstance(branch, dict):
+            raise InputError(f"--set {override}: {'.'.join(parents)} is no table of {path}")
         branch[last] = _value(value.strip())
     return table
+
+
+def _inside(branch: Any, key: str, fault: str) -> Any:
+    """The value of `key` in a table, an empty table where it has none; of a list, the entry."""
+    if isinstance(branch, dict):
+        return branch.setdefault(key, {})
+    if isinstance(branch, list) and key.isdecimal() and int(key) < len(branch):
+        return branch[int(key)]
+    raise InputError(fault)
 
 
 def _read_with_bases(path: Path, readers: list[Path]) -> dict[str, Any]:

@@ -70,6 +70,18 @@ def test_overrides_take_toml_values_or_bare_words(tmp_path):
         load_toml(path, ["rate.x=1"])
 
 
+def test_overrides_reach_into_lists(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("[[phases]]\nwidth = 1\nkind = 'narrow'\n[[phases]]\nwidth = 2\n")
+    assert load_toml(path, ["phases.1.width=5"])["phases"] == [
+        {"width": 1, "kind": "narrow"},
+        {"width": 5},
+    ]
+    for key in ("phases.2.width", "phases.x.width", "phases.0", "phases.0.width.x"):
+        with pytest.raises(InputError, match="is no table"):
+            load_toml(path, [f"{key}=5"])
+
+
 def test_broken_toml_names_the_file(tmp_path):
     path = tmp_path / "c.toml"
     path.write_text("rate = \n")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What each criterion reaches on the same phones, network and number of epochs.
 #
-#   recipes/phones/run.sh --data FOLDER [--exp DIR] [--seeds N] [--protocol NAME]
+#   recipes/phones/run.sh --data FOLDER [--exp DIR] [--seeds N] [--epochs N] [--protocol NAME]
 #
 # FOLDER is a prepared corpus of phones (`seqlabel prepare`). Framewise training needs the times of
 # its phones, and is left out where the corpus has none.
@@ -10,10 +10,11 @@ recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 
-usage="usage: $0 --data FOLDER [--exp DIR] [--seeds N] [--protocol NAME]"
+usage="usage: $0 --data FOLDER [--exp DIR] [--seeds N] [--epochs N] [--protocol NAME]"
 data=
 exp=$root/exp/phones
 seeds=3
+epochs=40
 protocol=plain
 while [ $# -gt 0 ]; do
     case $1 in
@@ -21,7 +22,7 @@ while [ $# -gt 0 ]; do
         echo "$usage"
         exit 0
         ;;
-    --data | --exp | --seeds | --protocol)
+    --data | --exp | --seeds | --epochs | --protocol)
         if [ $# -lt 2 ]; then
             echo "$0: $1 needs a value" >&2
             exit 2
@@ -41,11 +42,16 @@ if [ ! -f "$data/train.jsonl" ]; then
     exit 2
 fi
 
-# train NAME SEED [INITIAL]: trains conf/NAME.toml
+# train NAME SEED [INITIAL]: trains conf/NAME.toml; what begins with or goes on from another model
+# has half of the epochs
 train() {
+    local own=$epochs
+    if [ "$1" = ctc_start ] || [ -n "${3-}" ]; then
+        own=$((epochs / 2))
+    fi
     seqlabel train "$recipe/conf/$1.toml" --data "$data" --out "$exp/$1/$2" --resume \
         --set "seed=$2" --set "training.protocol=$protocol" --set training.threads=1 \
-        ${3:+--set "initial=$exp/$3/$2"}
+        --set "phases.0.epochs=$own" ${3:+--set "initial=$exp/$3/$2"}
 }
 
 # judge NAME SEED: greedy and beam on the test set

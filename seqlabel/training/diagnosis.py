@@ -39,12 +39,13 @@ def skip_update(
 
 
 def explain_blanks(labels_per_frame: float, epoch: int) -> str:
-    """A remark for a model that emits blanks only, or nothing."""
+    """A remark for a model that emits hardly anything but blanks."""
     if labels_per_frame > 0.005:
         return ""
+    found = "blanks only" if labels_per_frame == 0 else "hardly anything but blanks"
     if epoch < 10:
-        return "blanks only so far: the usual plateau of CTC before the first labels"
+        return f"{found} so far: the usual plateau of CTC before the first labels"
     return (
-        "still blanks only: try a higher learning_rate, normalised features, or check that the "
+        f"still {found}: try a higher learning_rate, normalised features, or check that the "
         "labels belong to the signals"
     )
