@@ -3,6 +3,7 @@
     reference   plain torch operations, everywhere and for everything (`reference.py`)
     fused       CPU, float32, one autograd function per layer (`fused.py`)
     library     torch's own LSTM, cuDNN on a GPU: the plain cell (`library.py`)
+    triton      GPU, most LSTM cells, the gates of a step as one kernel (`triton_layer.py`)
 
 Every way is a function with the signature of `reference.run_layer`.
 """
@@ -14,11 +15,11 @@ from typing import Literal, NamedTuple, get_args
 import torch
 
 from seqlabel.errors import InputError
-from seqlabel.lstm import fused, library, reference
+from seqlabel.lstm import fused, library, reference, triton_layer
 from seqlabel.lstm.cell import AnyCell
 from seqlabel.lstm.options import Recurrence
 
-Backend = Literal["reference", "fused", "library"]
+Backend = Literal["reference", "fused", "library", "triton"]
 
 
 class Task(NamedTuple):
@@ -39,19 +40,20 @@ def choose(wanted: str, task: Task) -> Backend:
     """
     if wanted not in ("auto", *get_args(Backend)):
         raise InputError(f"backend={wanted!r} is not one of auto, {', '.join(get_args(Backend))}")
-    reasons = {"fused": _why_not_fused(task), "library": _why_not_library(task)}
+    why_not = {"fused": _why_not_fused, "library": _why_not_library, "triton": _why_not_triton}
     if wanted != "auto":
-        if reason := reasons.get(wanted):
+        if wanted in why_not and (reason := why_not[wanted](task)):
             raise InputError(f"backend={wanted!r} {reason}: use backend='auto'")
         return wanted  # type: ignore[return-value]
-    if reasons["fused"] is None:
+    if (not_fused := _why_not_fused(task)) is None:
         return "fused"
     if task.bf16:
-        raise InputError(
-            f"bf16=True is an option of the fused backend, which {reasons['fused']}: drop it"
-        )
-    if task.device.type == "cuda" and reasons["library"] is None:
-        return "library"
+        raise InputError(f"bf16=True is an option of the fused backend, which {not_fused}: drop it")
+    if task.device.type == "cuda":
+        if _why_not_library(task) is None:
+            return "library"
+        if _why_not_triton(task) is None:
+            return "triton"
     return "reference"
 
 
@@ -59,6 +61,8 @@ def runner(backend: Backend, bf16: bool) -> Callable:
     """The function that computes a layer."""
     if backend == "fused":
         return partial(fused.run_layer, bf16=bf16)
+    if backend == "triton":
+        return triton_layer.run_layer
     return library.run_layer if backend == "library" else reference.run_layer
 
 
@@ -74,3 +78,9 @@ def _why_not_library(task: Task) -> str | None:
     if task.bf16:
         return "has no bf16=True; use torch.autocast there"
     return library.why_not(task.cell, task.how, task.recurrent_dropout)
+
+
+def _why_not_triton(task: Task) -> str | None:
+    if task.bf16:
+        return "has no bf16=True; use torch.autocast there"
+    return triton_layer.why_not(task.cell, task.device, task.dtype)
