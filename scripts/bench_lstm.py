@@ -91,8 +91,12 @@ def family(cell: str, shape: Shape, bf16: bool = False) -> LSTM:
     )
 
 
-def products(cell: str, shape: Shape) -> Way:
-    """The matrix products of a cell, into memory laid out before."""
+def products(cell: str, shape: Shape, large: torch.dtype = torch.float32) -> Way:
+    """The matrix products of a cell, into memory laid out before.
+
+    large: of the products over all frames; those of a single frame stay float32. With 16 bits it
+    is what torch makes of them that is measured, which on a CPU asks oneDNN, or MKL.
+    """
     lengths = shape.lengths().tolist()
     active = Rows.of(lengths, max(lengths)).active.tolist()
     layer, rows = family(cell, shape), sum(lengths)
@@ -109,13 +113,13 @@ def products(cell: str, shape: Shape) -> Way:
                 w_t, dw = w.t().contiguous(), torch.empty_like(w)
                 s, a = torch.randn(rows, w.shape[1]), torch.randn(rows, w.shape[0])
                 if name == "input":
-                    forward.append((s, w_t, a))
+                    forward.append((s.to(large), w_t.to(large), a.to(large)))
                     if number:
-                        backward.append((a, w, s))
+                        backward.append((a.to(large), w.to(large), s.to(large)))
                 else:
                     forward += [(s[:n], w_t, a[:n]) for n in active]
                     backward += [(a[:n], w, s[:n]) for n in active]
-                backward.append((a.t(), s, dw))
+                backward.append((a.to(large).t(), s.to(large), dw.to(large)))
 
     def run(steps: list[tuple[Tensor, Tensor, Tensor]]) -> None:
         for left, right, out in steps:
@@ -154,6 +158,10 @@ def ways(shape: Shape, cells: list[str], packed: bool) -> Iterator[tuple[str, st
         yield cell, f"products {cell}", stack(family(cell, shape), shape)
         if cell in ("lstm", "peephole") and address("gemm_bf16bf16f32_"):
             yield f"{cell} bf16", f"products {cell}", stack(family(cell, shape, bf16=True), shape)
+        if cell == "lstm":
+            for dtype in (torch.bfloat16, torch.float16):
+                name = str(dtype).removeprefix("torch.")
+                yield f"products lstm {name}", "products lstm", products(cell, shape, dtype)
     if "lstm" in cells:
         theirs = nn.LSTM(shape.inputs, shape.cells, LAYERS, batch_first=True, bidirectional=True)
         yield PADDED, "products lstm", stack(theirs, shape, "padded")
