@@ -77,4 +77,4 @@ for seed in $(seq "$seeds"); do
         judge "$name" "$seed"
     done
 done
-python "$recipe/table.py" "$exp"
+python "$recipe/../table.py" "$exp"
