@@ -1,6 +1,6 @@
 """How fast the decoders are, beside those of other packages, on the same posteriors.
 
-    python scripts/bench_decode.py [--quick] [--model EXP --data MANIFEST] [--json FILE]
+    python scripts/bench_decode.py [--quick] [--cores] [--model EXP --data MANIFEST] [--json FILE]
 
 Posteriors of a seeded generator, peaky as a trained network's: phones (T about 300, K = 62) and
 characters (T about 400, K = 80); with --model also those of a trained model. One thread each, the
@@ -144,11 +144,15 @@ def model_task(model: Path, manifest: Path, count: int) -> Task:
     return Task(f"trained model on {manifest.name}", recognizer.alphabet, outputs)
 
 
-def ours(task: Task, beam: int, threads: int = 1, **options: Any) -> Decode:
-    decoder = BeamDecoder(
+def decoder_of(task: Task, beam: int, threads: int, **options: Any) -> BeamDecoder:
+    return BeamDecoder(
         task.alphabet, beam, lm=task.lm, lexicon=task.lexicon, lm_weight=WEIGHT,
         bonus=BONUS if task.lexicon else 0.0, threads=threads, **options,
     )  # fmt: skip
+
+
+def ours(task: Task, beam: int, **options: Any) -> Decode:
+    decoder = decoder_of(task, beam, 1, **options)
     return lambda x: decoder.decode(x[None], [len(x)])[0].labels
 
 
@@ -301,23 +305,24 @@ def measure(task: Task, beam: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def all_cores(task: Task, rounds: int) -> dict[str, float]:
-    """Wall time of a batch of 64 with one thread and with one per core."""
+def all_cores(task: Task, rounds: int) -> dict[str, Any]:
+    """Wall time of a batch of 64, beam 100, with one thread and with one per core, in turns."""
     batch = [task.log_probs[n % len(task.log_probs)] for n in range(64)]
     lengths = np.array(list(map(len, batch)))
     padded = np.zeros((64, lengths.max(), len(task.alphabet)), np.float32)
     for row, x in zip(padded, batch, strict=True):
         row[: len(x)] = x
-    spent: dict[int, list[float]] = {1: [], os.cpu_count() or 1: []}
-    for threads, times in spent.items():
-        decoder = BeamDecoder(task.alphabet, 100, threads=threads)
-        decoder.decode(padded, lengths)
-        for _ in range(rounds):
+    cores = len(os.sched_getaffinity(0))
+    decoders = [decoder_of(task, 100, threads) for threads in (1, cores)]
+    spent: tuple[list[float], list[float]] = ([], [])
+    for number in range(rounds + 1):  # the first one warms up
+        for decoder, times in zip(decoders, spent, strict=True):
             begun = time.perf_counter()
             decoder.decode(padded, lengths)
-            times.append(time.perf_counter() - begun)
-    one, several = (statistics.median(times) for times in spent.values())
-    return {"cores": len(os.sched_getaffinity(0)), "ratio": one / several}
+            if number:
+                times.append(time.perf_counter() - begun)
+    one, several = map(statistics.median, spent)
+    return {"task": task.name, "cores": cores, "ratio": one / several}
 
 
 FIRST = """
@@ -342,9 +347,27 @@ def first_call() -> dict[str, float]:
     return {"compiling": seconds[0], "cached": seconds[1]}
 
 
+def compare(tasks: list[Task], rounds: int) -> list[dict[str, Any]]:
+    """The table of all tasks, beams and decoders, printed as it grows."""
+    results = []
+    print(f"{'task':26} beam  {'decoder':27} frames/s    utt/s  slower     score  agree")
+    for task in tasks:
+        for beam in (100,) if task.lexicon else (10, 25, 100):
+            for row in measure(task, beam, rounds):
+                results.append(row)
+                print(
+                    f"{task.name:26} {beam:4}  {row['decoder']:27} "
+                    f"{row['frames_per_second']:8.0f} {row['utterances_per_second']:8.1f} "
+                    f"{row['times_slower']:7.1f} {row['score']:9.3f} {row['agree']:6.2f}",
+                    flush=True,
+                )
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few utterances, one round")
+    parser.add_argument("--cores", action="store_true", help="all cores against one, nothing else")
     parser.add_argument("--model", type=Path, metavar="EXP", help="a trained model as well")
     parser.add_argument("--data", type=Path, metavar="MANIFEST", help="what that model reads")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -359,21 +382,11 @@ def main() -> None:
         tasks = make_tasks(count, Path(folder))
         if options.model:
             tasks.append(model_task(options.model, options.data, count))
-        results = []
-        print(f"{'task':26} beam  {'decoder':27} frames/s    utt/s  slower     score  agree")
-        for task in tasks:
-            for beam in (100,) if task.lexicon else (10, 25, 100):
-                for row in measure(task, beam, rounds):
-                    results.append(row)
-                    print(
-                        f"{task.name:26} {beam:4}  {row['decoder']:27} "
-                        f"{row['frames_per_second']:8.0f} {row['utterances_per_second']:8.1f} "
-                        f"{row['times_slower']:7.1f} {row['score']:9.3f} {row['agree']:6.2f}",
-                        flush=True,
-                    )
-        cores = all_cores(tasks[0], rounds)
+        results = [] if options.cores else compare(tasks, rounds)
+        cores = [all_cores(task, 5 * rounds) for task in tasks]
+    for row in cores:
+        print(f"{row['task']:26} {row['cores']} cores against one: {row['ratio']:.2f}")
     first = first_call()
-    print(f"{cores['cores']} cores against one, batch of 64, beam 100: {cores['ratio']:.2f}")
     print(f"first call: {first['compiling']:.1f} s compiling, {first['cached']:.2f} s cached")
     if options.json:
         write_json(options.json, {"decoders": results, "cores": cores, "first_call": first})
