@@ -1,26 +1,57 @@
 #!/usr/bin/env bash
-# AN4: spelled words and letters, characters as labels, the official split. Read greedily, with an
-# n-gram over characters, and with the corpus' 100 words and a bigram over them.
+# AN4: spelled words and letters, the official split, characters or phones as labels. Read greedily,
+# with an n-gram over labels, and with the corpus' 100 words and a bigram over them.
+#
+#   --unit phone   the phones of the corpus' dictionary (default: character)
 set -euo pipefail
+unit=character
+arguments=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --unit)
+        unit=${2:?--unit is character or phone}
+        shift 2
+        ;;
+    *)
+        arguments+=("$1")
+        shift
+        ;;
+    esac
+done
+set -- "${arguments[@]}"
+usage_corpus='--corpus DIR [--unit character|phone]'
 source "$(dirname "$0")/../stages.sh"
-config=${config:-$recipe/conf/characters.toml}
+config=${config:-$recipe/conf/${unit}s.toml}
 lm_order=5
 beam=(--beam 50 --lm '{lm}' --lm-weight 0.8 --bonus 1.5)
 protocol=()
 
 prepare() {
     need_corpus
-    seqlabel prepare an4 "$corpus" "$exp/data" --config "$recipe/conf/data.toml"
+    seqlabel prepare an4 "$corpus" "$exp/data" --config "$recipe/conf/data.toml" \
+        --set "unit=$unit"
+}
+
+# The words of the dictionary as a lexicon. Of several pronunciations, as A and A(2), the first is
+# the one that the transcripts of phones are made with.
+lexicon() {
+    if [ "$unit" = phone ]; then
+        grep -v '^[^ ]*(' "$corpus/etc/an4.dic"
+    else
+        awk '{ sub(/\(.*/, "", $1); print $1 }' "$corpus/etc/an4.dic" | sort -u
+    fi
 }
 
 decode_more() {
     need_corpus
     [ -e "$exp/words.arpa" ] ||
         seqlabel lm "$exp/data" --unit words --order 2 --out "$exp/words.arpa"
-    # The words of the dictionary, pronunciations and their numbers, as in A(2), left out.
-    awk '{ sub(/\(.*/, "", $1); print $1 }' "$corpus/etc/an4.dic" | sort -u >"$exp/words.txt"
+    lexicon >"$exp/words.txt"
     seqlabel decode "$exp/model" "$exp/data/$1.jsonl" --out "$2/words.jsonl" --evidence 60 \
         --beam 100 --lexicon "$exp/words.txt" --word-lm "$exp/words.arpa" --lm-weight 0.3 --bonus 1
+    if [ "$unit" = phone ]; then
+        seqlabel score "$exp/data/$1.jsonl" "$2/words.jsonl" --unit word --out "$exp/report/$1/words"
+    fi
 }
 
 run_stages
