@@ -145,8 +145,10 @@ class DirectionRun:
         peephole = c if w.peephole is None else w.peephole.contiguous()
         da = torch.empty_like(a[: len(x)])
         dh = y.new_zeros(self.rows.batch, self.width)
-        dc = dfinals[0].to(torch.float32, copy=True)
-        dgates = dfinals[1].clone() if dfinals[1:] else dh[:, :0]
+        dc = c.new_empty(self.rows.batch, self.cells).copy_(dfinals[0])
+        dgates = dh[:, :0]
+        if dfinals[1:]:
+            dgates = y.new_empty(dfinals[1].shape).copy_(dfinals[1])
         dr = None if w.projection is None else y.new_empty(len(x), self.width)
         dm = None if w.projection is None else y.new_empty(self.rows.batch, self.cells)
         above = self.own(dy)
@@ -163,20 +165,20 @@ class DirectionRun:
             )
             # what goes to the frame before
             if self.how.truncate or cut:
-                dh[who] = 0
-                dgates[who] = 0
+                dh[who].zero_()
+                dgates[who].zero_()
             elif self.reads_state:
-                dh[who] = 0
+                dh[who].zero_()
                 if w.recurrent is not None:
-                    dc[who] += torch.mm(da[here, : len(w.recurrent)], w.recurrent)
+                    dc[who].add_(torch.mm(da[here, : len(w.recurrent)], w.recurrent))
             else:
                 torch.mm(da[here, : len(w.recurrent)], w.recurrent, out=dh[who])
                 if (fed_back := w.gate_recurrent) is not None:
                     torch.mm(da[here, : len(fed_back)], fed_back, out=dgates[who])
             if cut:
-                dc[who] = 0
+                dc[who].zero_()
             if mask is not None:
-                dh[who] *= mask[who]
+                dh[who].mul_(mask[who])
         dw = self._weight_gradients(x, self._read(self.own(y), memory), memory, da, dr)
         states = (dh, dc, dgates)[: len(self.state)]
         return da, [*dw, *states, None]

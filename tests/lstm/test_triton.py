@@ -6,6 +6,7 @@ choice of the backend is tested.
 
 import importlib.util
 import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -143,6 +144,36 @@ def test_autocast_lowers_the_products():
     assert c.dtype == torch.float32
     assert all(weight.grad.dtype == torch.float32 for weight in layer.parameters())
     assert 0 < float((y.detach() - exact).abs().max()) < 0.05
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from seqlabel.lstm import PRESETS
+from seqlabel.lstm.triton_gates import Gates, backward, forward
+
+for name in ("lstm1997", "peephole", "lstmp", "CIFG", "peephole-state-diagonal"):
+    gates = Gates(PRESETS[name], 100, False)
+    options = {"enable_fp_fusion": gates.flags.pop("enable_fp_fusion")}
+    for kernel, more in ((forward, {}), (backward, {**gates.backward_flags, "AFTER": True})):
+        flags = {**gates.flags, **more}
+        integers = {"N", "n", "row", "before", "place", "above_row", "h_stride", "above_stride"}
+        signature = {
+            arg: "constexpr" if arg in flags else "i32" if arg in integers else "*fp32"
+            for arg in kernel.arg_names
+        }
+        source = ASTSource(kernel, signature, flags)
+        assert triton.compile(source, target=GPUTarget("cuda", 80, 32), options=options).asm["ptx"]
+"""
+
+
+@TRITON
+@pytest.mark.skipif(DEVICE.type == "cuda", reason="what runs there is compiled")
+def test_the_kernels_compile_for_a_gpu_that_is_not_there(tmp_path):
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
 
 
 @TRITON
