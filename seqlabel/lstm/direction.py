@@ -135,8 +135,16 @@ class DirectionRun:
         dw = _Ordered(*(torch.zeros_like(weight) for weight in weights))
         batch = self.layer.rows.batch
         dh = dy.new_zeros(batch, self.width)
-        dc = dfinals[0].clone() if dfinals else dy.new_zeros(batch, self.cells)
-        dgates = dfinals[1].clone() if len(dfinals) > 1 else dy.new_zeros(batch, 0)
+        dc = (
+            dfinals[0].clone(memory_format=torch.contiguous_format)
+            if dfinals
+            else dy.new_zeros(batch, self.cells)
+        )
+        dgates = (
+            dfinals[1].clone(memory_format=torch.contiguous_format)
+            if len(dfinals) > 1
+            else dy.new_zeros(batch, 0)
+        )
         work = partial(
             sequence.backward,
             self.constants,
