@@ -135,16 +135,9 @@ class DirectionRun:
         dw = _Ordered(*(torch.zeros_like(weight) for weight in weights))
         batch = self.layer.rows.batch
         dh = dy.new_zeros(batch, self.width)
-        dc = (
-            dfinals[0].clone(memory_format=torch.contiguous_format)
-            if dfinals
-            else dy.new_zeros(batch, self.cells)
-        )
-        dgates = (
-            dfinals[1].clone(memory_format=torch.contiguous_format)
-            if len(dfinals) > 1
-            else dy.new_zeros(batch, 0)
-        )
+        finals = [d.clone(memory_format=torch.contiguous_format) for d in dfinals]
+        dc = finals[0] if finals else dy.new_zeros(batch, self.cells)
+        dgates = finals[1] if len(finals) > 1 else dy.new_zeros(batch, 0)
         work = partial(
             sequence.backward,
             self.constants,
