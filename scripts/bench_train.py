@@ -36,29 +36,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
-
 from plain_pytorch import Network, Options, Training
+
 from seqlabel.data import make_batches
 from seqlabel.files import write_json
 from seqlabel.lstm.runtime import settle
+from seqlabel.models.network import ModelOptions
 from seqlabel.training import loop
 from seqlabel.training.distribution import Workers, workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.loop import Run, rng_of, run_phases
 from seqlabel.training.monitor import Monitor
-from seqlabel.training.options import AugmentationOptions
+from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 from seqlabel.training.run import configure_torch
 from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets
-
-OWN = "seqlabel"
 
 
 class Enough(Exception):
@@ -124,17 +123,22 @@ def limited(experiment: Experiment, epochs: int, threads: int) -> Experiment:
 
 def comparable(experiment: Experiment) -> Experiment:
     """The configuration without what plain PyTorch does not have."""
-    shape = dict(cell="lstm", projection=0, between="plain", subsample=1)
-    drop = dict(variational=False, recurrent_dropout=0.0)
-    off = dict(decay="constant", ema=0.0, accumulate=1, weight_noise=0.0, input_noise=0.0)
-    first = replace(experiment.phases[0], clip_value=0.0, objective="criterion", **off)
+    shape, first = experiment.model, experiment.phases[0]
+    kept = ("hidden", "layers", "bidirectional", "dropout", "init", "initial_range", "forget_bias")
+    update = ("epochs", "optimiser", "learning_rate", "warmup", "momentum", "weight_decay")
     return replace(
         experiment,
-        model=replace(experiment.model, **shape, **drop),
+        model=ModelOptions(cell="lstm", **{name: getattr(shape, name) for name in kept}),
         criterion={"kind": "ctc"},
         augmentation=AugmentationOptions(),
-        training=replace(experiment.training, protocol="plain", bf16=False),
-        phases=(first,),
+        training=TrainingOptions(threads=experiment.training.threads),
+        phases=(
+            Phase(
+                patience=0,
+                clip_norm=first.clip_norm,
+                **{name: getattr(first, name) for name in update},
+            ),
+        ),
     )
 
 
@@ -185,15 +189,16 @@ def check_equal(run: Run, network: Network) -> None:
 
 
 def measure_plain(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """All ways in turn until each is at --cer or has had --epochs; seqlabel runs to the end."""
+    """All ways in turn until each is at --cer or has used its time; seqlabel runs to the end."""
     settle()
     epochs = args.epochs or (2 if args.quick else 40)
-    own = Way(OWN)
+    own = Way("seqlabel")
     others: list[tuple[Way, Training]] = []
 
     def finished(way: Way) -> bool:
         reached = args.cer is not None and way.epochs_to(args.cer) is not None
-        return len(way.seconds) >= epochs or (reached and len(way.seconds) >= 2)
+        used = sum(way.seconds) >= 60 * args.minutes
+        return len(way.seconds) >= (2 if reached or used else epochs)
 
     def after(error_rate: float) -> None:
         own.stop(error_rate)
@@ -208,55 +213,50 @@ def measure_plain(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         own.start()
 
     experiment = Experiment.load(args.config, args.overrides)
-    experiment = limited(comparable(experiment), epochs, args.threads)
+    experiment = comparable(limited(experiment, epochs, args.threads))
     run = prepare(experiment, args, folder, Workers(), after)
     for name in args.ways.split(","):
         others.append((Way(f"nn.LSTM {name}"), plain_training(run, packed=name == "packed")))
     own.start()
-    try:
+    with suppress(Enough):
         run_phases(run)
-    except Enough:
-        pass
     ways = [own, *(way for way, _ in others)]
-    target = args.cer
-    if target is None:
-        target = max(min(way.error_rates) for way in ways)
+    target = args.cer or max(min(way.error_rates) for way in ways)
     rows = [summary(way, own, target) for way in ways]
     print(f"{others[0][1].options.batch} utterances per update, dev error rate {target:.4f}")
-    print(f"{'':18}{'s/epoch':>9}{'ratio':>7}{'cpu s':>9}{'ratio':>7}", end="")
-    print(f"{'best dev':>10}{'epochs':>8}{'seconds':>9}{'ratio':>7}{'cpu':>7}")
-    for row in rows:
-        print(
-            f"{row['way']:18}{row['epoch_seconds']:9.2f}{row['epoch_ratio']:7.2f}"
-            f"{row['epoch_processor']:9.2f}{row['processor_ratio']:7.2f}{row['best']:10.4f}",
-            end="",
-        )
-        if row["epochs_to_target"] is None:
-            print(f"{'never':>8}")
-        elif row["target_ratio"] is None:
-            print(f"{row['epochs_to_target']:8}{row['target_seconds']:9.1f}")
-        else:
-            print(f"{row['epochs_to_target']:8}{row['target_seconds']:9.1f}", end="")
-            print(f"{row['target_ratio']:7.2f}{row['target_processor_ratio']:7.2f}")
+    print(f"{'':16}{'s/epoch':>9}{'ratio':>7}{'cpu s':>9}{'ratio':>7}{'best':>8}", end="")
+    print(f"{'epochs':>8}{'s to it':>9}{'ratio':>7}{'cpu s':>9}{'ratio':>7}")
+    for way, row in zip(ways, rows, strict=True):
+        cells = [f"{row[key]:{width}}" if row[key] else f"{'-':>6}" for key, width in COLUMNS]
+        print(f"{way.name:16}", *cells, sep="")
     return {"target": target, "denormals": args.denormals, "rows": rows}
 
 
+COLUMNS = (
+    ("epoch_seconds", "9.2f"),
+    ("epoch_seconds_ratio", "7.2f"),
+    ("epoch_processor", "9.2f"),
+    ("epoch_processor_ratio", "7.2f"),
+    ("best", "8.4f"),
+    ("epochs_to_target", "8"),
+    ("target_seconds", "9.1f"),
+    ("target_seconds_ratio", "7.2f"),
+    ("target_processor", "9.1f"),
+    ("target_processor_ratio", "7.2f"),
+)
+
+
 def summary(way: Way, own: Way, target: float) -> dict[str, Any]:
-    """A line of the table; ratios are to seqlabel."""
-    row: dict[str, Any] = {"way": way.name}
-    row["epoch_seconds"] = typical(way.seconds)
-    row["epoch_processor"] = typical(way.processor)
-    row["epoch_ratio"] = typical(way.seconds) / typical(own.seconds)
-    row["processor_ratio"] = typical(way.processor) / typical(own.processor)
-    row["best"] = min(way.error_rates)
-    row["epochs_to_target"] = epochs = way.epochs_to(target)
-    row["target_seconds"] = sum(way.seconds[:epochs]) if epochs else None
-    ours = own.epochs_to(target)
-    row["target_ratio"] = row["target_processor_ratio"] = None
-    if epochs and ours:
-        row["target_ratio"] = sum(way.seconds[:epochs]) / sum(own.seconds[:ours])
-        row["target_processor_ratio"] = sum(way.processor[:epochs]) / sum(own.processor[:ours])
-    return row | asdict(way)
+    """A line of the table; ratios are to seqlabel, None where either never gets to `target`."""
+    epochs, ours = way.epochs_to(target), own.epochs_to(target)
+    row: dict[str, Any] = asdict(way) | {"best": min(way.error_rates), "epochs_to_target": epochs}
+    for kind in ("seconds", "processor"):
+        theirs, base = getattr(way, kind), getattr(own, kind)
+        row[f"epoch_{kind}"] = typical(theirs)
+        row[f"epoch_{kind}_ratio"] = typical(theirs) / typical(base)
+        row[f"target_{kind}"] = spent = sum(theirs[:epochs]) if epochs else None
+        row[f"target_{kind}_ratio"] = spent / sum(base[:ours]) if spent and ours else None
+    return row
 
 
 def typical(seconds: list[float]) -> float:
@@ -266,7 +266,7 @@ def typical(seconds: list[float]) -> float:
 
 def epochs_of(args: argparse.Namespace, folder: Path, group: Workers, epochs: int) -> list[float]:
     """Seconds of the epochs of the configuration as it is, their checkpoints included."""
-    way = Way(OWN)
+    way = Way("seqlabel")
 
     def after(error_rate: float) -> None:
         way.stop(error_rate)
@@ -366,6 +366,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
     parser.add_argument("--quick", action="store_true", help="two epochs of each")
     parser.add_argument("--epochs", type=int, help="at most 40 (plain), 4 and 6 by default")
+    parser.add_argument("--minutes", type=float, default=1e9, help="for each way at most (plain)")
     parser.add_argument("--cer", type=float, help="dev error rate to reach, 0.25 for 25 %%")
     parser.add_argument("--ways", default="packed,padded", help="of plain PyTorch")
     parser.add_argument("--denormals", action="store_true", help="do not flush them in plain")
