@@ -1,11 +1,13 @@
-"""CTC training in plain PyTorch, without seqlabel: what `bench_train.py` compares it with.
+"""CTC training in plain PyTorch, what `bench_train.py` compares seqlabel with.
 
 nn.LSTM on packed or on padded sequences, F.ctc_loss on log-probabilities, random batches of equal
-size, features held in memory. Dev error rate by greedy decoding and editdistance.
+size, features held in memory. Dev error rate by greedy decoding and editdistance. `Network` and
+`Training` use nothing of seqlabel; `twin` makes them from one of its runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import editdistance
 import torch
@@ -14,6 +16,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
+
+from seqlabel.data import Dataset, make_batches
+from seqlabel.models.network import ModelOptions
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.loop import Run, rng_of
+from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 
 Example = tuple[Tensor, Tensor]
 """Frames (T, F) and labels (S,)."""
@@ -74,7 +82,7 @@ class Network(nn.Module):
 
 def collate(examples: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """x (B, T, F), lengths (B,), targets (B, S), target lengths (B,)."""
-    frames, labels = zip(*examples, strict=True)
+    frames, labels = [x for x, _ in examples], [y for _, y in examples]
     x = pad_sequence(frames, batch_first=True)
     targets = pad_sequence(labels, batch_first=True)
     return x, torch.tensor([*map(len, frames)]), targets, torch.tensor([*map(len, labels)])
@@ -88,14 +96,11 @@ class Training:
     ) -> None:
         self.network, self.options = network, options
         order = torch.Generator().manual_seed(options.seed)
-        self.train = DataLoader(
-            train,  # type: ignore[arg-type]
-            options.batch,
-            shuffle=True,
-            collate_fn=collate,
-            generator=order,
+        data: Any = train, dev  # lists will do, whatever DataLoader's annotation says
+        self.train: DataLoader = DataLoader(
+            data[0], options.batch, shuffle=True, collate_fn=collate, generator=order
         )
-        self.dev = DataLoader(dev, options.batch, collate_fn=collate)  # type: ignore[arg-type]
+        self.dev: DataLoader = DataLoader(data[1], options.batch, collate_fn=collate)
         weights, decay = network.parameters(), options.weight_decay
         self.optimiser: torch.optim.Optimizer
         if options.optimiser == "sgd":
@@ -134,3 +139,54 @@ class Training:
                 errors += editdistance.eval(found[found != 0].tolist(), target[:count].tolist())
             total += int(target_lengths.sum())
         return errors / max(1, total)
+
+
+def comparable(experiment: Experiment) -> Experiment:
+    """The configuration without what plain PyTorch does not have."""
+
+    def some(options: Any, names: str) -> dict[str, Any]:
+        return {name: getattr(options, name) for name in names.split()}
+
+    shape = "hidden layers bidirectional dropout init initial_range forget_bias"
+    update = "epochs optimiser learning_rate warmup momentum weight_decay clip_norm"
+    return replace(
+        experiment,
+        model=ModelOptions(cell="lstm", **some(experiment.model, shape)),
+        criterion={"kind": "ctc"},
+        augmentation=AugmentationOptions(),
+        training=TrainingOptions(threads=experiment.training.threads),
+        phases=(Phase(patience=0, **some(experiment.phases[0], update)),),
+    )
+
+
+def twin(run: Run, packed: bool) -> Training:
+    """The training of a `comparable` run of seqlabel, from the same weights."""
+    model, phase, shape = run.model, run.experiment.phases[0], run.experiment.model
+    size = (run.train.front_end.dim, len(run.train.alphabet), shape.hidden, shape.layers)
+    network = Network(*size, shape.bidirectional, shape.dropout, packed)
+    network.lstm.load_state_dict(model.encoder.lower.torch_state_dict())
+    network.output.load_state_dict(model.criterion.output.state_dict())
+    with torch.no_grad():  # of one utterance, which has no padding
+        batch = run.dev.batch([0])
+        ours, _ = model.eval().outputs(batch.x, batch.lengths)
+        difference = float((ours - network.eval()(batch.x, batch.lengths)).abs().max())
+    if not difference < 1e-3:
+        raise SystemExit(f"the networks differ by {difference:g} before training")
+    updates = len(make_batches(run.train.lengths, run.experiment.batches, rng_of((1,))))
+    options = Options(
+        max(1, round(len(run.train) / updates)),
+        phase.optimiser,
+        phase.learning_rate,
+        phase.weight_decay,
+        phase.momentum,
+        phase.clip_norm,
+        phase.warmup,
+        run.experiment.seed,
+    )
+    return Training(network, examples(run.train), examples(run.dev), options)
+
+
+def examples(dataset: Dataset) -> list[Example]:
+    """Frames and labels of all utterances."""
+    pairs = ((dataset.frames(n).x, target) for n, target in enumerate(dataset.targets))
+    return [(torch.tensor(x), torch.tensor(target)) for x, target in pairs]
