@@ -104,15 +104,17 @@ def prepare(
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, train.alphabet)
     train, _ = leave_out(train, model, "train")
-    if args.utterances:  # spread over the set, and so over its speakers
-        train = train.subset(range(0, len(train), -(-len(train) // args.utterances)))
+    if args.utterances:  # spread over the sets, and so over their speakers
+        step = -(-len(train) // args.utterances)
+        train, dev = (part.subset(range(0, len(part), step)) for part in (train, dev))
     return Run(experiment, model, train, dev, folder, group, Watch(folder, group.first, after))
 
 
-def limited(experiment: Experiment, epochs: int, threads: int) -> Experiment:
-    """The first phase for so many epochs, with nothing after it."""
+def limited(args: argparse.Namespace, epochs: int) -> Experiment:
+    """The configuration's first phase for so many epochs, with nothing after it."""
+    experiment = Experiment.load(args.config, args.overrides)
     phase = replace(experiment.phases[0], epochs=epochs, patience=0, average=1)
-    training = replace(experiment.training, threads=threads)
+    training = replace(experiment.training, threads=args.threads)
     return replace(experiment, phases=(phase,), training=training, initial="")
 
 
@@ -137,13 +139,11 @@ def measure_plain(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 way.start()
                 way.stop(training.epoch())
                 torch.set_flush_denormal(True)
-        if all(finished(way) for way in (own, *(way for way, _ in others))):
+        if finished(own) and all(finished(way) for way, _ in others):
             raise Enough
         own.start()
 
-    experiment = Experiment.load(args.config, args.overrides)
-    experiment = comparable(limited(experiment, epochs, args.threads))
-    run = prepare(experiment, args, folder, Workers(), after)
+    run = prepare(comparable(limited(args, epochs)), args, folder, Workers(), after)
     for name in args.ways.split(","):
         others.append((Way(f"nn.LSTM {name}"), twin(run, packed=name == "packed")))
     own.start()
@@ -152,41 +152,41 @@ def measure_plain(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     ways = [own, *(way for way, _ in others)]
     target = args.cer or max(min(way.error_rates) for way in ways)
     rows = [summary(way, own, target) for way in ways]
-    print(f"{others[0][1].options.batch} utterances per update, dev error rate {target:.4f}")
-    print(f"{'':16}", *(f"{title:>{form[0]}}" for title, form in COLUMNS.values()), sep="")
+    print(
+        f"{others[0][1].options.batch} utterances per update, to a dev error rate of {target:.4f}:"
+    )
+    titles = (
+        "s/epoch",
+        "ratio",
+        "cpu",
+        "ratio",
+        "best dev",
+        "epochs",
+        "s",
+        "ratio",
+        "cpu",
+        "ratio",
+    )
+    print(f"{'':16}", *(f"{title:>9}" for title in titles), sep="")
     for way, row in zip(ways, rows, strict=True):
-        cells = [
-            f"{'-':>{form[0]}}" if row[key] is None else f"{row[key]:{form}}"
-            for key, (_, form) in COLUMNS.items()
-        ]
-        print(f"{way.name:16}", *cells, sep="")
+        cells = ("-" if value is None else f"{value:.4g}" for value in row.values())
+        print(f"{way.name:16}", *(f"{cell:>9}" for cell in cells), sep="")
+    rows = [asdict(way) | row for way, row in zip(ways, rows, strict=True)]
     return {"target": target, "denormals": args.denormals, "rows": rows}
 
 
-COLUMNS = {
-    "epoch_seconds": ("s/epoch", "9.2f"),
-    "epoch_seconds_ratio": ("ratio", "7.2f"),
-    "epoch_processor": ("cpu s", "9.2f"),
-    "epoch_processor_ratio": ("ratio", "7.2f"),
-    "best": ("best", "9.4f"),
-    "epochs_to_target": ("epochs", "8"),
-    "target_seconds": ("s to it", "9.1f"),
-    "target_seconds_ratio": ("ratio", "7.2f"),
-    "target_processor": ("cpu s", "9.1f"),
-    "target_processor_ratio": ("ratio", "7.2f"),
-}
-
-
 def summary(way: Way, own: Way, target: float) -> dict[str, Any]:
-    """A line of the table; ratios are to seqlabel, None where either never gets to `target`."""
+    """The cells of a line; ratios are to seqlabel. None where `target` is never reached."""
     epochs, ours = way.epochs_to(target), own.epochs_to(target)
-    row: dict[str, Any] = asdict(way) | {"best": min(way.error_rates), "epochs_to_target": epochs}
+    row: dict[str, Any] = {}
     for kind in ("seconds", "processor"):
-        theirs, base = getattr(way, kind), getattr(own, kind)
-        row[f"epoch_{kind}"] = typical(theirs)
-        row[f"epoch_{kind}_ratio"] = typical(theirs) / typical(base)
-        row[f"target_{kind}"] = spent = sum(theirs[:epochs]) if epochs else None
-        row[f"target_{kind}_ratio"] = spent / sum(base[:ours]) if spent and ours else None
+        theirs, base = typical(getattr(way, kind)), typical(getattr(own, kind))
+        row |= {f"epoch_{kind}": theirs, f"epoch_{kind}_ratio": theirs / base}
+    row |= {"best": min(way.error_rates), "epochs_to_target": epochs}
+    for kind in ("seconds", "processor"):
+        spent = sum(getattr(way, kind)[:epochs]) if epochs else None
+        ratio = spent / sum(getattr(own, kind)[:ours]) if spent and ours else None
+        row |= {f"target_{kind}": spent, f"target_{kind}_ratio": ratio}
     return row
 
 
@@ -203,8 +203,7 @@ def epochs_of(args: argparse.Namespace, folder: Path, group: Workers, epochs: in
         way.stop(error_rate)
         way.start()
 
-    experiment = Experiment.load(args.config, args.overrides)
-    run = prepare(limited(experiment, epochs, args.threads), args, folder, group, after)
+    run = prepare(limited(args, epochs), args, folder, group, after)
     way.start()
     run_phases(run)
     return way.seconds
@@ -259,7 +258,7 @@ def timed(function: Callable, times: list[float]) -> Callable:
 
 
 def measure_checkpoints(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Time inside the writing functions; fsync, of all files, is the part that waits for a disk."""
+    """Time inside the writing functions, and of fsync, of whatever file, which waits for a disk."""
     args.threads = args.threads or len(os.sched_getaffinity(0))
     spent: dict[str, list[float]] = {"checkpoints": [], "best weights": [], "fsync": []}
     written = ((loop, "save_checkpoint"), (loop, "save_weights"), (os, "fsync"))
@@ -270,13 +269,11 @@ def measure_checkpoints(args: argparse.Namespace, folder: Path) -> dict[str, Any
     size = (folder / "checkpoints" / "last.pt").stat().st_size / 1e6
     epoch = typical(seconds)
     print(f"{epoch:.2f} s an epoch on {args.threads} threads, checkpoints of {size:.0f} MB")
-    shares = {}
-    for kind in ("checkpoints", "best weights"):
-        once = statistics.median(spent[kind])
-        shares[kind] = once / epoch
-        print(f"{kind:14}{1e3 * once:8.1f} ms{shares[kind]:9.2%} of an epoch")
-    waiting = sum(spent["fsync"]) / (sum(spent["checkpoints"]) + sum(spent["best weights"]))
-    print(f"fsync of all files takes {waiting:.0%} of the time of both")
+    once = {kind: statistics.median(spent[kind]) for kind in ("checkpoints", "best weights")}
+    once["fsync"] = sum(spent["fsync"]) / len(seconds)
+    for kind, value in once.items():
+        print(f"{kind:14}{1e3 * value:8.1f} ms{value / epoch:9.2%} of an epoch")
+    shares = {kind: value / epoch for kind, value in once.items()}
     return {"seconds": seconds, "writing": spent, "shares": shares, "megabytes": size}
 
 
@@ -292,7 +289,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
     parser.add_argument("--quick", action="store_true", help="two epochs, 128 utterances")
     parser.add_argument("--epochs", type=int, help="at most 40 (plain), 4 and 6 by default")
-    parser.add_argument("--utterances", type=int, help="train on a part of about so many")
+    parser.add_argument("--utterances", type=int, help="about so many, and dev in proportion")
     parser.add_argument("--minutes", type=float, default=1e9, help="for each way at most (plain)")
     parser.add_argument("--cer", type=float, help="dev error rate to reach, 0.25 for 25 %%")
     parser.add_argument("--ways", default="packed,padded", help="of plain PyTorch")
