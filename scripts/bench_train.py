@@ -152,21 +152,8 @@ def measure_plain(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     ways = [own, *(way for way, _ in others)]
     target = args.cer or max(min(way.error_rates) for way in ways)
     rows = [summary(way, own, target) for way in ways]
-    print(
-        f"{others[0][1].options.batch} utterances per update, to a dev error rate of {target:.4f}:"
-    )
-    titles = (
-        "s/epoch",
-        "ratio",
-        "cpu",
-        "ratio",
-        "best dev",
-        "epochs",
-        "s",
-        "ratio",
-        "cpu",
-        "ratio",
-    )
+    print(f"{others[0][1].options.batch} utterances per update, to dev error rate {target:.4f}")
+    titles = ("s/epoch", "ratio", "cpu", "ratio", "best", "epochs", "s", "ratio", "cpu", "ratio")
     print(f"{'':16}", *(f"{title:>9}" for title in titles), sep="")
     for way, row in zip(ways, rows, strict=True):
         cells = ("-" if value is None else f"{value:.4g}" for value in row.values())
