@@ -13,7 +13,8 @@ plain        seqlabel's training loop and the same training in plain PyTorch (`p
 processes    the configuration as it is on two processes under torchrun, and on one with two
              threads, in turn: seconds per epoch.
 checkpoints  the configuration as it is: time inside the calls that write checkpoints and the best
-             weights, beside an epoch. Two runs, with and without, would differ by chance more.
+             weights, beside an epoch. Two runs, with and without, would differ by chance more. Of a
+             part of the utterances (--quick) the share is larger, as epochs are shorter.
 
 The first epoch of a run, which compiles, counts in the time to an error rate but in no median.
 Processor time bears a busy machine; it means little where two threads wait for each other.
@@ -147,9 +148,9 @@ def measure_plain(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for name in args.ways.split(","):
         others.append((Way(f"nn.LSTM {name}"), twin(run, packed=name == "packed")))
     own.start()
-    with suppress(Enough):
+    with suppress(Enough, KeyboardInterrupt):  # Ctrl-C: what there is will do
         run_phases(run)
-    ways = [own, *(way for way, _ in others)]
+    ways = [way for way in (own, *(way for way, _ in others)) if way.seconds]
     target = args.cer or max(min(way.error_rates) for way in ways)
     rows = [summary(way, own, target) for way in ways]
     print(f"{others[0][1].options.batch} utterances per update, to dev error rate {target:.4f}")
