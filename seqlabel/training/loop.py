@@ -43,6 +43,9 @@ from seqlabel.training.schedule import learning_rate
 
 log = logging.getLogger("seqlabel")
 
+CHECKPOINT_SHARE = 0.01
+"""Of the time that checkpoints after epochs may take."""
+
 
 class Interrupted(KeyboardInterrupt):
     """Training was asked to stop and has written a checkpoint."""
@@ -50,7 +53,11 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class Run:
-    """All that the loop works on. `checkpoint` is what an earlier run left, None to start anew."""
+    """All that the loop works on.
+
+    checkpoint: what an earlier run left, None to start anew. started: when, on the monotonic clock.
+    writing: seconds that checkpoints have taken since.
+    """
 
     experiment: Experiment
     model: Model
@@ -63,6 +70,8 @@ class Run:
     checkpoint: dict[str, Any] | None = None
     clock: Clock = field(default_factory=Clock)
     stop: bool = False
+    started: float = field(default_factory=time.monotonic)
+    writing: float = 0.0
 
     def best_error_rate(self) -> float:
         """Dev error rate of the weights in the model directory."""
@@ -144,7 +153,8 @@ class PhaseLoop:
             totals = progress.summed(run.workers)
             run.monitor.end_epoch(phase, totals, score, self.rate(), run.clock)
             progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
-            self.checkpoint()
+            if self._affords_checkpoint() or self.over():
+                self.checkpoint()
         if phase.average > 1:
             self._average()
 
@@ -306,12 +316,19 @@ class PhaseLoop:
             run.progress.best = self._value(score)
             self._keep_best(score)
 
+    def _affords_checkpoint(self) -> bool:
+        """Whether checkpoints have taken little enough of the time; all processes must ask."""
+        run = self.owner
+        affords = run.writing <= CHECKPOINT_SHARE * (time.monotonic() - run.started)
+        return run.workers.any([run.workers.first and affords])[0]
+
     def checkpoint(self) -> None:
         """Write everything that this run needs to go on; all processes must call it together."""
         run = self.owner
         totals = run.progress.summed(run.workers)
         if not run.workers.first:
             return
+        started = time.monotonic()
         with run.clock("checkpoint"):
             state: dict[str, Any] = {
                 "config": run.experiment.to_table(),
@@ -322,6 +339,7 @@ class PhaseLoop:
             if self.ema is not None:
                 state["ema"] = self.ema.state_dict()
             save_checkpoint(run.folder / CHECKPOINTS, state, totals)
+        run.writing += time.monotonic() - started
 
 
 def rng_of(seed: Sequence[int]) -> np.random.Generator:
