@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from seqlabel.data import Batch, Dataset, make_batches
-from seqlabel.data.batches import padding_share, shard
+from seqlabel.data.batches import BatchPlan, padding_share, shard
 from seqlabel.data.loader import Prefetcher
 from seqlabel.files import read_json, write_json
 from seqlabel.models.model import Model
@@ -163,25 +163,26 @@ class PhaseLoop:
         experiment, workers = run.experiment, run.workers
         seed = (experiment.seed, self.number, epoch)
         batches = make_batches(run.train.lengths, experiment.batches, rng_of(seed))
-        groups = [
-            batches[n : n + phase.accumulate] for n in range(0, len(batches), phase.accumulate)
-        ]
+        updates = -(-len(batches) // phase.accumulate)
         padding = padding_share(batches, run.train.lengths)
-        run.monitor.start_epoch(progress.epochs_done, len(groups), progress.batch, padding)
+        run.monitor.start_epoch(progress.epochs_done, updates, progress.batch, padding)
+
+        def group_of(number: int) -> BatchPlan:
+            return batches[number * phase.accumulate : (number + 1) * phase.accumulate]
 
         def make(number: int) -> list[Batch]:
-            parts = [shard(batch, workers.rank, workers.world) for batch in groups[number]]
+            parts = [shard(batch, workers.rank, workers.world) for batch in group_of(number)]
             return [run.train.batch(part, seed, weight) for part, weight in parts]
 
         run.model.train()
-        loader = Prefetcher(make, range(progress.batch, len(groups)))
+        loader = Prefetcher(make, range(progress.batch, updates))
         last_checkpoint = time.monotonic()
         started = time.monotonic()
         prepared = iter(loader)
-        for number in range(progress.batch, len(groups)):
+        for number in range(progress.batch, updates):
             with clock("data"):
                 group = [batch.to(workers.device) for batch in next(prepared)]
-            self._update(group, sum(map(len, groups[number])), (*seed, number))
+            self._update(group, int(group_of(number).sizes.sum()), (*seed, number))
             progress.batch = number + 1
             now = time.monotonic()
             progress.seconds += now - started
