@@ -44,6 +44,8 @@ class Utterances(Sequence[Utterance]):
         self.starts, self.bounds, self.needed, self.speakers, self.labels = (
             map_array(folder / f"{name}.npy") for name in ARRAYS
         )
+        if not len(self.starts) == len(self.bounds) == len(self.needed) + 1:
+            raise ValueError("the index is not whole")
         self.symbols: list[str] = meta["symbols"]
         self.kinds: list[str] = meta["kinds"]
         self.content: str = meta["content"]
@@ -61,8 +63,7 @@ class Utterances(Sequence[Utterance]):
     def __getitem__(self, n: int | slice) -> Utterance | list[Utterance]:
         if isinstance(n, slice):
             return [self[k] for k in range(*n.indices(len(self)))]
-        if not 0 <= n < len(self):
-            raise IndexError(n)
+        n = range(len(self))[n]
         start, end = int(self.starts[n]), int(self.starts[n + 1])
         where = f"{self.path} at byte {start}"
         line = os.pread(self._descriptor, end - start, start)
@@ -100,8 +101,7 @@ class EncodedLabels(Sequence[list[int]]):
     def __getitem__(self, n: int | slice) -> list[int] | list[list[int]]:
         if isinstance(n, slice):
             return [self[k] for k in range(*n.indices(len(self)))]
-        if not 0 <= n < len(self):
-            raise IndexError(n)
+        n = range(len(self))[n]
         return self._table[self._labels[self._bounds[n] : self._bounds[n + 1]]].tolist()
 
 
