@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=10_000_000, metavar="N")
     parser.add_argument("--quick", action="store_true", help="100,000 utterances")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="where the temporary folder lies"
+        "--folder", type=Path, metavar="DIR", help="where to put the temporary folder"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     args = parser.parse_args()

@@ -19,6 +19,7 @@ from seqlabel.features.front_end import Signal, extractor_table
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, whole_folder, write_json
 from seqlabel.inputs import read_audio, read_ink
+from seqlabel.inputs.shards import signal_file
 
 FORMAT = 2
 """Raise when an extractor's numbers change, so that stores on disk are made anew."""
@@ -102,7 +103,7 @@ def store_path(folder: Path, name: str, extractor: Any, utterances: Utterances) 
     for n in range(0, len(utterances), -(-len(utterances) // CHECKED)):
         utterance = utterances[n]
         try:
-            status = utterance.source.stat()
+            status = signal_file(utterance.source).stat()
         except OSError:
             raise InputError(
                 f"{utterance.source}: no such file (utterance {utterance.id})"
