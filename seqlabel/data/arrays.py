@@ -40,6 +40,9 @@ def growing_array(path: Path, dtype: str) -> Iterator[Callable[[np.ndarray], Non
 
 def map_array(path: Path) -> np.ndarray:
     """An array of a `.npy` file, mapped; OSError or ValueError where it is not whole."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except EOFError:
+        raise ValueError(f"{path}: empty") from None
     # A plain view: indexing a memmap makes memmaps of single rows, which is slow.
     return array.view(np.ndarray)
