@@ -54,7 +54,7 @@ open_utterances(Path(sys.argv[1]) / "train.jsonl")
 """
 
 TRAINING = """
-import json, resource, sys, time
+import json, re, resource, sys, time
 from pathlib import Path
 from seqlabel.training import loop
 from seqlabel.training.distribution import Workers
@@ -68,6 +68,7 @@ def watched(self, *arguments):
     if not found:
         found["first_batch_seconds"] = time.monotonic() - begin
         found["first_batch_peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024e-9
+        found["first_batch_cpu_seconds"] = time.process_time()
         found["padding"] = self.owner.monitor.padding
         self.owner.clock.take()
         found["began"] = time.monotonic()
@@ -75,6 +76,8 @@ def watched(self, *arguments):
     if self.owner.progress.update == updates:
         waited = self.owner.clock.take()["data"]
         found["waiting_share"] = waited / (time.monotonic() - found.pop("began"))
+        status = Path("/proc/self/status").read_text()
+        found["private_gb"] = int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) * 1024e-9
         print(json.dumps(found), flush=True)
         raise SystemExit
 
@@ -165,14 +168,18 @@ def main() -> None:
         make_large_store(folder, FrontEnd(extractor, FrontEndOptions()))
         start = measured(TRAINING, str(folder), str(time.monotonic()), str(UPDATES))
     print(f"{number:,} utterances, a manifest of {size:.2f} GB")
-    for title, row in (("index, made once", index), (f"training, {UPDATES} updates", start)):
-        print(
-            f"{title:<24} {row['seconds']:7.1f} s ({row['cpu_seconds']:.1f} s of processor time), "
-            f"{row['peak_gb']:.2f} GB at most"
-        )
     print(
-        f"{'first batch after':<24} {start['first_batch_seconds']:7.1f} s, "
+        f"{'index, made once':<24} {index['seconds']:7.1f} s ({index['cpu_seconds']:.1f} s of "
+        f"processor time), {index['peak_gb']:.2f} GB at most"
+    )
+    print(
+        f"{'first batch after':<24} {start['first_batch_seconds']:7.1f} s "
+        f"({start['first_batch_cpu_seconds']:.1f} s of processor time), "
         f"{start['first_batch_peak_gb']:.2f} GB at most"
+    )
+    print(
+        f"{f'{UPDATES} updates after':<24} {start['seconds']:7.1f} s, {start['peak_gb']:.2f} GB at "
+        f"most, {start['private_gb']:.2f} GB of them not mapped from files"
     )
     print(f"{'padding':<24} {100 * start['padding']:7.1f} %")
     print(f"{'waiting for data':<24} {100 * start['waiting_share']:7.1f} % of the training's time")

@@ -103,12 +103,13 @@ def read_jsonl(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, An
 
 def read_jsonl_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Yield (line number from 1, first byte, object) for each non-empty line of a file."""
+    name = os.fspath(path)
     try:
         with open(path, "rb") as stream:
             start = 0
             for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, start, parse_object(line, f"{path}:{number}")
+                if not line.isspace():
+                    yield number, start, parse_object(line, f"{name}:{number}")
                 start += len(line)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None

@@ -175,9 +175,10 @@ def collate(
     """Pad B arrays (T_b, F) and their label indices into one batch."""
     lengths = [len(x) for x in frames]
     x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
+    rows = x.numpy()  # features mapped from disk are read-only, which torch does not know
     y = torch.zeros(len(frames), max((len(t) for t in targets), default=0), dtype=torch.int64)
     for b, (sequence, labels) in enumerate(zip(frames, targets, strict=True)):
-        x[b, : len(sequence)] = torch.from_numpy(np.ascontiguousarray(sequence))
+        rows[b, : len(sequence)] = sequence
         y[b, : len(labels)] = torch.as_tensor(labels, dtype=torch.int64)
     aligned = None
     if frame_labels is not None:

@@ -49,14 +49,16 @@ class ManifestReader:
         }
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
-        starts, counts, labels, speakers = (array(code) for code in "qqii")
+        starts, counts, speakers = (array(code) for code in "qqi")
         names: list[str] = []
         sources: list[str] = []
+        labels: list[str] = []
         end = 0
 
         def parts() -> Iterator[tuple[str, np.ndarray]]:
             nonlocal end
-            numbers, sizes = np.array(labels, np.int32), np.array(counts, np.int64)
+            sizes = np.array(counts, np.int64)
+            numbers = np.fromiter(map(self.symbols.__getitem__, labels), np.int32, len(labels))
             ends = end + np.cumsum(sizes)
             yield "starts", np.array(starts, np.int64)
             yield "speakers", np.array(speakers, np.int32)
@@ -73,13 +75,14 @@ class ManifestReader:
                 del column[:]
 
         yield "bounds", np.zeros(1, np.int64)
+        place = str(self.path)
         lines = progress_bar(read_jsonl_places(self.path), f"indexing {self.path.name}")
         for number, start, row in lines:
-            check_row(row, f"{self.path}:{number}")
+            check_row(row, f"{place}:{number}")
             name, symbols, speaker = row["id"], row["labels"], row.get("speaker", "")
             starts.append(start)
             counts.append(len(symbols))
-            labels.extend(map(self.symbols.__getitem__, symbols))
+            labels += symbols
             speakers.append(self.speakers[speaker] if speaker else -1)
             self.kinds.add(row["kind"])
             self._hashes.append(hash(name))

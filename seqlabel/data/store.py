@@ -24,7 +24,7 @@ from seqlabel.inputs.shards import signal_file
 FORMAT = 2
 """Raise when an extractor's numbers change, so that stores on disk are made anew."""
 
-CHECKED = 20_000
+CHECKED = 10_000
 """Signals whose size and time are held against a store; of more, as many are picked evenly."""
 
 

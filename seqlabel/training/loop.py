@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +113,14 @@ class PhaseLoop:
         self.forward: nn.Module = run.model
         if run.workers.world > 1:
             self.forward = DistributedDataParallel(run.model)
-        self.updates_per_epoch = self._count_updates()
+        # Millions of utterances take seconds to arrange: the first epoch is arranged once.
+        self._batches = lru_cache(1)(self._make_batches)
+        self.updates_per_epoch = -(-len(self._batches(0)) // self.phase.accumulate)
 
-    def _count_updates(self) -> int:
-        seed = (self.owner.experiment.seed, self.number, 0)
-        batches = make_batches(
-            self.owner.train.lengths, self.owner.experiment.batches, rng_of(seed)
-        )
-        return -(-len(batches) // self.phase.accumulate)
+    def _make_batches(self, epoch: int) -> BatchPlan:
+        run = self.owner
+        seed = (run.experiment.seed, self.number, epoch)
+        return make_batches(run.train.lengths, run.experiment.batches, rng_of(seed))
 
     def _start_from_best(self) -> None:
         """A later phase has to beat the weights that it starts from."""
@@ -162,7 +163,7 @@ class PhaseLoop:
         run, phase, progress, clock = self.owner, self.phase, self.owner.progress, self.owner.clock
         experiment, workers = run.experiment, run.workers
         seed = (experiment.seed, self.number, epoch)
-        batches = make_batches(run.train.lengths, experiment.batches, rng_of(seed))
+        batches = self._batches(epoch)
         updates = -(-len(batches) // phase.accumulate)
         padding = padding_share(batches, run.train.lengths)
         run.monitor.start_epoch(progress.epochs_done, updates, progress.batch, padding)
