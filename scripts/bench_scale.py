@@ -53,7 +53,7 @@ from seqlabel.data.index import open_utterances
 open_utterances(Path(sys.argv[1]) / "train.jsonl")
 """
 
-TRAINING = """
+TRAINING = r"""
 import json, re, resource, sys, time
 from pathlib import Path
 from seqlabel.training import loop

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from seqlabel.errors import InputError
 
-_PLACE = re.compile(r"(.+\.tar)@(\d+)\+(\d+)")
+_PLACE = re.compile(r"(.+?\.tar)@(\d+)\+(\d+)/", re.DOTALL)
 
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5": "unzstd"}
 """First bytes of a compressed file, and what unpacks it."""
@@ -22,13 +22,8 @@ _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"
 
 def shard_of(path: str | os.PathLike[str]) -> tuple[Path, int, int] | None:
     """Shard, offset and size where `path` is that of a member, None for that of a file."""
-    if ".tar@" not in os.fspath(path):
-        return None
-    for parent in reversed(Path(path).parents):
-        place = _PLACE.fullmatch(parent.name)
-        if place:
-            return parent.with_name(place[1]), int(place[2]), int(place[3])
-    return None
+    place = _PLACE.match(os.fspath(path))
+    return (Path(place[1]), int(place[2]), int(place[3])) if place else None
 
 
 def signal_file(path: Path) -> Path:
