@@ -36,7 +36,8 @@ class ManifestReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.symbols, self.speakers, self.kinds = _Numbers(), _Numbers(), set[str]()
-        self._content, self._sources = hashlib.sha256(), hashlib.sha256()
+        # One for each column, so that they do not depend on how the lines are gathered.
+        self._digests = {name: hashlib.sha256() for name in ("ids", "sources", "counts", "labels")}
         self._hashes = array("q")  # of the ids: ten million strings would take a gigabyte
 
     def facts(self) -> dict[str, Any]:
@@ -44,9 +45,14 @@ class ManifestReader:
         return {
             "symbols": list(self.symbols),
             "kinds": sorted(self.kinds),
-            "content": fingerprint([self._content.hexdigest(), *self.symbols]),
-            "sources": fingerprint([self._sources.hexdigest()]),
+            "content": fingerprint(
+                [*map(self._digest, ("ids", "counts", "labels")), *self.symbols]
+            ),
+            "sources": fingerprint(map(self._digest, ("ids", "sources"))),
         }
+
+    def _digest(self, column: str) -> str:
+        return self._digests[column].hexdigest()
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         starts, counts, speakers = (array(code) for code in "qqi")
@@ -66,13 +72,13 @@ class ManifestReader:
             yield "bounds", ends
             yield "needed", needed_frames(numbers, sizes)
             end = int(ends[-1])
-            ids = "\0".join([*names, ""]).encode("utf-8", "surrogatepass")
-            for part in (ids, sizes.tobytes(), numbers.tobytes()):
-                self._content.update(part)
-            for part in (ids, "\0".join([*sources, ""]).encode("utf-8", "surrogatepass")):
-                self._sources.update(part)
-            for column in (starts, counts, labels, speakers, names, sources):
-                del column[:]
+            for column, strings in (("ids", names), ("sources", sources)):
+                joined = "\0".join([*strings, ""])
+                self._digests[column].update(joined.encode("utf-8", "surrogatepass"))
+            self._digests["counts"].update(sizes.tobytes())
+            self._digests["labels"].update(numbers.tobytes())
+            for gathered in (starts, counts, labels, speakers, names, sources):
+                del gathered[:]
 
         yield "bounds", np.zeros(1, np.int64)
         place = str(self.path)

@@ -67,7 +67,7 @@ def test_the_index_says_what_the_manifest_says(manifest, monkeypatch, chunk):
 
 def test_digests_do_not_depend_on_the_size_of_the_parts_written(manifest, monkeypatch):
     before = open_utterances(manifest)
-    monkeypatch.setattr(index_arrays, "_CHUNK", len(VARIED))
+    monkeypatch.setattr(index_arrays, "_CHUNK", 2)
     os.utime(manifest, ns=(1, 1))
     after = open_utterances(manifest)
     assert (before.content, before.sources) == (after.content, after.sources)
