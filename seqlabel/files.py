@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,14 +28,43 @@ def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files private; these are results
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files private; these are results
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary neighbour of `path` to put files in, which takes the place of `path` on success.
+
+    On an exception it is removed, and an existing folder at `path` stays as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        if path.exists():
+            # A folder cannot be renamed over another; who has its files open keeps them.
+            old = Path(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
+            os.replace(path, old)
+            os.replace(temporary, path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -68,26 +98,36 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 def read_jsonl(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for each non-empty line of a JSON-lines file."""
+    return ((number, value) for number, _, value in read_jsonl_places(path))
+
+
+def read_jsonl_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield (line number from 1, first byte, object) for each non-empty line of a file."""
+    name = os.fspath(path)
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, "rb") as stream:
+            start = 0
             for number, line in enumerate(stream, 1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise InputError(
-                        f"{path}:{number}: not JSON: {error.msg}; was the file cut off?"
-                    ) from None
-                if not isinstance(value, dict):
-                    raise InputError(f"{path}:{number}: a JSON object is expected on each line")
-                yield number, value
+                if not line.isspace():
+                    yield number, start, parse_object(line, f"{name}:{number}")
+                start += len(line)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, a .jsonl file is expected") from None
+
+
+def parse_object(line: bytes, where: str) -> dict[str, Any]:
+    """The JSON object of one line; `where` begins the messages of the InputErrors it raises."""
+    try:
+        value = json.loads(line.decode())
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text at byte {error.start}") from None
+        raise InputError(f"{where}: not UTF-8 text at byte {error.start} of the line") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not JSON: {error.msg}; was the file cut off?") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: a JSON object is expected on each line")
+    return value
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[dict[str, Any]]) -> None:

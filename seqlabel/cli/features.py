@@ -23,7 +23,7 @@ def main(args: argparse.Namespace) -> int | None:
         if group.first:
             for name, dataset in (("train", train), ("dev", dev)):
                 print(
-                    f"{name}: {len(dataset)} utterances, {sum(dataset.lengths)} frames of "
+                    f"{name}: {len(dataset)} utterances, {dataset.lengths.sum()} frames of "
                     f"{front_end.dim} features"
                 )
     return 0

@@ -15,7 +15,7 @@ HELP = "turn a corpus on disk into manifests and an alphabet"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("corpus", metavar="CORPUS", choices=list(CORPORA), help=", ".join(CORPORA))
-    parser.add_argument("source", metavar="SRC", type=Path, help="its folder (or JSONL file)")
+    parser.add_argument("source", metavar="SRC", type=Path, help="its folder, or file")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write")
     parser.add_argument("--config", metavar="FILE", help="TOML file with options of the corpus")
     parser.add_argument(
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     lines = [
-        f"  {name:<9} {' '.join(_option(field) for field in dataclasses.fields(corpus.Options))}"
+        f"  {name:<10} {' '.join(_option(field) for field in dataclasses.fields(corpus.Options))}"
         for name, corpus in CORPORA.items()
     ]
     parser.epilog = "options of each corpus with their defaults:\n" + "\n".join(lines)

@@ -5,7 +5,7 @@ A reader is a module with a frozen dataclass `Options` and `prepare(source, opti
 
 from types import ModuleType
 
-from seqlabel.corpora import an4, crohme, folder, iam_ondb, jsonl, timit
+from seqlabel.corpora import an4, crohme, folder, iam_ondb, jsonl, timit, webdataset
 
 CORPORA: dict[str, ModuleType] = {
     "timit": timit,
@@ -14,4 +14,5 @@ CORPORA: dict[str, ModuleType] = {
     "crohme": crohme,
     "folder": folder,
     "manifest": jsonl,
+    "webdataset": webdataset,
 }

@@ -11,6 +11,7 @@ from seqlabel.errors import InputError
 from seqlabel.files import read_jsonl, write_jsonl
 
 Kind = Literal["speech", "ink"]
+_KINDS = get_args(Kind)
 
 
 class Segment(NamedTuple):
@@ -46,6 +47,7 @@ class Utterance:
 
 _KEYS = [f.name for f in fields(Utterance)]
 _REQUIRED = ("id", "source", "kind", "labels")
+_KNOWN, _NEEDED, _STRING = frozenset(_KEYS), frozenset(_REQUIRED), frozenset([str])
 
 
 def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
@@ -104,24 +106,41 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
 
 def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
     """The utterance of one line; `where` begins the messages of the InputErrors it raises."""
-    for key in row:
-        if key not in _KEYS:
-            raise InputError(f"{where}: unknown key {key}{did_you_mean(key, _KEYS)}")
-    for key in _REQUIRED:
-        if key not in row:
-            raise InputError(
-                f"{where}: key {key} is missing; `seqlabel prepare manifest` completes a manifest "
-                "that has only source and text"
-            )
+    check_row(row, where)
+    return Utterance(
+        id=row["id"],
+        source=folder / row["source"],
+        kind=row["kind"],
+        labels=tuple(row["labels"]),
+        text=row.get("text", ""),
+        speaker=row.get("speaker", ""),
+        duration=float(row.get("duration", 0.0)),
+        segments=_segments(row, "segments", where),
+        words=_segments(row, "words", where),
+        tags=row.get("tags", {}),
+    )
+
+
+def check_row(row: Mapping[str, Any], where: str) -> None:
+    """Raise InputError for a line that is no utterance; `where` begins the message."""
+    if not row.keys() <= _KNOWN:
+        key = next(key for key in row if key not in _KNOWN)
+        raise InputError(f"{where}: unknown key {key}{did_you_mean(key, _KEYS)}")
+    if not row.keys() >= _NEEDED:
+        key = next(key for key in _REQUIRED if key not in row)
+        raise InputError(
+            f"{where}: key {key} is missing; `seqlabel prepare manifest` completes a manifest "
+            "that has only source and text"
+        )
     for key in ("id", "source", "text", "speaker"):
         if not isinstance(row.get(key, ""), str):
             raise InputError(f"{where}: {key} is {row[key]!r}; a string is expected")
     if not row["id"] or not row["source"]:
         raise InputError(f"{where}: id and source must not be empty")
-    if row["kind"] not in get_args(Kind):
+    if row["kind"] not in _KINDS:
         raise InputError(f"{where}: kind is {row['kind']!r}; it is speech or ink")
     labels = row["labels"]
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+    if not isinstance(labels, list) or not _STRING.issuperset(map(type, labels)):
         raise InputError(f"{where}: labels must be a list of strings")
     duration = row.get("duration", 0.0)
     if isinstance(duration, bool) or not isinstance(duration, int | float):
@@ -129,18 +148,9 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
     tags = row.get("tags", {})
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise InputError(f"{where}: tags must be an object with strings as values")
-    return Utterance(
-        id=row["id"],
-        source=folder / row["source"],
-        kind=row["kind"],
-        labels=tuple(labels),
-        text=row.get("text", ""),
-        speaker=row.get("speaker", ""),
-        duration=float(duration),
-        segments=_segments(row, "segments", where),
-        words=_segments(row, "words", where),
-        tags=tags,
-    )
+    for key in ("segments", "words"):
+        if key in row:
+            _segments(row, key, where)
 
 
 def _segments(row: Mapping[str, Any], key: str, where: str) -> tuple[Segment, ...]:

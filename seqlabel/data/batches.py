@@ -1,7 +1,9 @@
 """Which utterances go together, and the tensors they become."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import torch
@@ -66,10 +68,39 @@ class BatchOptions:
             raise InputError("frames, utterances and pool must be at least 1")
 
 
+@dataclass(frozen=True, eq=False)
+class BatchPlan(Sequence[list[int]]):
+    """M batches of utterance numbers.
+
+    order: (N,) the utterances. starts, ends: (M,) where in it each batch lies, its longest first.
+    """
+
+    order: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, n: int) -> list[int]: ...
+    @overload
+    def __getitem__(self, n: slice) -> "BatchPlan": ...
+    def __getitem__(self, n: int | slice) -> "list[int] | BatchPlan":
+        if isinstance(n, slice):
+            return BatchPlan(self.order, self.starts[n], self.ends[n])
+        return self.order[self.starts[n] : self.ends[n]].tolist()
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(M,) utterances of each batch."""
+        return self.ends - self.starts
+
+
 def make_batches(
-    lengths: Sequence[int], options: BatchOptions, rng: np.random.Generator | None
-) -> list[list[int]]:
-    """Group utterances 0..N-1 into batches within the frame budget.
+    lengths: Sequence[int] | np.ndarray, options: BatchOptions, rng: np.random.Generator | None
+) -> BatchPlan:
+    """Group utterances 0..N-1 of `lengths` frames into batches within the frame budget.
 
     With `rng` the utterances are shuffled, sorted by length within pools of `options.pool` batches,
     cut into batches, and the batches shuffled; without it the order is by length, the longest
@@ -77,37 +108,50 @@ def make_batches(
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if rng is None:
-        return _cut(np.argsort(-sizes, kind="stable"), sizes, options)
+        order = np.argsort(-sizes, kind="stable")
+        return _plan(order, _cut(sizes[order], options))
     order = rng.permutation(len(sizes))
     mean = max(1.0, float(sizes.mean())) if len(sizes) else 1.0
     pool = max(1, round(options.pool * min(options.utterances, options.frames / mean)))
-    batches: list[list[int]] = []
+    starts = array("q")
     for start in range(0, len(order), pool):
         part = order[start : start + pool]
-        batches += _cut(part[np.argsort(-sizes[part], kind="stable")], sizes, options)
-    return [batches[n] for n in rng.permutation(len(batches))]
+        part[:] = part[np.argsort(-sizes[part], kind="stable")]
+        starts.extend(start + first for first in _cut(sizes[part], options))
+    plan = _plan(order, starts)
+    chosen = rng.permutation(len(plan))
+    return BatchPlan(order, plan.starts[chosen], plan.ends[chosen])
 
 
-def _cut(order: np.ndarray, sizes: np.ndarray, options: BatchOptions) -> list[list[int]]:
-    """Cut utterances sorted from long to short into batches of even size within the budget."""
-    batches: list[list[int]] = []
-    batch: list[int] = []
-    for n in order.tolist():
-        longest = int(sizes[batch[0]]) if batch else int(sizes[n])
-        full = (len(batch) + 1) * longest > options.frames or len(batch) >= options.utterances
-        if batch and full:
-            batches.append(batch)
-            batch = []
-        batch.append(n)
-    if batch:
-        batches.append(batch)
-    return batches
+def _plan(order: np.ndarray, starts: Sequence[int]) -> BatchPlan:
+    """The batches that begin at `starts` and lie without gaps in `order`."""
+    borders = np.append(np.array(starts, dtype=np.int64), len(order))
+    return BatchPlan(order, borders[:-1], borders[1:])
 
 
-def padding_share(batches: Sequence[Sequence[int]], lengths: Sequence[int]) -> float:
+def _cut(sizes: np.ndarray, options: BatchOptions) -> list[int]:
+    """Where batches begin when utterances sorted from long to short are cut within the budget.
+
+    The first of a batch is its longest, so it alone decides how many go together.
+    """
+    room = np.minimum(options.utterances, options.frames // np.maximum(sizes, 1))
+    steps = np.maximum(room, 1).tolist()
+    starts, start = [], 0
+    while start < len(steps):
+        starts.append(start)
+        start += steps[start]
+    return starts
+
+
+def padding_share(batches: BatchPlan, lengths: Sequence[int] | np.ndarray) -> float:
     """Share of the batches' frames that is padding."""
-    total = sum(len(batch) * max(lengths[n] for n in batch) for batch in batches)
-    return 1.0 - sum(lengths[n] for batch in batches for n in batch) / total if total else 0.0
+    if not len(batches):
+        return 0.0
+    sizes = np.asarray(lengths, dtype=np.int64)[batches.order]
+    sums = np.concatenate([[0], np.cumsum(sizes)])
+    total = int((sizes[batches.starts] * batches.sizes).sum())
+    held = int((sums[batches.ends] - sums[batches.starts]).sum())
+    return 1.0 - held / total if total else 0.0
 
 
 def shard(batch: Sequence[int], rank: int, world: int) -> tuple[list[int], float]:
@@ -131,9 +175,10 @@ def collate(
     """Pad B arrays (T_b, F) and their label indices into one batch."""
     lengths = [len(x) for x in frames]
     x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
+    rows = x.numpy()  # features mapped from disk are read-only, which torch does not know
     y = torch.zeros(len(frames), max((len(t) for t in targets), default=0), dtype=torch.int64)
     for b, (sequence, labels) in enumerate(zip(frames, targets, strict=True)):
-        x[b, : len(sequence)] = torch.from_numpy(np.ascontiguousarray(sequence))
+        rows[b, : len(sequence)] = sequence
         y[b, : len(labels)] = torch.as_tensor(labels, dtype=torch.int64)
     aligned = None
     if frame_labels is not None:

@@ -1,22 +1,31 @@
 """Extracted features on disk, mapped into memory: extracted once, whatever is trained on them."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from seqlabel.corpora.manifest import Utterance
+from seqlabel.data.arrays import growing_array, map_array
+from seqlabel.data.index import Utterances
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import Signal, extractor_table
-from seqlabel.files import fingerprint, whole_file
+from seqlabel.features.normalisation import Statistics
+from seqlabel.files import fingerprint, whole_folder, write_json
 from seqlabel.inputs import read_audio, read_ink
+from seqlabel.inputs.shards import signal_file
 
-FORMAT = 1
+FORMAT = 2
 """Raise when an extractor's numbers change, so that stores on disk are made anew."""
+
+CHECKED = 10_000
+"""Signals whose size and time are held against a store; of more, as many are picked evenly."""
 
 
 def read_signal(utterance: Utterance, extractor: Any) -> Signal:
@@ -40,14 +49,15 @@ def signal_kind(extractor: Any) -> Literal["speech", "ink"]:
     return "speech" if hasattr(extractor, "rate") else "ink"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureStore:
-    """Features of N utterances, mapped from disk.
+    """Features of N utterances, mapped from the files of a folder.
 
     spans: (N, 2) first and last (exclusive) row of each utterance in x (frames, F) float32 and in
     times (frames,), the start of every frame in seconds. period: nominal length of a frame.
     """
 
+    folder: Path
     spans: np.ndarray
     x: np.ndarray
     times: np.ndarray
@@ -71,72 +81,75 @@ class FeatureStore:
         return int(self.spans[n, 1] - self.spans[n, 0])
 
     @property
-    def lengths(self) -> list[int]:
-        """T_n of every utterance."""
-        return (self.spans[:, 1] - self.spans[:, 0]).tolist()
+    def lengths(self) -> np.ndarray:
+        """(N,) T_n of every utterance."""
+        return self.spans[:, 1] - self.spans[:, 0]
 
-    def subset(self, keep: Sequence[int]) -> "FeatureStore":
-        """Some of the utterances, in the given order; the features are not copied."""
-        return replace(self, spans=self.spans[list(keep)])
+    def statistics(self) -> Statistics:
+        """Mean and deviation of every feature over all frames; kept beside them once computed."""
+        path = self.folder / "statistics.safetensors"
+        if not path.is_file():
+            Statistics.fit([self.x]).save(path)
+        return Statistics.load(path)
 
 
-def store_path(folder: Path, name: str, extractor: Any, utterances: Sequence[Utterance]) -> Path:
-    """Where the store of these utterances under this extractor lies; other options, other name."""
+def store_path(folder: Path, name: str, extractor: Any, utterances: Utterances) -> Path:
+    """Where the store of these utterances under this extractor lies; other options, other name.
+
+    The files of `CHECKED` utterances are looked at, so that other signals get another name, too.
+    """
     parts = [str(FORMAT), json.dumps(extractor_table(extractor), sort_keys=True)]
-    for utterance in utterances:
+    parts.append(utterances.sources)
+    for n in range(0, len(utterances), -(-len(utterances) // CHECKED)):
+        utterance = utterances[n]
         try:
-            status = utterance.source.stat()
+            status = signal_file(utterance.source).stat()
         except OSError:
             raise InputError(
                 f"{utterance.source}: no such file (utterance {utterance.id})"
             ) from None
-        parts += [utterance.id, str(utterance.source), str(status.st_size), str(status.st_mtime_ns)]
+        parts += [str(status.st_size), str(status.st_mtime_ns)]
     return folder / f"{name}-{fingerprint(parts)}.features"
 
 
 def open_store(path: Path) -> FeatureStore | None:
     """Map a store into memory, or None where there is none or an unfinished one."""
-    index = path.with_suffix(".json")
     try:
-        meta = json.loads(index.read_text(encoding="utf-8"))
-        ends = np.cumsum(np.asarray(meta["lengths"], dtype=np.int64))
-        frames, width = int(ends[-1]), int(meta["dim"])
-        times_at = frames * width * 4
-        if path.stat().st_size != times_at + frames * 8:
+        meta = json.loads((path / "store.json").read_text(encoding="utf-8"))
+        spans, x, times = (map_array(path / f"{name}.npy") for name in ("spans", "x", "times"))
+        if x.ndim != 2 or len(x) != len(times) or spans[-1, 1] > len(x):
             return None
-        x = np.memmap(path, np.float32, "r", 0, (frames, width))
-        times = np.memmap(path, np.float64, "r", times_at, (frames,))
+        return FeatureStore(path, spans, x, times, float(meta["period"]))
     except (OSError, ValueError, KeyError, IndexError):
         return None
-    spans = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
-    return FeatureStore(spans, x, times, float(meta["period"]))
 
 
 def build_store(
     path: Path,
-    utterances: Sequence[Utterance],
+    utterances: Iterable[Utterance],
     extract: Callable[[Utterance], Frames],
-    progress: Callable[[Iterable[Utterance]], Iterable[Utterance]] = lambda u: u,
 ) -> FeatureStore:
     """Extract the features of all utterances into `path` (whole or not at all) and map them."""
-    lengths: list[int] = []
-    times: list[np.ndarray] = []
-    width, period = 0, 0.0
-    with whole_file(path, "wb") as stream:
-        for utterance in progress(utterances):
-            frames = extract(utterance)
-            if not np.isfinite(frames.x).all():
-                raise InputError(
-                    f"{utterance.source}: features hold NaN or infinity; check the file"
-                )
-            width, period = frames.x.shape[1], frames.period
-            stream.write(np.ascontiguousarray(frames.x, np.float32).tobytes())
-            times.append(frames.times)
-            lengths.append(len(frames.x))
-        for part in times:
-            stream.write(np.ascontiguousarray(part, np.float64).tobytes())
-    with whole_file(path.with_suffix(".json")) as stream:
-        json.dump({"dim": width, "period": period, "lengths": lengths}, stream)
+    ends = array("q", [0])
+    period = 0.0
+    with whole_folder(path) as folder:
+        with ExitStack() as stack:
+            x = stack.enter_context(growing_array(folder / "x.npy", "<f4"))
+            times = stack.enter_context(growing_array(folder / "times.npy", "<f8"))
+            for utterance in utterances:
+                frames = extract(utterance)
+                if not np.isfinite(frames.x).all():
+                    raise InputError(
+                        f"{utterance.source}: features hold NaN or infinity; check the file"
+                    )
+                x(frames.x)
+                times(frames.times)
+                period = frames.period
+                ends.append(ends[-1] + len(frames.x))
+            borders = np.frombuffer(ends, np.int64)
+            spans = stack.enter_context(growing_array(folder / "spans.npy", "<i8"))
+            spans(np.stack([borders[:-1], borders[1:]], axis=1))
+        write_json(folder / "store.json", {"period": period})
     store = open_store(path)
     assert store is not None
     return store

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seqlabel.features.table import FEATURES
 from seqlabel.inputs import Audio, Ink
 
 Signal = Audio | Ink
+Count = TypeVar("Count", int, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class FrontEnd:
         """Features of a frame after stacking."""
         return self.extractor.dim * self.options.stack
 
-    def frame_count(self, frames: int) -> int:
-        """Frames left of `frames` extracted ones after stacking."""
+    def frame_count(self, frames: Count) -> Count:
+        """Frames left of `frames` extracted ones after stacking: a number, or an array of them."""
         return -(-frames // self.options.stride)
 
     def normalise(self, x: np.ndarray, own: Statistics | None = None) -> np.ndarray:

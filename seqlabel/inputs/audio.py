@@ -1,8 +1,10 @@
 """Audio files become mono samples; whatever is wrong with a file is said before it is used."""
 
+import contextlib
 import logging
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ import soundfile
 
 from seqlabel.errors import InputError
 from seqlabel.inputs import sphere
+from seqlabel.inputs.shards import open_signal, shard_of
 
 log = logging.getLogger("seqlabel")
 
@@ -83,7 +86,8 @@ def read_audio_header(path: str | os.PathLike[str]) -> AudioHeader:
     header = _sphere_header(path)
     if header is None:
         try:
-            info = soundfile.info(os.fsencode(path))
+            with _for_soundfile(path) as source:
+                info = soundfile.info(source)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise _unreadable(path, error) from None
         rate, channels, frames = info.samplerate, info.channels, info.frames
@@ -146,7 +150,7 @@ def read_audio(
 def _sphere_header(path: Path) -> sphere.SphereHeader | None:
     """The header of a SPHERE file, None for other containers; checks that there is a file."""
     try:
-        with open(path, "rb") as stream:
+        with open_signal(path) as stream:
             begin = stream.read(12)
             if begin[:4] == b"RIFF" and begin[8:] == b"WAVE":
                 _check_riff(path, stream)
@@ -165,7 +169,9 @@ def _sphere_header(path: Path) -> sphere.SphereHeader | None:
 
 def _check_riff(path: Path, stream: BinaryIO) -> None:
     """Refuse a WAV file that ends before its samples do (libsndfile reads on silently)."""
-    end = path.stat().st_size
+    place = stream.tell()
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(place)
     while len(chunk := stream.read(8)) == 8:
         name, size = struct.unpack("<4sI", chunk)
         if name == b"data":
@@ -182,7 +188,7 @@ def _check_riff(path: Path, stream: BinaryIO) -> None:
 
 def _read_soundfile(path: Path) -> tuple[np.ndarray, int]:
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as stream:
+        with _for_soundfile(path) as source, soundfile.SoundFile(source) as stream:
             samples = stream.read(dtype="float32", always_2d=True)
             if len(samples) != stream.frames:
                 raise InputError(
@@ -192,6 +198,16 @@ def _read_soundfile(path: Path) -> tuple[np.ndarray, int]:
             return samples, stream.samplerate
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _unreadable(path, error) from None
+
+
+@contextlib.contextmanager
+def _for_soundfile(path: Path) -> Iterator[bytes | BinaryIO]:
+    """What libsndfile opens: the path of a file, or the stream of a member of a shard."""
+    if shard_of(path) is None:
+        yield os.fsencode(path)
+    else:
+        with open_signal(path) as stream:
+            yield stream
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

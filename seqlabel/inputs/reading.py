@@ -3,12 +3,12 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.inputs.ink import Ink
+from seqlabel.inputs.shards import open_signal
 
 
 @contextlib.contextmanager
@@ -23,7 +23,8 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a file; raises InputError for a missing, empty or unreadable one."""
     try:
-        data = Path(path).read_bytes()
+        with open_signal(path) as stream:
+            data = stream.read()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:

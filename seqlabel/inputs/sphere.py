@@ -12,6 +12,7 @@ import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
+from seqlabel.inputs.shards import open_signal
 
 MAGIC = b"NIST_1A"
 _BYTE_ORDER = {"01": "<i2", "10": ">i2"}
@@ -39,7 +40,7 @@ def read_sphere_header(path: Path) -> SphereHeader:
     Raises InputError for a header that cannot be read, for compressed or 8-bit samples, and when
     the file does not hold exactly the samples that the header promises.
     """
-    with open(path, "rb") as stream:
+    with open_signal(path) as stream:
         begin = stream.read(16)
         try:
             size = int(begin[8:16])
@@ -85,7 +86,9 @@ def read_sphere_header(path: Path) -> SphereHeader:
 
 def read_sphere_samples(path: Path, header: SphereHeader) -> np.ndarray:
     """The samples of a checked file: (frames, channels) integers in the file's byte order."""
-    samples = np.fromfile(path, dtype=header.dtype, offset=header.size)
+    with open_signal(path) as stream:
+        stream.seek(header.size)
+        samples = np.frombuffer(stream.read(), dtype=header.dtype)
     return samples.reshape(-1, header.channels)
 
 

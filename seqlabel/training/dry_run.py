@@ -34,11 +34,10 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
         if n or len(batches) == 1:
             seconds += time.perf_counter() - started
             frames += batch.frames
-    total = sum(train.lengths)
+    total = int(train.lengths.sum())
     epoch = total * seconds / max(1, frames) / workers.world
     most = sum(phase.epochs for phase in experiment.phases)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sizes = [len(batch) for batch in batches]
     return "\n".join(
         [
             str(model),
@@ -46,8 +45,9 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
             f"labels        {len(train.alphabet)} with the blank ({train.alphabet.unit}s)",
             f"inputs        {front_end.dim} per frame",
             f"training set  {len(train)} utterances, {total:,} frames, {len(skipped)} left out",
-            f"dev set       {len(dev)} utterances, {sum(dev.lengths):,} frames",
-            f"batches       {len(batches)} an epoch, {min(sizes)} to {max(sizes)} utterances, "
+            f"dev set       {len(dev)} utterances, {dev.lengths.sum():,} frames",
+            f"batches       {len(batches)} an epoch, {batches.sizes.min()} to "
+            f"{batches.sizes.max()} utterances, "
             f"{100 * padding_share(batches, train.lengths):.1f} % padding",
             f"time          about {epoch:.0f} s an epoch without evaluation, at most "
             f"{most * epoch / 60:.0f} min for {most} epochs (from {MEASURED} batches)",

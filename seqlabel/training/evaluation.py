@@ -61,7 +61,7 @@ def evaluate(
                 counts = model.criterion.frame_errors(encoded, lengths, batch)
                 wrong, labelled = wrong + counts[0], labelled + counts[1]
             for n, hypothesis in zip(chosen, hypotheses, strict=True):
-                utterance = dataset.utterances[n]
+                utterance = dataset.utterance(n)
                 read = alphabet.decode(hypothesis)
                 expected = protocol(Transcript(utterance.id, utterance.labels), characters)
                 found = protocol(Transcript(utterance.id, read), characters)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from seqlabel.data import Batch, Dataset, make_batches
-from seqlabel.data.batches import padding_share, shard
+from seqlabel.data.batches import BatchPlan, padding_share, shard
 from seqlabel.data.loader import Prefetcher
 from seqlabel.files import read_json, write_json
 from seqlabel.models.model import Model
@@ -121,14 +122,14 @@ class PhaseLoop:
         self.forward: nn.Module = run.model
         if run.workers.world > 1:
             self.forward = DistributedDataParallel(run.model)
-        self.updates_per_epoch = self._count_updates()
+        # Millions of utterances take seconds to arrange: the first epoch is arranged once.
+        self._batches = lru_cache(1)(self._make_batches)
+        self.updates_per_epoch = -(-len(self._batches(0)) // self.phase.accumulate)
 
-    def _count_updates(self) -> int:
-        seed = (self.owner.experiment.seed, self.number, 0)
-        batches = make_batches(
-            self.owner.train.lengths, self.owner.experiment.batches, rng_of(seed)
-        )
-        return -(-len(batches) // self.phase.accumulate)
+    def _make_batches(self, epoch: int) -> BatchPlan:
+        run = self.owner
+        seed = (run.experiment.seed, self.number, epoch)
+        return make_batches(run.train.lengths, run.experiment.batches, rng_of(seed))
 
     def _start_from_best(self) -> None:
         """A later phase has to beat the weights that it starts from."""
@@ -172,26 +173,27 @@ class PhaseLoop:
         run, phase, progress, clock = self.owner, self.phase, self.owner.progress, self.owner.clock
         experiment, workers = run.experiment, run.workers
         seed = (experiment.seed, self.number, epoch)
-        batches = make_batches(run.train.lengths, experiment.batches, rng_of(seed))
-        groups = [
-            batches[n : n + phase.accumulate] for n in range(0, len(batches), phase.accumulate)
-        ]
+        batches = self._batches(epoch)
+        updates = -(-len(batches) // phase.accumulate)
         padding = padding_share(batches, run.train.lengths)
-        run.monitor.start_epoch(progress.epochs_done, len(groups), progress.batch, padding)
+        run.monitor.start_epoch(progress.epochs_done, updates, progress.batch, padding)
+
+        def group_of(number: int) -> BatchPlan:
+            return batches[number * phase.accumulate : (number + 1) * phase.accumulate]
 
         def make(number: int) -> list[Batch]:
-            parts = [shard(batch, workers.rank, workers.world) for batch in groups[number]]
+            parts = [shard(batch, workers.rank, workers.world) for batch in group_of(number)]
             return [run.train.batch(part, seed, weight) for part, weight in parts]
 
         run.model.train()
-        loader = Prefetcher(make, range(progress.batch, len(groups)))
+        loader = Prefetcher(make, range(progress.batch, updates))
         last_checkpoint = time.monotonic()
         started = time.monotonic()
         prepared = iter(loader)
-        for number in range(progress.batch, len(groups)):
+        for number in range(progress.batch, updates):
             with clock("data"):
                 group = [batch.to(workers.device) for batch in next(prepared)]
-            self._update(group, sum(map(len, groups[number])), (*seed, number))
+            self._update(group, int(group_of(number).sizes.sum()), (*seed, number))
             progress.batch = number + 1
             now = time.monotonic()
             progress.seconds += now - started

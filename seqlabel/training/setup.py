@@ -9,7 +9,7 @@ import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.config import build
-from seqlabel.data.dataset import Dataset, Distortion, Skipped, fit_statistics, load_features
+from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
 from seqlabel.data.store import Signal
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, make_extractor
@@ -40,8 +40,8 @@ def load_datasets(
     framewise = experiment.criterion.get("kind") == "framewise"
     train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise)
     if experiment.front_end.normalise == "train":
-        front_end = replace(front_end, statistics=fit_statistics(train.store))
-    distortion = make_distortion(experiment, data / "train.jsonl", train)
+        front_end = replace(front_end, statistics=train.store.statistics())
+    distortion = make_distortion(experiment, train)
     train = Dataset(train.utterances, train.store, alphabet, front_end, distortion, framewise)
     dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise)
     if workers.first:
@@ -49,10 +49,10 @@ def load_datasets(
     return front_end, train, dev
 
 
-def make_distortion(experiment: Experiment, manifest: Path, plain: Dataset) -> Distortion:
+def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
     """What the configuration's augmentation does to the utterances of `plain`."""
     options = experiment.augmentation
-    kinds = {utterance.kind for utterance in plain.utterances}
+    kinds = set(plain.utterances.kinds)
     if options.speeds and kinds != {"speech"}:
         raise InputError("augmentation.speeds is for speech; ink has augmentation.ink")
     variants = []
@@ -63,7 +63,7 @@ def make_distortion(experiment: Experiment, manifest: Path, plain: Dataset) -> D
             return change_speed(signal, speed)
 
         name = f"-speed{speed:g}"
-        variants.append(load_features(manifest, plain.utterances, plain.front_end, play, name))
+        variants.append(load_features(plain.utterances, plain.front_end, play, name))
     mask = None
     if options.time_masks or options.frequency_masks:
         mask = SpecAugment(
@@ -89,16 +89,17 @@ def make_distortion(experiment: Experiment, manifest: Path, plain: Dataset) -> D
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:
     """The utterances that the model can be trained on, and those it cannot, named in the log."""
     skipped = dataset.unusable(
-        lambda frames: int(model.encoder.output_lengths(torch.tensor(frames)))
+        lambda frames: model.encoder.output_lengths(torch.from_numpy(frames)).numpy()
     )
     if not skipped:
         return dataset, skipped
-    bad = {entry.id: entry.reason for entry in skipped}
     shown = ", ".join(f"{entry.id} ({entry.reason})" for entry in skipped[:5])
     more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-    log.warning("%s: %d of %d utterances left out: %s%s", name, len(bad), len(dataset), shown, more)
-    keep = [n for n, utterance in enumerate(dataset.utterances) if utterance.id not in bad]
-    if not keep:
+    log.warning(
+        "%s: %d of %d utterances left out: %s%s", name, len(skipped), len(dataset), shown, more
+    )
+    keep = np.delete(np.arange(len(dataset)), [entry.number for entry in skipped])
+    if not len(keep):
         raise InputError(
             f"{name}: no utterance is left to train on; use fewer stacked frames or subsampling"
         )

@@ -1,0 +1,225 @@
+"""Shards in the layout of WebDataset: plain tar files in which files of one name are a sample.
+
+train-000.tar: anna/1.flac anna/1.txt anna/2.flac anna/2.txt ...
+A sample is an audio or ink file with a `.txt` (its transcript) or a `.json` (`text` or `labels`,
+and `speaker`). Its name ends at the first dot, its files lie one after the other. `train`, `dev` or
+`test` in the names of all shards makes the sets; otherwise they are drawn.
+"""
+
+import glob
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqlabel.corpora.manifest import Kind, Utterance
+from seqlabel.corpora.own_data import (
+    SUFFIXES,
+    Measure,
+    Options,
+    clean_text,
+    divide,
+    prepared_own_data,
+    split_text,
+    utterance_id,
+)
+from seqlabel.corpora.prepared import Prepared, SkipBad
+from seqlabel.corpora.splitting import SET_NAMES
+from seqlabel.errors import InputError
+from seqlabel.inputs.reading import as_text, read_bytes
+from seqlabel.inputs.shards import list_members, shard_of
+from seqlabel.progress import progress_bar
+
+__all__ = ["Options", "prepare"]
+
+LABELS = ("txt", "json")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of one name: ending -> path for `open_signal`."""
+
+    shard: Path
+    key: str
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.shard}: sample {self.key!r}"
+
+    def signals(self, kind: Kind) -> list[str]:
+        """Endings of its signals; `.json` is ink only where the labels and no other signal are."""
+        found = [ending for ending in self.files if f".{ending}" in SUFFIXES[kind]]
+        others = [ending for ending in found if ending != "json"]
+        if others or "txt" not in self.files or (kind == "ink" and self.signals("speech")):
+            return others
+        return found
+
+
+def prepare(source: Path, options: Options) -> Prepared:
+    """Every sample of the shards of a folder, a pattern such as `data/train-*.tar`, or one file.
+
+    The manifest points into the shards; nothing is unpacked. Raises InputError that names shard
+    and sample for what `list_members` refuses, a missing or second partner, labels that are empty,
+    and signals that cannot be read.
+    """
+    shards = _shards(source)
+    root = source if source.is_dir() else Path(os.path.commonpath([s.parent for s in shards]))
+    sets = {shard: _set_of(shard, root) for shard in shards}
+    skip = SkipBad(options.skip_bad)
+    reader = _Reader(root, options, Measure(options.rate))
+
+    def samples() -> Iterator[tuple[str, Sample]]:
+        for shard in progress_bar(shards, "reading"):
+            try:
+                for sample in _samples(shard):
+                    if options.kind == "any" or sample.signals(options.kind):
+                        yield str(sample), sample
+            except InputError as error:
+                if not options.skip_bad:
+                    raise
+                skip.reasons[str(shard)] = str(error)
+
+    utterances = list(skip.read_each(samples(), reader))
+    kinds = {utterance.kind for utterance in utterances}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{source}: both audio and ink; choose with --set kind=speech or --set kind=ink"
+        )
+    if not kinds:
+        raise InputError(f"{source}: no samples; expected KEY.wav with KEY.txt, for example")
+    splits = divide(utterances, [sets[_shard(u.source)] for u in utterances], options)
+    return prepared_own_data(
+        "webdataset", kinds.pop(), options.unit, splits, skip.reasons, reader.measure.rates
+    )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Makes an utterance of a sample."""
+
+    root: Path
+    options: Options
+    measure: Measure
+
+    def __call__(self, sample: Sample) -> Utterance:
+        kind, source = self._signal(sample)
+        labels, text, speaker = self._labels(sample)
+        if not labels:
+            raise InputError(f"{sample}: no labels; write what is to be read")
+        return Utterance(
+            id=utterance_id(sample.shard.with_suffix("") / f"{sample.key}.x", self.root),
+            source=source,
+            kind=kind,
+            labels=labels,
+            text=text,
+            speaker=speaker,
+            duration=self.measure.seconds(source, kind),
+        )
+
+    def _signal(self, sample: Sample) -> tuple[Kind, Path]:
+        kinds: tuple[Kind, ...] = ("speech", "ink")
+        wanted = self.options.kind
+        found = [(k, e) for k in kinds if wanted in ("any", k) for e in sample.signals(k)]
+        if len(found) != 1:
+            endings = ", ".join(sample.files)
+            raise InputError(
+                f"{sample}: {len(found) or 'no'} audio or ink files among its endings {endings}; "
+                "pack one with each transcript"
+            )
+        kind, ending = found[0]
+        return kind, sample.files[ending]
+
+    def _labels(self, sample: Sample) -> tuple[tuple[str, ...], str, str]:
+        """Labels, text and speaker."""
+        facts: dict[str, Any] = {}
+        if "json" in sample.files and "json" not in sample.signals("ink"):
+            facts = _facts(sample.files["json"])
+        elif "txt" not in sample.files:
+            raise InputError(f"{sample}: no .txt or .json with its labels; pack one beside it")
+        text, speaker = facts.get("text", ""), facts.get("speaker", "")
+        if "txt" in sample.files:
+            path = sample.files["txt"]
+            text = as_text(read_bytes(path), path)
+        text = clean_text(text)
+        labels = facts.get("labels", split_text(text, self.options.unit))
+        return tuple(labels), text, speaker
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Those keys of a sample's JSON that are of use here."""
+    try:
+        value = json.loads(as_text(read_bytes(path), path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: a JSON object with text or labels is expected")
+    for key in ("text", "speaker"):
+        if not isinstance(value.get(key, ""), str):
+            raise InputError(f"{path}: {key} is {str(value[key])[:40]!r}; a string is expected")
+    labels = value.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"{path}: labels must be a list of strings")
+    return value
+
+
+def _samples(shard: Path) -> Iterator[Sample]:
+    """The samples of a shard, one after the other."""
+    sample = Sample(shard, "")
+    seen: set[str] = set()
+    for name, path in list_members(shard):
+        folder, _, file = name.rpartition("/")
+        key, dot, ending = file.partition(".")
+        if not dot:
+            continue
+        key, ending = f"{folder}/{key}".lstrip("/"), ending.lower()
+        if key != sample.key:
+            if sample.files:
+                yield sample
+            if key in seen:
+                raise InputError(
+                    f"{shard}: the files of sample {key!r} do not lie together; pack the shard "
+                    "anew with tar --sort=name"
+                )
+            seen.add(key)
+            sample = Sample(shard, key)
+        if ending in sample.files:
+            raise InputError(f"{shard}: member {name!r} occurs twice; pack the shard anew")
+        sample.files[ending] = path
+    if sample.files:
+        yield sample
+
+
+def _shards(source: Path) -> list[Path]:
+    if source.is_dir():
+        found = sorted(source.rglob("*.tar"))
+        packed = sorted(p for e in ("tar.*", "tgz") for p in source.rglob(f"*.{e}"))
+        if packed:
+            raise InputError(
+                f"{packed[0]}: a compressed tar file; unpack it (gunzip, unxz, unzstd)"
+            )
+    else:
+        found = [source] if source.is_file() else sorted(map(Path, glob.glob(str(source))))
+        for path in found:
+            if path.suffix != ".tar":
+                raise InputError(f"{path}: not named .tar; shards are plain tar files")
+    if not found:
+        raise InputError(f"{source}: no shards here; name a folder of .tar files, or a pattern")
+    return found
+
+
+def _shard(source: Path) -> Path:
+    place = shard_of(source)
+    assert place is not None
+    return place[0]
+
+
+def _set_of(shard: Path, root: Path) -> str:
+    """The set that the shard's path below `root` names, or nothing."""
+    words = re.split(r"[^a-z]+", shard.relative_to(root).as_posix().lower())
+    named = [name for name in SET_NAMES if name in words]
+    if len(named) > 1:
+        raise InputError(f"{shard}: named after {' and '.join(named)}; a shard belongs to one set")
+    return named[0] if named else ""

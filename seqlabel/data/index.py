@@ -1,0 +1,149 @@
+"""A manifest by its index: training asks arrays on disk, and reads a line when it uses it.
+
+The index is a folder `features/NAME.index` beside the manifest. It is written when it is first
+asked for, and anew when the manifest has changed.
+"""
+
+import json
+import os
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.manifest import Utterance, utterance_from
+from seqlabel.data.arrays import growing_array, map_array
+from seqlabel.data.index_arrays import ARRAYS, ManifestReader
+from seqlabel.errors import InputError
+from seqlabel.files import parse_object, whole_folder, write_json
+
+FORMAT = 1
+"""Raise when the index holds something else, so that those on disk are made anew."""
+
+_CHUNK = 1 << 20  # labels looked through at a time
+
+
+class Utterances(Sequence[Utterance]):
+    """N utterances of a manifest, each read from its line when it is used.
+
+    starts: (N+1,) first byte of each line. labels: (L,) numbers into `symbols`, those of utterance
+    n from bounds[n] to bounds[n+1]. needed: (N,) frames that CTC needs for the labels.
+    speakers: (N,) the same number for the same name, -1 without one.
+    kinds: of the signals. content: digest of ids and labels; sources: of ids and sources.
+    """
+
+    def __init__(self, path: Path, folder: Path, descriptor: int) -> None:
+        meta = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if meta["manifest"] != _identity(descriptor) or meta["format"] != FORMAT:
+            raise ValueError("the index is of another manifest")
+        self.path = path
+        self.starts, self.bounds, self.needed, self.speakers, self.labels = (
+            map_array(folder / f"{name}.npy") for name in ARRAYS
+        )
+        if not len(self.starts) == len(self.bounds) == len(self.needed) + 1:
+            raise ValueError("the index is not whole")
+        self.symbols: list[str] = meta["symbols"]
+        self.kinds: list[str] = meta["kinds"]
+        self.content: str = meta["content"]
+        self.sources: str = meta["sources"]
+        self._folder = path.resolve().parent
+        self._descriptor = descriptor
+
+    def __len__(self) -> int:
+        return len(self.needed)
+
+    @overload
+    def __getitem__(self, n: int) -> Utterance: ...
+    @overload
+    def __getitem__(self, n: slice) -> list[Utterance]: ...
+    def __getitem__(self, n: int | slice) -> Utterance | list[Utterance]:
+        if isinstance(n, slice):
+            return [self[k] for k in range(*n.indices(len(self)))]
+        n = range(len(self))[n]
+        start, end = int(self.starts[n]), int(self.starts[n + 1])
+        where = f"{self.path} at byte {start}"
+        line = os.pread(self._descriptor, end - start, start)
+        return utterance_from(parse_object(line, where), self._folder, where)
+
+    def encoded(self, alphabet: Alphabet) -> "EncodedLabels":
+        """The labels as indices of an alphabet; InputError names the first one it does not have."""
+        table = np.array(
+            [alphabet.encode([s])[0] if s in alphabet else -1 for s in self.symbols], dtype=np.int64
+        )
+        if (table < 0).any():
+            unknown = np.flatnonzero(table < 0)
+            for start in range(0, len(self.labels), _CHUNK):
+                found = np.flatnonzero(np.isin(self.labels[start : start + _CHUNK], unknown))
+                if len(found):
+                    place = start + int(found[0])
+                    first = self[int(np.searchsorted(self.bounds, place, "right")) - 1]
+                    alphabet.encode(first.labels, first.id)
+        return EncodedLabels(self.labels, self.bounds, table)
+
+
+class EncodedLabels(Sequence[list[int]]):
+    """Alphabet indices of the labels of N utterances, looked up when they are used."""
+
+    def __init__(self, labels: np.ndarray, bounds: np.ndarray, table: np.ndarray) -> None:
+        self._labels, self._bounds, self._table = labels, bounds, table
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    @overload
+    def __getitem__(self, n: int) -> list[int]: ...
+    @overload
+    def __getitem__(self, n: slice) -> list[list[int]]: ...
+    def __getitem__(self, n: int | slice) -> list[int] | list[list[int]]:
+        if isinstance(n, slice):
+            return [self[k] for k in range(*n.indices(len(self)))]
+        n = range(len(self))[n]
+        return self._table[self._labels[self._bounds[n] : self._bounds[n + 1]]].tolist()
+
+
+def open_utterances(path: Path) -> Utterances:
+    """The utterances of a manifest by its index, which is written where there is none that fits.
+
+    Raises InputError as `read_manifest` does for what is wrong in the manifest.
+    """
+    folder = path.resolve().parent / "features" / f"{path.stem}.index"
+    for attempt in range(2):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file") from None
+        try:
+            utterances = Utterances(path, folder, descriptor)
+        except (OSError, ValueError, KeyError, TypeError):
+            identity = _identity(descriptor)
+            os.close(descriptor)
+            if attempt:
+                raise InputError(f"{path}: changes while it is read; try again later") from None
+            _write_index(path, folder, identity)
+        else:
+            weakref.finalize(utterances, os.close, descriptor)
+            return utterances
+    raise AssertionError
+
+
+def _identity(descriptor: int) -> list[int]:
+    """What tells a file from one that took its place or was written over."""
+    status = os.fstat(descriptor)
+    return [status.st_ino, status.st_size, status.st_mtime_ns]
+
+
+def _write_index(path: Path, folder: Path, identity: list[int]) -> None:
+    with whole_folder(folder) as new:
+        with ExitStack() as stack:
+            arrays = {
+                name: stack.enter_context(growing_array(new / f"{name}.npy", dtype))
+                for name, dtype in ARRAYS.items()
+            }
+            reader = ManifestReader(path)
+            for name, part in reader:
+                arrays[name](part)
+        write_json(new / "index.json", {**reader.facts(), "format": FORMAT, "manifest": identity})
