@@ -13,8 +13,8 @@ plain        seqlabel's training loop and the same training in plain PyTorch (`p
 processes    the configuration as it is on two processes under torchrun, and on one with two
              threads, in turn: seconds per epoch.
 checkpoints  the configuration as it is: time inside the calls that write checkpoints and the best
-             weights, beside an epoch. Two runs, with and without, would differ by chance more. Of a
-             part of the utterances (--quick) the share is larger, as epochs are shorter.
+             weights, and in fsync within them, as a share of all epochs. Two runs, with and
+             without, would differ by chance more.
 
 The first epoch of a run, which compiles, counts in the time to an error rate but in no median.
 Processor time bears a busy machine; it means little where two threads wait for each other.
@@ -257,11 +257,11 @@ def measure_checkpoints(args: argparse.Namespace, folder: Path) -> dict[str, Any
     size = (folder / "checkpoints" / "last.pt").stat().st_size / 1e6
     epoch = typical(seconds)
     print(f"{epoch:.2f} s an epoch on {args.threads} threads, checkpoints of {size:.0f} MB")
-    once = {kind: statistics.median(spent[kind]) for kind in ("checkpoints", "best weights")}
-    once["fsync"] = sum(spent["fsync"]) / len(seconds)
-    for kind, value in once.items():
-        print(f"{kind:14}{1e3 * value:8.1f} ms{value / epoch:9.2%} of an epoch")
-    shares = {kind: value / epoch for kind, value in once.items()}
+    shares = {}
+    for kind, times in spent.items():
+        shares[kind] = sum(times) / sum(seconds)
+        each = 1e3 * statistics.median(times) if times else 0.0
+        print(f"{kind:14}{len(times):4} x {each:7.1f} ms{shares[kind]:9.2%} of the time")
     return {"seconds": seconds, "writing": spent, "shares": shares, "megabytes": size}
 
 

@@ -44,7 +44,7 @@ from seqlabel.training.schedule import learning_rate
 
 log = logging.getLogger("seqlabel")
 
-CHECKPOINT_SHARE = 0.01
+CHECKPOINT_SHARE = 0.005
 """Of the time that checkpoints after epochs may take."""
 
 

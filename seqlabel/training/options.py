@@ -79,7 +79,7 @@ class TrainingOptions:
     """What holds for the whole run.
 
     checkpoint_minutes: between checkpoints inside an epoch (one is written after an epoch too, as
-    long as all of them take less than a hundredth of the time). nonfinite_limit: skipped updates in
+    long as all of them take less than 0.5 % of the time). nonfinite_limit: skipped updates in
     a row before the run stops with a diagnosis. threads: torch threads (0: all cores). bf16: large
     products of the LSTM layers in bfloat16 (on CPUs that have it).
     protocol: how labels are folded before the dev error rate is counted (`seqlabel.scoring`).
