@@ -1,9 +1,12 @@
 """CROHME: symbols in the order of writing, the one-line subset, quirks of the files."""
 
 import csv
+import importlib.util
 import itertools
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqlabel.corpora.crohme import Options, prepare, symbols_in_writing_order
@@ -138,3 +141,45 @@ def test_real_corpus(crohme):
         assert " ".join(utterance.labels) == row["symbols_in_writing_order"], row["file"]
         assert utterance.tags["linear"] == ("yes" if row["linear"] == "1" else "no"), row["file"]
         assert utterance.speaker == row["writer"]
+
+
+@pytest.fixture(scope="module")
+def recombine():
+    path = Path(__file__).parents[2] / "recipes" / "crohme" / "recombine.py"
+    spec = importlib.util.spec_from_file_location("recombine", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_recombined_formulas_keep_labels_places_and_sizes(recombine, tiny):
+    formulas = recombine.read_formulas(tiny / "crohme")
+    assert [[s.label for s in f.symbols] for f in formulas] == [["x", "+", "y"], ["1", "-", "\\pi"]]
+    assert [f.linear for f in formulas] == [True, False]
+    other = recombine.Symbol("x", [np.array([[0.0, 0.0], [10.0, 5.0]]), np.array([[4.0, 1.0]])])
+    old = recombine.Symbol("x", [np.array([[100.0, 50.0], [140.0, 70.0]])])
+    new = recombine.fitted(other, old)
+    assert [len(stroke) for stroke in new.strokes] == [2, 1]
+    np.testing.assert_allclose(new.box, [[100, 50], [140, 70]])
+    dot = recombine.Symbol(".", [np.array([[7.0, 7.0]])])
+    np.testing.assert_allclose(recombine.fitted(dot, old).box, [[120, 60], [120, 60]])
+
+
+def test_recombined_formulas_are_read_as_further_training_data(recombine, tiny, monkeypatch):
+    out = tiny / "extra"
+    command = ["recombine.py", str(tiny / "crohme"), str(out), "--count", "12"]
+    monkeypatch.setattr("sys.argv", command)
+    recombine.main()
+    prepared = prepare(tiny, Options(extra=str(out)))
+    known = ("x", "+", "y"), ("1", "-", "\\pi")
+    extra = [u for u in prepared.splits["train"] if u.id.startswith("extra/")]
+    assert len(extra) == 12
+    assert {len(u.labels) for u in extra} == {2, 3}
+    for utterance in extra:
+        whole = next(labels for labels in known if utterance.labels[0] in labels)
+        first = whole.index(utterance.labels[0])
+        assert utterance.labels == whole[first : first + len(utterance.labels)]
+        assert utterance.tags["linear"] == ("yes" if "x" in whole else "no")
+    assert {u.id.split("/")[0] for u in prepared.splits["dev"]} == {"dev"}
+    with pytest.raises(InputError, match=r"no \.inkml file for training"):
+        prepare(tiny, Options(extra=str(tiny / "absent")))
