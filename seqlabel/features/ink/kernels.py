@@ -137,3 +137,32 @@ def add(weight, x, y, w, xi, yi):
     """Running weight and means after one more point of weight w."""
     total = weight + w
     return total, x + w / total * (xi - x), y + w / total * (yi - y)
+
+
+@njit(cache=True)
+def smooth_strokes(points, offsets, weights):
+    """Points whose x and y are means of their neighbours', weights (2 R + 1,) that sum to one.
+
+    A stroke is mirrored through its ends, and one shorter than R points goes on at rest behind its
+    mirror image.
+    """
+    reach = len(weights) // 2
+    smoothed = points.copy()
+    for s in range(len(offsets) - 1):
+        first, last = offsets[s], offsets[s + 1] - 1
+        for i in range(first, last + 1):
+            for k in range(2):
+                total = 0.0
+                for j in range(-reach, reach + 1):
+                    n = i + j
+                    if n < first:
+                        mirrored = min(2 * first - n, last)
+                        value = 2 * points[first, k] - points[mirrored, k]
+                    elif n > last:
+                        mirrored = max(2 * last - n, first)
+                        value = 2 * points[last, k] - points[mirrored, k]
+                    else:
+                        value = points[n, k]
+                    total += weights[j + reach] * value
+                smoothed[i, k] = total
+    return smoothed

@@ -1,7 +1,9 @@
 """The way from captured ink to normal ink, with the options that all ink features share."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ from seqlabel.features.ink.resampling import UNTIMED_RATE, resample_distance, re
 from seqlabel.features.ink.size import scale_to_corpus, scale_to_height, scale_to_strokes
 from seqlabel.features.ink.skew import correct_skew
 from seqlabel.features.ink.slant import correct_slant
+from seqlabel.features.ink.smoothing import smooth
 from seqlabel.features.ink.width import scale_width
 from seqlabel.inputs.ink import Ink
 
@@ -52,7 +55,8 @@ class InkFrontEnd:
     clean: remove repeated points and outliers. skew: level the line of writing. slant: shear it
     upright. size: scale to the height of the "corpus" (a small x), to the whole "height", to the
     mean size of "strokes" (formulas), or "none". width: stretch letters to a common mean width.
-    delayed: take out dots and bars written afterwards.
+    smoothing: standard deviation of a Gaussian along the strokes, in the unit that `size` makes 1
+    (0: none), for ink from coarse grids. delayed: take out dots and bars written afterwards.
     resampling: points at equal "distance" (`spacing`, in the unit that `size` makes 1), at equal
     "time" (`interval`, seconds), or "none"; within strokes only.
     """
@@ -63,6 +67,7 @@ class InkFrontEnd:
     slant: bool = False
     size: Literal["corpus", "height", "strokes", "none"] = "corpus"
     width: bool = False
+    smoothing: float = 0.0
     delayed: bool = False
     resampling: Literal["distance", "time", "none"] = "distance"
     spacing: float = 0.2
@@ -73,6 +78,8 @@ class InkFrontEnd:
             raise InputError(
                 f"spacing {self.spacing} and interval {self.interval}: both must be positive"
             )
+        if not 0 <= self.smoothing < math.inf:
+            raise InputError(f"smoothing {self.smoothing}: a finite length from 0 on is expected")
 
     def steps(self, ink: Ink) -> Iterator[tuple[str, Writing]]:
         """Yield (name, writing) as captured and after each step in turn, resampling excepted."""
@@ -85,6 +92,7 @@ class InkFrontEnd:
             ("slant corrected", correct_slant if self.slant else None),
             ("size normalised", SIZES[self.size]),
             ("width normalised", scale_width if self.width else None),
+            ("smoothed", partial(smooth, deviation=self.smoothing) if self.smoothing else None),
         ):
             if function is not None:
                 writing = replace(writing, ink=function(writing.ink))
