@@ -50,7 +50,8 @@ decode_more() {
     seqlabel decode "$exp/model" "$exp/data/$1.jsonl" --out "$2/words.jsonl" --evidence 60 \
         --beam 100 --lexicon "$exp/words.txt" --word-lm "$exp/words.arpa" --lm-weight 0.3 --bonus 1
     if [ "$unit" = phone ]; then
-        seqlabel score "$exp/data/$1.jsonl" "$2/words.jsonl" --unit word --out "$exp/report/$1/words"
+        seqlabel score "$exp/data/$1.jsonl" "$2/words.jsonl" --protocol wer \
+            --out "$exp/report/$1-words"
     fi
 }
 
