@@ -2,13 +2,19 @@
 # CROHME: handwritten mathematics, symbols in writing order.
 #
 #   --subset linear   only the expressions on one line (default: all)
+#   --extra DIR       further formulas for training, as recombine.py writes them
 set -euo pipefail
 subset=all
+extra=
 arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
     --subset)
         subset=${2:?--subset is all or linear}
+        shift 2
+        ;;
+    --extra)
+        extra=${2:?--extra is a folder}
         shift 2
         ;;
     *)
@@ -18,7 +24,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 set -- "${arguments[@]}"
-usage_corpus='--corpus DIR [--subset all|linear]'
+usage_corpus='--corpus DIR [--subset all|linear] [--extra DIR]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/blstm.toml}
 lm_order=4
@@ -27,7 +33,7 @@ protocol=()
 
 prepare() {
     need_corpus
-    seqlabel prepare crohme "$corpus" "$exp/data" --set subset="$subset"
+    seqlabel prepare crohme "$corpus" "$exp/data" --set subset="$subset" --set extra="$extra"
 }
 
 run_stages

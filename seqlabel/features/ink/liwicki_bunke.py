@@ -206,13 +206,13 @@ class Ink25(InkFrontEnd):
     1 pen-up, 2 hat, 3 speed, 4 x, 5 y, 6-7 writing direction, 8-9 curvature, 10 vicinity aspect,
     11-12 vicinity slope, 13 curliness, 14 linearity, 15 ascenders, 16 descenders, 17-25 context
     map. The image behind the last eleven holds the delayed strokes as well.
-    smoothing: points to either side over which x is averaged for feature 4.
+    averaging: points to either side over which x is averaged for feature 4.
     """
 
     slant: bool = True
     width: bool = True
     delayed: bool = True
-    smoothing: int = 25
+    averaging: int = 25
 
     @property
     def dim(self) -> int:
@@ -231,7 +231,7 @@ class Ink25(InkFrontEnd):
                 pen_up(trajectory),
                 hat(trajectory, writing.hats),
                 np.interp(writing.ink.t, before.ink.t, speed(before.ink)),
-                high_pass(trajectory.x, self.smoothing),
+                high_pass(trajectory.x, self.averaging),
                 height(trajectory),
                 writing_direction(trajectory),
                 curvature(trajectory),
