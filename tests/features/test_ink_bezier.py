@@ -80,6 +80,19 @@ def test_ten_numbers_by_hand():
     assert frames.strokes.tolist() == [0, 0, 1]
 
 
+def test_places_by_hand():
+    """A level bar, and a standing one through its right half."""
+    ink = Ink([[[0, 0], [4, 0]], [[3, -1], [3, 1]]])
+    frames = InkBezier(**AS_IT_IS, places=True)(ink)
+    assert frames.x.shape == (3, InkBezier(places=True).dim)
+    assert frames.x[:, 10:].tolist() == [
+        [-2, 0, 2, 0, 4, 0, 0, 0, 0, 0],
+        [2, 0, 1, -1, 4, 0, 0, 0, 0, 0],  # the move, from the end of the first to the second
+        [0, -1, 0, 1, 0, 2, -1, 0, 4, 0],
+    ]
+    np.testing.assert_array_equal(frames.x[:, :10], InkBezier(**AS_IT_IS)(ink).x)
+
+
 def test_angles_and_ratios():
     """A symmetric arch: P1 and P2 above the chord, one angle to the left, one to the right."""
     control = np.array([[0, 0], [1, -1], [3, -1], [4, 0]])  # y grows downwards
