@@ -12,13 +12,19 @@ SUM_TOLERANCE = 0.01
 
 
 def as_array(value: Any) -> np.ndarray:
-    """An array of anything array-like; tensors of any device and precision included."""
+    """An array of anything array-like; tensors of any device and precision included.
+
+    Floating point comes back as native float32 or float64, which the compiled searches read.
+    """
     if hasattr(value, "detach"):  # a torch tensor, without importing torch
         value = value.detach()
         if value.dtype.is_floating_point and value.dtype.itemsize < 4:
             value = value.float()  # NumPy knows no bfloat16
         value = value.cpu().numpy()
-    return np.asarray(value)
+    value = np.asarray(value)
+    if value.dtype.kind != "f":
+        return value
+    return value.astype(np.float32 if value.dtype.itemsize <= 4 else np.float64, copy=False)
 
 
 def check_batch(log_probs: Any, lengths: Any, K: int) -> tuple[np.ndarray, np.ndarray]:
