@@ -23,6 +23,9 @@ from seqlabel.decoding.results import Result, Span
 from seqlabel.decoding.stream import BeamStream, check_chunk
 from seqlabel.errors import InputError
 
+LARGEST_BONUS = 80.0
+"""Nats whose factor float32, the type of the table of a language model's factors, still holds."""
+
 GROUP_SIZE = 2**16
 """Probabilities, float64, of the utterances that a thread takes at a time."""
 
@@ -70,8 +73,8 @@ class BeamDecoder:
             raise InputError(f"beam_threshold is {beam_threshold}, expected more than 0 (nats)")
         if not 0 <= lm_weight < math.inf:
             raise InputError(f"lm_weight is {lm_weight}, expected a finite number from 0")
-        if not abs(bonus) < math.inf:
-            raise InputError(f"bonus is {bonus}, expected a finite number")
+        if not -math.inf < bonus <= LARGEST_BONUS:
+            raise InputError(f"bonus is {bonus}, expected a finite number up to {LARGEST_BONUS:g}")
         self.alphabet = alphabet
         self.beam = beam
         self.label_count = label_count
@@ -261,8 +264,10 @@ def _groups(count: int, size: int, threads: int) -> Iterator[slice]:
 
 
 def _check_open(lexicon: Lexicon | None, penalty: float) -> None:
-    if not abs(penalty) < math.inf:
-        raise InputError(f"unknown_penalty is {penalty}, expected a finite number of nats")
+    if not -LARGEST_BONUS <= penalty < math.inf:
+        raise InputError(
+            f"unknown_penalty is {penalty}, expected a finite number from {-LARGEST_BONUS:g}"
+        )
     if lexicon is None or lexicon.separator is None or lexicon.optional:
         raise InputError(
             "unknown_penalty needs a lexicon whose words always have a separator between them"

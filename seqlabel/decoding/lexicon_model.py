@@ -66,11 +66,13 @@ def word_model(
     np.maximum.at(look, nodes, unigram[lexicon.word_ids])
     _spread_up(lexicon.parents, look)
     look[ROOT] = 1.0  # before it has begun, a word is no better or worse than another
+    before = look[lexicon.parents[lexicon.child_nodes]]
     return WordModel(
         np.append(lexicon.child_starts, lexicon.child_starts[-1]),
         lexicon.child_labels,
         lexicon.child_nodes,
-        look[lexicon.child_nodes] / look[lexicon.parents[lexicon.child_nodes]],
+        # Nothing reaches a node whose look-ahead is zero: the words below it are ruled out.
+        np.divide(look[lexicon.child_nodes], before, out=np.zeros_like(before), where=before > 0),
         np.append(lexicon.word_starts, lexicon.word_starts[-1]),
         lexicon.word_ids,
         look,

@@ -228,3 +228,24 @@ def test_bad_input_is_named(log_probs, lengths, message):
 def test_bad_options_are_named(options, message):
     with pytest.raises(InputError, match=message):
         BeamDecoder(alphabet_of(3), **options)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble", ">f4"])
+def test_arrays_of_any_precision_and_byte_order_are_read(dtype, random_probs):
+    log_probs = log(random_probs(np.random.default_rng(0), 6, 3))[None]
+    decoder = BeamDecoder(alphabet_of(3), beam=10)
+    (expected,) = decoder.decode(log_probs, [6])
+    (found,) = decoder.decode(log_probs.astype(dtype), [6])
+    assert (found.labels, found.log_prob) == (
+        expected.labels,
+        pytest.approx(expected.log_prob, abs=0.01),
+    )
+
+
+def test_a_bonus_whose_factor_no_number_holds_is_refused(random_probs):
+    probs = random_probs(np.random.default_rng(0), 6, 3)
+    best, score = decode_one(BeamDecoder(alphabet_of(3), 100, bonus=80.0), probs)[0]
+    plain = dict(decode_one(BeamDecoder(alphabet_of(3), 100), probs, 100))
+    assert score == pytest.approx(plain[best] + 80 * len(best))
+    with pytest.raises(InputError, match=r"bonus is 800.0, expected a finite number up to 80"):
+        BeamDecoder(alphabet_of(3), bonus=800.0)
