@@ -68,9 +68,9 @@ def _umask() -> int:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The UTF-8 text of a file; raises InputError that names the file when there is none."""
+    """The UTF-8 text of a file without a byte order mark; InputError names one that has none."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8").removeprefix("\ufeff")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:

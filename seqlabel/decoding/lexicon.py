@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
+from seqlabel.files import read_text
 
 Spellings = Mapping[str, Iterable[Sequence[str]]]
 """Word -> one or more label sequences."""
@@ -75,12 +75,7 @@ class Lexicon:
         names file and line.
         """
         spellings: dict[str, list[tuple[str, ...]]] = {}
-        path = Path(path)
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); expected UTF-8 text") from None
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(read_text(path).split("\n"), 1):
             word, *labels = line.split() or [""]
             if not word:
                 continue

@@ -15,7 +15,7 @@ from seqlabel.scoring.transcripts import Transcript
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """(line number, line) without empty lines and the `;;` comments of the NIST formats."""
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip() and not line.startswith(";;"):
             yield number, line.strip()
 

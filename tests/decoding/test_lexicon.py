@@ -270,3 +270,32 @@ def plain_word_search(probs, words, lm, weight, bonus, width) -> tuple[str, floa
         return " ".join([*history, begun]), math.log(sum(masses))
     text = max(complete, key=lambda key: complete[key])
     return text, math.log(complete[text])
+
+
+def test_words_that_a_heavy_model_rules_out_do_no_harm(random_probs):
+    lm = NgramLM.train([["ab"], ["b"]], 1)
+    words = Lexicon.from_words(ABC, ["ab", "b", "baa"], "|")
+    log_probs = np.log(random_probs(np.random.default_rng(0), 6, 4))[None]
+    for weight in (50.0, 500.0):  # e^(500 ln p(<unk>)) is no number any more
+        (result,) = BeamDecoder(ABC, 50, lexicon=words, lm=lm, lm_weight=weight).decode(
+            log_probs, [6]
+        )
+        assert result.text in ("", "ab", "b")
+
+
+def test_a_penalty_whose_factor_no_number_holds_is_refused():
+    words = Lexicon.from_words(ABC, ["ab"], "|")
+    with pytest.raises(InputError, match="unknown_penalty is -800"):
+        BeamDecoder(ABC, lexicon=words, unknown_penalty=-800.0)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("\ufeffx a b\n", encoding="utf-8")
+    assert Lexicon.from_file(path, ABC).words == ("x",)
+
+
+def test_a_lexicon_that_is_not_there_is_named_once(tmp_path):
+    with pytest.raises(InputError) as raised:
+        Lexicon.from_file(tmp_path / "absent.txt", ABC)
+    assert str(raised.value) == f"{tmp_path / 'absent.txt'}: no such file"
