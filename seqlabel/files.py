@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and read with errors that name them."""
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -120,7 +121,14 @@ def read_jsonl_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, 
 def parse_object(line: bytes, where: str) -> dict[str, Any]:
     """The JSON object of one line; `where` begins the messages of the InputErrors it raises."""
     try:
-        value = json.loads(line.decode())
+        value = json.loads(line.removeprefix(codecs.BOM_UTF8).decode())
+        if b"\\ud" in line or b"\\uD" in line:  # half a pair, perhaps: no file could hold it
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where}: {error.object[error.start]!r} is half a character; write the pair, or "
+            f"the character itself"
+        ) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 text at byte {error.start} of the line") from None
     except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqlabel.errors import InputError
 from seqlabel.files import read_json, read_jsonl, whole_file, write_jsonl
-from seqlabel.scoring.lines import join_labels, labels_of, lines_of, split_labels
+from seqlabel.scoring.lines import join_labels, labels_of, lines_of, seconds, split_labels
 from seqlabel.scoring.nist import ctm_lines, read_ctm, read_stm, read_trn, stm_lines, trn_lines
 from seqlabel.scoring.transcripts import Span, Transcript, Transcripts
 
@@ -82,12 +82,14 @@ def _from_json(row: dict[str, Any], where: str) -> Transcript:
         raise InputError(f'{where}: "id" must be a non-empty string')
     if labels is None and "text" not in row:
         raise InputError(f'{where}: utterance {key!r} has neither "labels" nor "text"')
-    if labels is not None and not (isinstance(labels, list) and {*map(type, labels)} <= {str}):
-        raise InputError(f'{where}: "labels" must be a list of strings')
+    if labels is not None and not (
+        isinstance(labels, list) and {*map(type, labels)} <= {str} and "" not in labels
+    ):
+        raise InputError(f'{where}: "labels" must be a list of non-empty strings')
     if not isinstance(text, str) or not isinstance(tags, dict):
         raise InputError(f'{where}: "text" must be a string and "tags" an object')
     try:
-        duration = float(row.get("duration") or 0)
+        duration = seconds(row.get("duration") or 0)
         spans = tuple(_span(*span) for span in row.get("spans") or ())
     except (TypeError, ValueError):
         raise InputError(
@@ -105,7 +107,7 @@ def _from_json(row: dict[str, Any], where: str) -> Transcript:
 
 
 def _span(label: str, start: float, end: float, probability: float = 1.0) -> Span:
-    return str(label), float(start), float(end), float(probability)
+    return str(label), seconds(start), seconds(end), float(probability)
 
 
 def json_rows(transcripts: Transcripts) -> Iterator[dict[str, Any]]:
@@ -124,7 +126,12 @@ def read_kaldi_text(path: Path) -> Transcripts:
     sexes = _pairs(path.with_name("spk2gender"))
 
     def rows() -> Iterator[Transcript]:
-        for _, line in lines_of(path):
+        for number, line in lines_of(path):
+            if line.startswith('{"'):
+                raise InputError(
+                    f"{path}:{number}: JSON where an id and labels are expected; the name of a "
+                    f"file of JSON lines must end in .jsonl"
+                )
             key, *words = line.split()
             speaker = speakers.get(key, "")
             tags = {"sex": sexes[speaker]} if speaker in sexes else {}

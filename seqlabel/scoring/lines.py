@@ -4,6 +4,7 @@ A blank label is written `<space>`, and a character that the format would take f
 as its code in hexadecimal: `<x2a>` is an asterisk.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip() and not line.startswith(";;"):
             yield number, line.strip()
+
+
+def seconds(value: str | float) -> float:
+    """A time or a duration; ValueError for what is no number, NaN and infinity included."""
+    if not math.isfinite(time := float(value)):
+        raise ValueError(f"{value} seconds")
+    return time
 
 
 def labels_of(transcript: Transcript) -> tuple[str, ...]:

@@ -147,6 +147,8 @@ def test_kaldi_text_takes_speakers_from_its_folder(tmp_path):
 def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_text(tmp_path):
     path = written(tmp_path / "a.trn", "\ufeffa b (u1)\r\nc (u2)\r\n")
     assert labels(read_transcripts(path)) == {"u1": ("a", "b"), "u2": ("c",)}
+    path = written(tmp_path / "a.jsonl", '\ufeff{"id": "u1", "labels": ["a"]}\r\n')
+    assert labels(read_transcripts(path)) == {"u1": ("a",)}
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,9 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_text(tmp_pat
         ("a.trn", "i've { um / uh / @ } as (u1)\n", "alternatives in braces"),
         ("a.ctm", "rec A 0.1 x a\n", r"a\.ctm:1: expected: recording channel start"),
         ("a.ctm", "rec A 0.1\n", r"a\.ctm:1: expected"),
+        ("a.ctm", "rec A nan 0.1 a\n", r"a\.ctm:1: expected"),
+        ("a.ctm", "rec A 0.1 inf a\n", r"a\.ctm:1: expected"),
+        ("a.stm", "rec A s 0.1 inf a\n", r"a\.stm:1: expected"),
         ("a.stm", "rec A s 0.1 z a\n", r"a\.stm:1: expected"),
         ("a.stm", "rec A s 2.0 1.0 a\n", "ends at 1.0, not after its start 2.0"),
         ("a.stm", "rec A s 1.0 2.0 a\nrec A s 1.0 2.0 a\n", "occurs twice"),
@@ -166,8 +171,12 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_text(tmp_pat
         ("a.jsonl", '{"id": "u", "labels": ["a"]}\n{"labels": ["a"]}', r'a\.jsonl:2: "id" must'),
         ("a.jsonl", '{"id": 7, "labels": ["a"]}', '"id" must be a non-empty string'),
         ("a.jsonl", '{"id": "u"}', "neither"),
-        ("a.jsonl", '{"id": "u", "labels": "abc"}', '"labels" must be a list of strings'),
-        ("a.jsonl", '{"id": "u", "labels": [1]}', '"labels" must be a list of strings'),
+        ("text", '{"id": "u", "labels": ["a"]}\n', r"text:1: JSON.* must end in \.jsonl"),
+        ("a.jsonl", '{"id": "u", "labels": "abc"}', '"labels" must be a list of non-empty'),
+        ("a.jsonl", '{"id": "u", "labels": [1]}', '"labels" must be a list of non-empty'),
+        ("a.jsonl", '{"id": "u", "labels": ["a", ""]}', '"labels" must be a list of non-empty'),
+        ("a.jsonl", '{"id": "u", "labels": ["\\ud800"]}', r"a\.jsonl:1: .*half a character"),
+        ("a.jsonl", '{"id": "u", "labels": ["a"], "spans": [["a", NaN, 1]]}', '"spans"'),
         ("a.jsonl", '{"id": "u", "labels": [], "text": 3}', '"text" must be a string'),
         ("a.jsonl", '{"id": "u", "labels": [], "duration": "long"}', '"duration" must be'),
         ("a.jsonl", '{"id": "u", "labels": ["a"], "spans": [["a"]]}', '"spans"'),
