@@ -134,11 +134,16 @@ def _rate(text: str) -> float:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """A name for each file: its stem, with as many folders before it as tell the files apart."""
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["/".join((*path.parts[-depth:-1], path.stem)) for path in paths]
-        if len(set(names)) == len(names):
-            return names
+    """A name for each file: its stem, with as many folders before it as tell the files apart.
+
+    Files that only their endings tell apart keep them.
+    """
+    for last in ([path.stem for path in paths], [path.name for path in paths]):
+        for depth in range(1, max(len(path.parts) for path in paths) + 1):
+            folders = [path.parts[-depth:-1] for path in paths]
+            names = ["/".join((*f, name)) for f, name in zip(folders, last, strict=True)]
+            if len(set(names)) == len(names):
+                return names
     raise InputError(f"{paths[0]}: two of the hypotheses are the same file; name each once")
 
 
@@ -177,11 +182,15 @@ def _export(
     hypotheses: "Transcripts",
 ) -> None:
     """References and hypotheses for other scorers: as scored, or as they are where time matters."""
+    from dataclasses import replace
+
     from seqlabel.scoring import write_transcripts
     from seqlabel.scoring.export import scored_hypotheses, scored_references
 
     ending = "" if kind == "text" else f".{kind}"
     if kind == "ctm":
+        if not hypotheses.recordings:  # their times begin with the segment
+            references = replace(references, segments={}, ignored=())
         write_transcripts(folder / "reference.stm", references)
         write_transcripts(folder / "hypothesis.ctm", hypotheses)
     else:

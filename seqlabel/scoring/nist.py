@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqlabel.errors import InputError
-from seqlabel.scoring.lines import escape, join_labels, labels_of, lines_of, split_labels, unescape
+from seqlabel.scoring.lines import (
+    escape,
+    join_labels,
+    labels_of,
+    lines_of,
+    seconds,
+    split_labels,
+    unescape,
+)
 from seqlabel.scoring.transcripts import Segment, Span, Transcript, Transcripts
 
 IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
@@ -48,7 +56,7 @@ def read_ctm(path: Path) -> Transcripts:
     for number, line in lines_of(path):
         try:
             recording, channel, start, duration, word, *more = line.split()
-            begin, end = float(start), float(start) + float(duration)
+            begin, end = seconds(start), seconds(start) + seconds(duration)
             span = (unescape(word), begin, end, float(more[0]) if more else 1.0)
         except ValueError:
             raise InputError(
@@ -129,7 +137,7 @@ def read_stm(path: Path) -> Transcripts:
 def _stm_row(line: str, where: str) -> _Row:
     try:
         recording, channel, speaker, start, end, *words = line.split()
-        begin, finish = float(start), float(end)
+        begin, finish = seconds(start), seconds(end)
     except ValueError:
         raise InputError(
             f"{where}: expected: recording channel speaker start end [<subset>] labels"
@@ -142,17 +150,22 @@ def _stm_row(line: str, where: str) -> _Row:
 
 
 def stm_lines(transcripts: Transcripts) -> Iterator[str]:
-    """The lines of an .stm file, every utterance a recording of its own."""
+    """The lines of an .stm file; what is no segment of a recording is a recording of its own."""
+    for part in transcripts.ignored:
+        name = part.recording
+        yield f"{name} 1 {name} {part.start:.3f} {part.end:.3f} {IGNORED}"
     for key in sorted(transcripts.by_id):
         transcript = transcripts.by_id[key]
         # Without a known duration the end only has to lie behind every label.
         end = transcript.duration or max((span[2] for span in transcript.spans), default=0) + 1
+        place = transcripts.segments.get(key, Segment(key, 0.0, end))
         speaker = re.sub(r"\s", "_", transcript.speaker) or key
         subset = transcript.tags.get("subset", "")
         labels = join_labels(transcript, SPECIAL)
         if subset or labels.startswith("<"):
             labels = f"<{subset}> {labels}"
-        yield f"{key} 1 {speaker} 0.000 {end:.3f} {labels}".rstrip()
+        times = f"{place.start:.3f} {place.end:.3f}"
+        yield f"{place.recording} 1 {speaker} {times} {labels}".rstrip()
 
 
 def _transcript(key: str, words: list[str], where: str) -> Transcript:

@@ -126,6 +126,26 @@ def test_scored_labels_are_exported(files, capsys, kind):
     )
 
 
+def test_recordings_and_their_segments_are_exported(files, capsys):
+    (files / "ref.stm").write_text(
+        "rec A s 0 1 a b\nrec A t 1 2 IGNORE_TIME_SEGMENT_IN_SCORING\nrec A t 2 3 c\n"
+    )
+    (files / "hyp.ctm").write_text("rec A 0.2 0.1 a\nrec A 1.2 0.1 b\nrec A 2.2 0.1 c\n")
+    _, before, _ = run(capsys, "ref.stm", "hyp.ctm", "--json")
+    run(capsys, "ref.stm", "hyp.ctm", "--out", "report", "--export", "ctm")
+    code, after, err = run(capsys, "report/reference.stm", "report/hypothesis.ctm", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(before)["errors"] == json.loads(after)["errors"] == 1
+
+
+def test_files_that_differ_in_their_ending_are_two_systems(files, capsys):
+    (files / "hyp.trn").write_text("the cat sat (u1)\na dog (u2)\none two three (u3)\n")
+    code, out, _ = run(capsys, "ref.txt", "hyp.txt", "hyp.trn", "--protocol", "wer")
+    assert (code, "hyp.trn against hyp.txt: WER" in out) == (0, True)
+    code, _, err = run(capsys, "ref.txt", "hyp.txt", "hyp.txt", "--protocol", "wer")
+    assert (code, "the same file" in err) == (2, True)
+
+
 def test_times_are_exported(files, capsys):
     row = {"id": "u1", "labels": ["a"], "spans": [["a", 0, 0.5, 1]]}
     (files / "hyp.jsonl").write_text(json.dumps(row))
