@@ -36,6 +36,8 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.files import whole_file
     from seqlabel.inputs import Ink
 
+    if args.count < 1:
+        raise InputError(f"--count {args.count}: at least 1 is expected")
     out = args.out or Path(f"{args.source.resolve().stem}.svg")
     if out.suffix not in (".svg", ".png"):
         raise InputError(f"--out {out}: pictures are .svg or .png")

@@ -159,3 +159,16 @@ def test_mistakes_get_one_line(tmp_path, monkeypatch, capsys, arguments, message
     assert message in error
     assert "\n" not in error
     assert [path.name for path in tmp_path.iterdir()] == ["a.ink"]
+
+
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_less_than_one_picture_is_refused(tmp_path, capsys, count):
+    write_iam_xml(tmp_path / "a.xml", INK)
+    write_manifest(
+        tmp_path / "set.jsonl",
+        [Utterance(f"u{n}", tmp_path / "a.xml", "ink", ("f",)) for n in range(2)],
+    )
+    out = tmp_path / "out.svg"
+    assert main(["show", str(tmp_path / "set.jsonl"), "--out", str(out), "--count", count]) == 2
+    assert f"--count {count}: at least 1" in capsys.readouterr().err
+    assert not out.exists()
