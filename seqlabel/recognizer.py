@@ -82,7 +82,7 @@ class Recognizer:
         self.experiment = experiment
         self.alphabet = alphabet
         self.front_end = front_end
-        self.device = torch.device(device)
+        self.device = _device(device)
         self.model = model.eval().to(self.device)
         self.decoder: Decoder
         if isinstance(model.criterion, Transducer):
@@ -200,6 +200,18 @@ class Recognizer:
                 None if f.strokes is None else f.strokes[::every],
                 self.model.criterion.per_label,
             )
+
+
+def _device(name: str | torch.device) -> torch.device:
+    """A device that is there; InputError for any other."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device {name!r}: cpu, cuda or cuda:N is expected") from None
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise InputError(f"device {str(name)!r}: torch finds {count} GPUs here; use cpu")
+    return device
 
 
 def load(folder: str | os.PathLike[str], device: str | torch.device = "cpu") -> Recognizer:

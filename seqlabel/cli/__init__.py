@@ -11,6 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from seqlabel.errors import one_line
+
 VERBS = (
     "prepare", "check", "synth", "features", "train", "decode", "score", "read", "lm", "align",
     "spot", "show",
@@ -69,11 +71,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         cause = error.strerror or str(error)
         way_out = "; free some space and run again" if error.errno == errno.ENOSPC else ""
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"seqlabel {verb}: {where}{cause}{way_out}", file=sys.stderr)
+        name = error.filename2 or error.filename  # the second is where a file was to be moved to
+        where = f"{name}: " if name else ""
+        print(one_line(f"seqlabel {verb}: {where}{cause}{way_out}"), file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(
+            one_line(f"seqlabel {verb}: not enough memory for this; ask for less ({error})"),
+            file=sys.stderr,
+        )
         return 2
     except ValueError as error:
         if os.environ.get("SEQLABEL_TRACEBACK"):
             raise
-        print(f"seqlabel {verb}: {error}", file=sys.stderr)
+        print(one_line(f"seqlabel {verb}: {error}"), file=sys.stderr)
         return 2

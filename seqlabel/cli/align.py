@@ -53,11 +53,18 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.errors import InputError
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
+    from seqlabel.scoring.formats import UNFIT
 
     recognizer = load(args.model, args.device)
     if args.format == "phn" and recognizer.kind == "ink":
         raise InputError("--format phn counts samples of audio, ink has none; take textgrid")
     alphabet, utterances = recognizer.alphabet, read_manifest(args.data)
+    for utterance in utterances if args.format == "ctm" else ():
+        if UNFIT.search(utterance.id):
+            raise InputError(
+                f"{args.data}: id {utterance.id!r} holds white space or parentheses, which end an "
+                f"id in .ctm; take --format textgrid"
+            )
     cut = args.gaps == "cut" or (args.gaps is None and alphabet.unit == "phone")
     errors, skipped = BoundaryErrors(()), []
     aligned: list[tuple[Utterance, Tiers, float]] = []

@@ -25,9 +25,9 @@ def add_decoder_arguments(parser: argparse.ArgumentParser) -> None:
         "--unknown-penalty", type=float, metavar="NATS",
         help="allow words that the lexicon lacks, at this cost each",
     )  # fmt: skip
-    group.add_argument("--lm-weight", type=float, default=1.0, metavar="W", help="default 1.0")
+    group.add_argument("--lm-weight", type=float, metavar="W", help="default 1.0")
     group.add_argument(
-        "--bonus", type=float, default=0.0, metavar="B",
+        "--bonus", type=float, metavar="B",
         help="added in nats for every label, or word where there is a lexicon (default 0)",
     )  # fmt: skip
 
@@ -39,28 +39,31 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     from seqlabel.models.transducer import Transducer, TransducerDecoder
 
     alphabet, criterion = recognizer.alphabet, recognizer.model.criterion
-    options = "lm", "lexicon", "word_lm", "unknown_penalty"
-    models = [name for name in options if getattr(args, name) is not None]
+    options = "lm", "lexicon", "word_lm", "unknown_penalty", "lm_weight", "bonus"
+    given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
     if isinstance(criterion, Transducer):
-        if models:
-            raise InputError(f"--{models[0].replace('_', '-')} does not go with a transducer")
+        if given:
+            raise InputError(f"{given[0]} does not go with a transducer")
         description = f"transducer, beam {args.beam}" if args.beam else "transducer, greedy"
         return TransducerDecoder(criterion, alphabet, args.beam or 0), description
     if args.beam is None:
-        if models:
-            option = models[0].replace("_", "-")
-            raise InputError(f"--{option} needs a beam search: add --beam 50")
+        if given:
+            raise InputError(f"{given[0]} needs a beam search: add --beam 50")
         return GreedyDecoder(alphabet), "greedy"
     if args.lexicon is not None and args.lm is not None:
         raise InputError("--lm counts labels; with --lexicon give --word-lm")
     if args.lexicon is None and args.word_lm is not None:
         raise InputError("--word-lm counts words: give a --lexicon too")
     path = args.word_lm or args.lm
+    if path is None and args.lm_weight is not None:
+        raise InputError("--lm-weight weighs a --lm or a --word-lm: give one of them")
+    weight = 1.0 if args.lm_weight is None else args.lm_weight
+    bonus = args.bonus or 0.0
     lm = None if path is None else NgramLM.from_arpa(path)
     lexicon = None if args.lexicon is None else _read_lexicon(args.lexicon, alphabet)
     decoder = BeamDecoder(
         alphabet, args.beam, lm=lm, lexicon=lexicon, unknown_penalty=args.unknown_penalty,
-        lm_weight=args.lm_weight, bonus=args.bonus,
+        lm_weight=weight, bonus=bonus,
     )  # fmt: skip
     parts = [f"beam {args.beam}"]
     if lexicon is not None:
@@ -69,9 +72,9 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
         parts.append(f"other words for {args.unknown_penalty:g}")
     if lm is not None:
         unit = "words" if lexicon is not None else "labels"
-        parts.append(f"{lm.order}-gram over {unit} {path.name} x {args.lm_weight:g}")
-    if args.bonus:
-        parts.append(f"bonus {args.bonus:g}")
+        parts.append(f"{lm.order}-gram over {unit} {path.name} x {weight:g}")
+    if bonus:
+        parts.append(f"bonus {bonus:g}")
     return decoder, ", ".join(parts)
 
 

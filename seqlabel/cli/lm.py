@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 HELP = "estimate an n-gram language model from transcripts"
 
+SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
+"""What a model adds to its sentences."""
+
 Sentences = list[tuple[str, ...]]
 
 
@@ -121,7 +124,11 @@ def read_sentences(
         ]
     if not sentences:
         raise InputError(f"{path}: no sentences")
-    if alphabet is not None:
-        for number, sentence in enumerate(sentences, 1):
+    for number, sentence in enumerate(sentences, 1):
+        if alphabet is not None:
             alphabet.encode(sentence, f"{path}, sentence {number}")
+        if not SPECIAL.isdisjoint(sentence):
+            raise InputError(
+                f"{path}, sentence {number}: holds <s>, </s> or <unk>, which are added; take it out"
+            )
     return sentences

@@ -19,16 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int | None:
+    from seqlabel.errors import one_line
     from seqlabel.recognizer import load
 
     recognizer = load(args.model)
     recognizer.decoder, _ = make_decoder(args, recognizer)
     for path in args.files:
         result = recognizer.read(path, n_best=args.n_best)
+        name = one_line(str(path))
         if args.json:
             print(json.dumps({"file": str(path), **result.to_json()}, ensure_ascii=False))
         elif args.spans or args.n_best > 1:
-            print(f"{path}\n{result}")
+            print(f"{name}\n{result}")
         else:
-            print(f"{path}: {result.text}")
+            print(f"{name}: {result.text}")
     return 0

@@ -1,6 +1,7 @@
 """`seqlabel spot EXP DATA --keywords FILE`: where keywords are said or written."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
 
-    if not args.window > 0:
+    if not 0 < args.window < math.inf:
         raise InputError(f"--window {args.window}: more than 0 seconds are expected")
     if not 0 < args.threshold <= 1:
         raise InputError(f"--threshold {args.threshold}: a probability above 0 is expected")
@@ -106,11 +107,12 @@ def main(args: argparse.Namespace) -> None:
 
 def _show(hits: Hits, out: Path | None, utterances: int) -> None:
     """Write the hits, or print them."""
+    from seqlabel.errors import one_line
     from seqlabel.files import write_jsonl
 
     if out is None:
         for key, (word, start, end, probability) in hits:
-            print(f"{key}  {word}  {start:.2f}  {end:.2f}  {probability:.3f}")
+            print(f"{one_line(key)}  {word}  {start:.2f}  {end:.2f}  {probability:.3f}")
         return
     names = ("id", "keyword", "start", "end", "probability")
     rows = ((key, word, round(a, 3), round(b, 3), round(p, 4)) for key, (word, a, b, p) in hits)

@@ -43,7 +43,9 @@ class GreedyDecoder:
         -inf. Raises InputError for bad input, see `seqlabel.decoding.checks`.
         """
         if n_best != 1:
-            raise InputError(f"n_best is {n_best}; greedy decoding has one best, use BeamDecoder")
+            raise InputError(
+                f"n_best is {n_best}; greedy decoding has one best, use BeamDecoder (--beam 50)"
+            )
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
         B, T, _ = log_probs.shape
         for b in range(B):

@@ -14,6 +14,9 @@ from seqlabel.scoring.lines import join_labels, labels_of, lines_of, seconds, sp
 from seqlabel.scoring.nist import ctm_lines, read_ctm, read_stm, read_trn, stm_lines, trn_lines
 from seqlabel.scoring.transcripts import Span, Transcript, Transcripts
 
+UNFIT = re.compile(r"[\s()]")
+"""What ends an id in every format but .jsonl."""
+
 
 def read_transcripts(path: str | os.PathLike[str]) -> Transcripts:
     """Read a file: .jsonl, .trn, .ctm and .stm by their names, anything else as Kaldi text.
@@ -39,7 +42,7 @@ def write_transcripts(path: str | os.PathLike[str], transcripts: Transcripts) ->
         write_jsonl(path, json_rows(transcripts))
         return
     for key in transcripts.by_id:
-        if re.search(r"[\s()]", key):
+        if UNFIT.search(key):
             raise InputError(
                 f"{path}: id {key!r} holds white space or parentheses, which end an id in this "
                 f"format; write .jsonl instead"

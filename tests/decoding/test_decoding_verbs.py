@@ -1,6 +1,7 @@
 """The verbs lm, align and spot on small corpora, with an untrained network where one is needed."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -202,12 +203,16 @@ def test_lm_from_text(tmp_path, capsys):
         (["empty", "--out", "x"], "no sentences"),
         (["text", "--out", "x", "--order", "0"], "order 0"),
         (["m.jsonl", "--out", "x", "--unit", "words"], "have no text"),
+        (["text", "marked", "--out", "x"], "marked, sentence 2: holds <s>, </s> or <unk>"),
+        (["text", "--out", "folder"], "seqlabel lm: folder: Is a directory"),
     ],
 )
 def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "text").write_text("a b\n")
+    (tmp_path / "marked").write_text("a\n<s> b </s>\n")
+    (tmp_path / "folder").mkdir()
     write_manifest(tmp_path / "m.jsonl", [utterance(tmp_path, "x", "ON")])
     assert run("lm", *arguments) == 2
     assert message in capsys.readouterr().err
@@ -225,3 +230,50 @@ def test_lm_writes_the_words_of_several_texts_as_a_lexicon(tmp_path, capsys):
     assert "3 of 8 words" in capsys.readouterr().out
     assert main(["lm", *command[1:3], *files]) == 2
     assert "--lexicon goes with --unit words" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--bonus", "2"], "--bonus needs a beam search: add --beam 50"),
+        (["--lm-weight", "2"], "--lm-weight needs a beam search: add --beam 50"),
+        (["--beam", "5", "--lm-weight", "2"], "--lm-weight weighs a --lm or a --word-lm"),
+        (
+            ["--n-best", "3"],
+            "has one best, use BeamDecoder (--beam 50)",
+        ),
+        (["--beam", "99999999999999"], "not enough memory"),
+        (["--device", "foo"], "device 'foo': cpu, cuda or cuda:N is expected"),
+        (["--device", "cuda:77"], "device 'cuda:77': "),
+    ],
+)
+def test_decode_refuses_what_would_be_without_effect_or_cannot_be(
+    exp, phones, capsys, options, message
+):
+    assert main(["decode", str(exp), str(phones), "--out", str(phones) + ".hyp", *options]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_align_says_before_it_aligns_that_a_format_cannot_hold_an_id(exp, tmp_path, capsys):
+    data = tmp_path / "test.jsonl"
+    write_manifest(data, [replace(utterance(tmp_path, "u", ["aa"]), id="u 1")])
+    assert main(["align", str(exp), str(data), "--out", str(tmp_path / "out")]) == 2
+    assert "'u 1' holds white space or parentheses, which end an id in .ctm; take --format" in (
+        capsys.readouterr().err
+    )
+
+
+def test_ids_and_file_names_keep_to_their_line(letters, tmp_path, capsys):
+    one = replace(utterance(tmp_path, "one", ["O", "N", "E"]), id="one\nutterance")
+    write_manifest(tmp_path / "test.jsonl", [one])
+    (tmp_path / "keywords").write_text("O\n")
+    spot = ["spot", str(letters), str(tmp_path / "test.jsonl"), "--threshold", "1e-9", "--inside"]
+    assert main([*spot, "--keywords", str(tmp_path / "keywords")]) == 0
+    assert "one\\nutterance  O  " in capsys.readouterr().out
+    sound = (tmp_path / "one.wav").rename(tmp_path / "two\nlines.wav")
+    assert main(["read", str(letters), str(sound)]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/two\\nlines.wav: ")
+    assert main([*spot, "--keywords", str(tmp_path / "keywords"), "--window", "inf"]) == 2
+    assert "--window inf: more than 0 seconds" in capsys.readouterr().err
