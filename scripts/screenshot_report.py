@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pictures of an HTML report, as the README shows them.
 
-    scripts/screenshot_report.py exp/timit/blstm/score/report.html picture.png --open 1
+    scripts/screenshot_report.py exp/timit/report/test/report.html picture.png --open 1
     scripts/screenshot_report.py report.html phone.png --width 390 --dark
     scripts/screenshot_report.py report.html report.pdf
 

@@ -2,8 +2,9 @@
 # TIMIT phones: 61 labels, folded to 39 for scoring, core test set.
 #
 # For a sample or another corpus in TIMIT's layout give its speaker lists:
-#   recipes/timit/run.sh --corpus /path/sample --corpus-config conf/sample_speakers.toml \
-#       --config conf/sample_blstm.toml
+#   recipes/timit/run.sh --corpus /path/sample \
+#       --corpus-config recipes/timit/conf/sample_speakers.toml \
+#       --config recipes/timit/conf/sample_blstm.toml
 set -euo pipefail
 corpus_config=
 arguments=()

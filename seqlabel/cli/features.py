@@ -9,7 +9,10 @@ HELP = "extract the features that a configuration asks for"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML configuration")
     parser.add_argument("--data", type=Path, required=True, help="folder made by seqlabel prepare")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="override the configuration, as for train",
+    )  # fmt: skip
 
 
 def main(args: argparse.Namespace) -> int | None:
