@@ -1,9 +1,11 @@
 """Fixtures shared by all tests: where the real corpora lie, and a quiet single-threaded torch."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from seqlabel.corpora import iam_ondb, synth_ink
 
@@ -16,6 +18,13 @@ def _corpus(name: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"{path} is absent (set SEQLABEL_DATA to the folder that holds {name}/)")
     return path
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """After training or loading a model denormals are flushed, and hypothesis draws none then."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
