@@ -30,7 +30,7 @@ from seqlabel.training.run_directory import (
     make_model,
     write_description,
 )
-from seqlabel.training.setup import leave_out, load_datasets
+from seqlabel.training.setup import leave_out, load_datasets, name_unusable
 
 log = logging.getLogger("seqlabel")
 
@@ -73,6 +73,7 @@ def train(
         round_products(model)
     everything = len(training)
     training, skipped = leave_out(training, model, "train")
+    name_unusable(dev, model, "dev")
     if checkpoint is None and workers.first:
         facts = {
             "data": str(data.resolve()),
