@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
-from seqlabel.files import fingerprint
+from seqlabel.files import fingerprint, read_json
 from seqlabel.lstm import LSTM
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer
@@ -23,8 +24,10 @@ from seqlabel.training.label_model import pretrain_prediction
 from seqlabel.training.loop import Run, run_phases
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.run_directory import (
+    ALPHABET,
     CHECKPOINTS,
     LOG,
+    RUN,
     differences,
     load_weights,
     make_model,
@@ -62,9 +65,12 @@ def train(
         )
     configure_torch(experiment)
     front_end, training, dev = load_datasets(experiment, data, workers)
+    content = fingerprint(dataset.utterances.content for dataset in (training, dev))
+    if checkpoint is not None:
+        check_same_data(training.alphabet, content, data, folder)
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, training.alphabet)
-    if experiment.initial:
+    if experiment.initial and checkpoint is None:
         take_weights(model, Path(experiment.initial))
     if isinstance(model.criterion, Transducer) and checkpoint is None:
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
@@ -77,9 +83,7 @@ def train(
     if checkpoint is None and workers.first:
         facts = {
             "data": str(data.resolve()),
-            "data_fingerprint": fingerprint(
-                dataset.utterances.content for dataset in (training, dev)
-            ),
+            "data_fingerprint": content,
             "training_utterances": everything,
             "skipped": {entry.id: entry.reason for entry in skipped},
             "dev_utterances": len(dev),
@@ -135,6 +139,20 @@ def check_same(
             "rounding and dropout masks do not",
             world,
             workers.world,
+        )
+
+
+def check_same_data(alphabet: Alphabet, content: str, data: Path, folder: Path) -> None:
+    """A run goes on with the utterances and the symbols it began with.
+
+    Raises InputError for other ones, and where the run does not say which these are.
+    """
+    run = read_json(folder / RUN)
+    began_with = run.get("data_fingerprint") if isinstance(run, dict) else None
+    if (began_with, Alphabet.load(folder / ALPHABET)) != (content, alphabet):
+        raise InputError(
+            f"{data}: not the utterances, labels and symbols that the run in {folder} began with; "
+            "resume with those, or train into another --out"
         )
 
 

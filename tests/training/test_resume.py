@@ -4,15 +4,19 @@ import csv
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.manifest import read_manifest, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from seqlabel.training.distribution import Workers
@@ -160,3 +164,30 @@ def test_a_full_disk_keeps_the_old_checkpoint(tmp_path, monkeypatch, caplog):
     loaded = load_checkpoint(tmp_path)
     assert loaded is not None
     assert loaded[1].update == 1
+
+
+@pytest.mark.parametrize("change", ["symbols in another order", "one symbol more", "a line less"])
+def test_other_data_is_refused(whole, tiny_corpus, config, tmp_path, change):
+    data, folder = tmp_path / "data", tmp_path / "exp"
+    shutil.copytree(whole, folder)
+    shutil.copytree(tiny_corpus, data, ignore=shutil.ignore_patterns("features"))
+    alphabet, train_set = Alphabet.load(data / "alphabet.json"), read_manifest(data / "train.jsonl")
+    if change == "a line less":
+        train_set = train_set[1:]
+    elif change == "one symbol more":
+        Alphabet([*alphabet.symbols, "!"], alphabet.unit).save(data / "alphabet.json")
+    else:
+        Alphabet(alphabet.symbols[::-1], alphabet.unit).save(data / "alphabet.json")
+    write_manifest(data / "train.jsonl", [replace(u, source=u.source.resolve()) for u in train_set])
+    with pytest.raises(InputError, match="not the utterances, labels and symbols that the run"):
+        run(config, data, folder, True, EVERY_UPDATE)
+
+
+def test_a_run_goes_on_without_the_model_it_took_its_weights_from(
+    whole, tiny_corpus, config, tmp_path
+):
+    first, folder = tmp_path / "first", tmp_path / "exp"
+    shutil.copytree(whole, first)
+    run(config, tiny_corpus, folder, False, f"initial={first}")
+    shutil.rmtree(first)
+    run(config, tiny_corpus, folder, True, f"initial={first}")
