@@ -119,6 +119,9 @@ class PhaseLoop:
             run.checkpoint = None
         elif number:
             self._start_from_best()
+            # From the phase's first epoch on the best weights may be its own: a run that is killed
+            # must not start the phase from them.
+            self.checkpoint()
         self.forward: nn.Module = run.model
         if run.workers.world > 1:
             self.forward = DistributedDataParallel(run.model)

@@ -191,3 +191,27 @@ def test_a_run_goes_on_without_the_model_it_took_its_weights_from(
     run(config, tiny_corpus, folder, False, f"initial={first}")
     shutil.rmtree(first)
     run(config, tiny_corpus, folder, True, f"initial={first}")
+
+
+def test_killed_in_a_later_phase_before_its_first_checkpoint(
+    tiny_corpus, config, tmp_path, monkeypatch
+):
+    """The phase starts again from the best weights of the one before, not from its own."""
+    settings = ["phases=[{epochs=2, learning_rate=1e-9}, {epochs=3, monitor='loss'}]"]
+    rare = [*settings, "training.checkpoint_minutes=60"]
+    run(config, tiny_corpus, tmp_path / "whole", False, *rare)
+    evaluate = PhaseLoop._evaluate_epoch
+
+    def killed(self, epoch):
+        score = evaluate(self, epoch)
+        if self.number == 1 and epoch == 1:
+            raise MemoryError
+        return score
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PhaseLoop, "_evaluate_epoch", killed)
+        patched.setattr(PhaseLoop, "_affords_checkpoint", lambda self: False)
+        with pytest.raises(MemoryError):
+            run(config, tiny_corpus, tmp_path / "exp", False, *rare)
+    run(config, tiny_corpus, tmp_path / "exp", True, *rare)
+    assert_same_run(tmp_path / "whole", tmp_path / "exp")
