@@ -31,6 +31,7 @@ from seqlabel.training.run_directory import (
     differences,
     load_weights,
     make_model,
+    read_log,
     write_description,
 )
 from seqlabel.training.setup import leave_out, load_datasets, name_unusable
@@ -59,7 +60,12 @@ def train(
             check_same(experiment, checkpoint[0], folder, workers)
             if checkpoint[1].finished:
                 log.info("%s: training was finished already", folder)
-    elif (folder / LOG).exists():
+        elif len(read_log(folder / LOG)) > 1:  # the first epoch may be logged and not yet kept
+            raise InputError(
+                f"{folder}: holds a run, but no checkpoint to go on from; train into another "
+                "--out, or remove this folder"
+            )
+    elif (folder / LOG).exists() or any((folder / CHECKPOINTS).glob("*.pt")):
         raise InputError(
             f"{folder}: holds a run already; add --resume to go on with it, or choose another --out"
         )

@@ -215,3 +215,15 @@ def test_killed_in_a_later_phase_before_its_first_checkpoint(
             run(config, tiny_corpus, tmp_path / "exp", False, *rare)
     run(config, tiny_corpus, tmp_path / "exp", True, *rare)
     assert_same_run(tmp_path / "whole", tmp_path / "exp")
+
+
+def test_nothing_is_started_anew_over_a_run(whole, tiny_corpus, config, tmp_path):
+    folder = tmp_path / "exp"
+    shutil.copytree(whole, folder)
+    (folder / "log.csv").unlink()
+    with pytest.raises(InputError, match="holds a run already"):
+        run(config, tiny_corpus, folder, False, EVERY_UPDATE)
+    shutil.copy(whole / "log.csv", folder)
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(InputError, match="no checkpoint to go on from"):
+        run(config, tiny_corpus, folder, True, EVERY_UPDATE)
