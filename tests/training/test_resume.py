@@ -23,7 +23,7 @@ from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.loop import Interrupted, PhaseLoop
 from seqlabel.training.run import train
-from seqlabel.training.run_directory import load_weights
+from seqlabel.training.run_directory import load_weights, read_log, write_log
 
 EVERY_UPDATE = "training.checkpoint_minutes=0"
 
@@ -227,3 +227,27 @@ def test_nothing_is_started_anew_over_a_run(whole, tiny_corpus, config, tmp_path
     shutil.rmtree(folder / "checkpoints")
     with pytest.raises(InputError, match="no checkpoint to go on from"):
         run(config, tiny_corpus, folder, True, EVERY_UPDATE)
+
+
+def test_damage_anywhere_in_a_checkpoint_falls_back_to_the_one_before(whole, tmp_path):
+    for name in ("last.pt", "before.pt"):
+        shutil.copy(whole / "checkpoints" / name, tmp_path)
+    last = tmp_path / "last.pt"
+    content = last.read_bytes()
+    chance = random.Random(1)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for _ in range(20):
+            damaged[chance.randrange(len(damaged))] ^= chance.randrange(1, 256)
+        last.write_bytes(damaged)
+        assert load_checkpoint(tmp_path) is not None
+    for other in (torch.zeros(3), ["a"], {"progress": 3}):
+        torch.save(other, last)
+        assert load_checkpoint(tmp_path) is not None
+
+
+def test_a_log_with_other_columns_is_carried_on(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,old\n1,a\n2\n3,b,c\n")
+    write_log(path, [*read_log(path), {"epoch": 4, "new": "d"}])
+    assert path.read_text() == "epoch,old,new\n1,a,\n2,,\n3,b,\n4,,d\n"
