@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from seqlabel.data import Batch, Dataset, make_batches
 from seqlabel.data.batches import BatchPlan, padding_share, shard
 from seqlabel.data.loader import Prefetcher
+from seqlabel.errors import InputError
 from seqlabel.files import read_json, write_json
 from seqlabel.models.model import Model
 from seqlabel.scoring.protocols import get_protocol
@@ -159,6 +160,11 @@ class PhaseLoop:
             progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
             if self._affords_checkpoint() or self.over():
                 self.checkpoint()
+        if not self.number and progress.best_epoch < 0:
+            raise InputError(
+                f"phase {phase.name}: no epoch had a finite dev {phase.monitor}, so no weights "
+                "were kept; look at the dev set with seqlabel check"
+            )
         if phase.average > 1:
             self._average()
 
