@@ -88,6 +88,10 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; deep nesting
+        raise InputError(f"{path}: no JSON that can be read: {error}") from None
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
@@ -133,9 +137,24 @@ def parse_object(line: bytes, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: not UTF-8 text at byte {error.start} of the line") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON: {error.msg}; was the file cut off?") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; deep nesting
+        raise InputError(f"{where}: no JSON that can be read: {error}") from None
     if not isinstance(value, dict):
         raise InputError(f"{where}: a JSON object is expected on each line")
+    if b"\\ud" in line or b"\\uD" in line:
+        check_characters(value, where)
     return value
+
+
+def check_characters(value: Any, where: str) -> None:
+    """Raise InputError for JSON with half of a surrogate pair, which no file can hold as text."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        found = error.object[error.start]
+        raise InputError(
+            f"{where}: {found!r} is half of a surrogate pair and no character; write the file anew"
+        ) from None
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[dict[str, Any]]) -> None:

@@ -62,3 +62,17 @@ def test_reading_names_the_file_and_the_line(tmp_path):
         list(read_jsonl(path))
     write_jsonl(path, [{"a": "é"}, {"b": 2}])
     assert [row for _, row in read_jsonl(path)] == [{"a": "é"}, {"b": 2}]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a": %s}' % ("1" * 5000), '{"a": %s' % ("[" * 100_000), '{"a": "\\ud800"}']
+)
+def test_json_that_no_file_should_hold_is_named(tmp_path, line):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": "\\ud83d\\ude00"}\n' + line)
+    with pytest.raises(InputError, match=r"a\.jsonl:2: "):
+        list(read_jsonl(path))
+    if "ud800" not in line:
+        path.write_text(line)
+        with pytest.raises(InputError, match=r"a\.jsonl: no JSON that can be read"):
+            read_json(path)

@@ -14,6 +14,7 @@ from seqlabel.corpora.manifest import Kind, Utterance, utterance_from
 from seqlabel.corpora.own_data import (
     Measure,
     Options,
+    check_labels,
     clean_text,
     divide,
     kind_of,
@@ -90,9 +91,5 @@ def _complete(
     utterance = utterance_from({"id": name, **row, "kind": kind}, path.resolve().parent, where)
     if not utterance.labels:
         raise InputError(f"{where}: neither text nor labels; write what is to be read")
-    if options.unit == "character" and any(len(label) != 1 for label in utterance.labels):
-        raise InputError(
-            f"{where}: labels that are no single characters; say what they are, for example with "
-            "--set unit=phone"
-        )
+    check_labels(utterance.labels, options.unit, where)
     return dataclasses.replace(utterance, duration=measure.seconds(source, kind))

@@ -87,6 +87,20 @@ def split_text(text: str, unit: str) -> tuple[str, ...]:
     return tuple(text) if unit == "character" else tuple(text.split())
 
 
+def check_labels(labels: Iterable[str], unit: str, where: str) -> None:
+    """Raise InputError for a label that an alphabet of this unit cannot hold."""
+    for label in labels:
+        if unit == "character" and len(label) != 1:
+            raise InputError(
+                f"{where}: labels that are no single characters; say what they are, for example "
+                "with --set unit=phone"
+            )
+        if unit != "character" and label.split() != [label]:
+            raise InputError(
+                f"{where}: label {label!r}; {unit}s are not empty and hold no white space"
+            )
+
+
 def clean_text(text: str) -> str:
     """A transcript on one line: composed characters (Unicode NFC), single blanks between words."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -20,6 +20,7 @@ from seqlabel.corpora.own_data import (
     SUFFIXES,
     Measure,
     Options,
+    check_labels,
     clean_text,
     divide,
     prepared_own_data,
@@ -29,6 +30,7 @@ from seqlabel.corpora.own_data import (
 from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.corpora.splitting import SET_NAMES
 from seqlabel.errors import InputError
+from seqlabel.files import check_characters
 from seqlabel.inputs.reading import as_text, read_bytes
 from seqlabel.inputs.shards import list_members, shard_of
 from seqlabel.progress import progress_bar
@@ -109,6 +111,7 @@ class _Reader:
         labels, text, speaker = self._labels(sample)
         if not labels:
             raise InputError(f"{sample}: no labels; write what is to be read")
+        check_labels(labels, self.options.unit, str(sample))
         return Utterance(
             id=utterance_id(sample.shard.with_suffix("") / f"{sample.key}.x", self.root),
             source=source,
@@ -152,7 +155,9 @@ def _facts(path: Path) -> dict[str, Any]:
     """Those keys of a sample's JSON that are of use here."""
     try:
         value = json.loads(as_text(read_bytes(path), path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: a JSON object with text or labels is expected")
@@ -162,6 +167,7 @@ def _facts(path: Path) -> dict[str, Any]:
     labels = value.get("labels", [])
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"{path}: labels must be a list of strings")
+    check_characters(value, str(path))
     return value
 
 

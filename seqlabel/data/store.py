@@ -1,5 +1,6 @@
 """Extracted features on disk, mapped into memory: extracted once, whatever is trained on them."""
 
+import contextlib
 import json
 from array import array
 from collections.abc import Callable, Iterable
@@ -88,9 +89,12 @@ class FeatureStore:
     def statistics(self) -> Statistics:
         """Mean and deviation of every feature over all frames; kept beside them once computed."""
         path = self.folder / "statistics.safetensors"
-        if not path.is_file():
-            Statistics.fit([self.x]).save(path)
-        return Statistics.load(path)
+        if path.is_file():
+            with contextlib.suppress(InputError):  # a damaged file is written anew
+                return Statistics.load(path)
+        statistics = Statistics.fit([self.x])
+        statistics.save(path)
+        return statistics
 
 
 def store_path(folder: Path, name: str, extractor: Any, utterances: Utterances) -> Path:
@@ -104,7 +108,7 @@ def store_path(folder: Path, name: str, extractor: Any, utterances: Utterances) 
         utterance = utterances[n]
         try:
             status = signal_file(utterance.source).stat()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a zero byte in the name
             raise InputError(
                 f"{utterance.source}: no such file (utterance {utterance.id})"
             ) from None
@@ -120,7 +124,7 @@ def open_store(path: Path) -> FeatureStore | None:
         if x.ndim != 2 or len(x) != len(times) or spans[-1, 1] > len(x):
             return None
         return FeatureStore(path, spans, x, times, float(meta["period"]))
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 
 

@@ -34,6 +34,10 @@ def ink_of_json(text: str, name: str | os.PathLike[str], times: bool = True) -> 
             raise InputError(
                 f"line {error.lineno}: not JSON: {error.msg}; was the file cut off?"
             ) from None
+        except InputError:
+            raise
+        except ValueError as error:  # a number of thousands of digits
+            raise InputError(f"no JSON that can be read: {error}") from None
         except RecursionError:
             raise InputError("lists nested too deeply for ink") from None
         return ink_of_value(value, times)

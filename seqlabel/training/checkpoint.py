@@ -6,7 +6,6 @@ disk that fills up, leaves at least one that can be read.
 
 import io
 import logging
-import pickle
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -97,14 +96,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], Progress] | None:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             progress = Progress(**state.pop("progress"))
-        except (
-            RuntimeError,
-            EOFError,
-            pickle.UnpicklingError,
-            KeyError,
-            TypeError,
-            OSError,
-        ) as error:
+        except Exception as error:  # what a damaged pickle raises depends on where the damage is
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             log.warning("%s: cannot be read (%s); taking the one before", path, cause)
             unreadable.append(path)

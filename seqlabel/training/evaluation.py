@@ -1,14 +1,16 @@
 """Dev loss and dev error rate of a model, greedy, each process on its share of the utterances."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from rapidfuzz.distance import Levenshtein
+from torch import Tensor
 
-from seqlabel.data import BatchOptions, Dataset, make_batches
+from seqlabel.data import Batch, BatchOptions, Dataset, make_batches
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
+from seqlabel.models.targets import RowError
 from seqlabel.scoring.protocols import Protocol
 from seqlabel.scoring.transcripts import Transcript
 from seqlabel.training.distribution import Workers
@@ -18,8 +20,8 @@ from seqlabel.training.distribution import Workers
 class DevScore:
     """loss: mean over the utterances that have a finite one, nats. error_rate: errors per label.
 
-    labels_per_frame: share of frames whose best label is not the blank, 0 when the model emits
-    blanks only. frame_error_rate: wrong frames per labelled frame, framewise criterion only.
+    labels_per_frame: labels read per frame, 0 when the model emits blanks only.
+    frame_error_rate: wrong frames per labelled frame, framewise criterion only.
     examples: (id, reference, hypothesis) of a few utterances, the same every time.
     """
 
@@ -52,7 +54,7 @@ def evaluate(
         for chosen in batches:
             batch = dataset.batch(chosen).to(workers.device)
             encoded, lengths = model.encoder(batch.x, batch.lengths)
-            for value in model.criterion.losses(encoded, lengths, batch).tolist():
+            for value in _losses(model, encoded, lengths, batch):
                 if math.isfinite(value):
                     loss, finite = loss + value, finite + 1
             hypotheses = model.criterion.best_labels(encoded, lengths)
@@ -81,3 +83,25 @@ def evaluate(
         framed[0] / max(1.0, framed[1]) if framewise else None,
         tuple(shown[key] for key in sorted(shown)),
     )
+
+
+def _losses(model: Model, encoded: Tensor, lengths: Tensor, batch: Batch) -> list[float]:
+    """The losses of the utterances that have one: too few frames for the labels leave none."""
+    try:
+        losses: list[float] = model.criterion.losses(encoded, lengths, batch).tolist()
+    except RowError as error:
+        rows = [row for row in range(len(batch.ids)) if row not in error.rows]
+        if not rows:
+            return []
+        labels = batch.frame_labels
+        part = replace(
+            batch,
+            x=batch.x[rows],
+            lengths=batch.lengths[rows],
+            targets=batch.targets[rows],
+            target_lengths=batch.target_lengths[rows],
+            ids=tuple(batch.ids[row] for row in rows),
+            frame_labels=None if labels is None else labels[rows],
+        )
+        return _losses(model, encoded[rows], lengths[rows], part)
+    return losses

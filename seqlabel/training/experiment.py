@@ -39,6 +39,8 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.phases:
             raise InputError("phases: at least one [[phases]] table is needed")
+        if self.seed < 0:
+            raise InputError(f"seed = {self.seed}: a number from 0 on is expected")
         make_extractor(self.features)
 
     def to_table(self) -> dict[str, Any]:

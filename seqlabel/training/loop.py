@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from seqlabel.data import Batch, Dataset, make_batches
 from seqlabel.data.batches import BatchPlan, padding_share, shard
 from seqlabel.data.loader import Prefetcher
+from seqlabel.errors import InputError
 from seqlabel.files import read_json, write_json
 from seqlabel.models.model import Model
 from seqlabel.scoring.protocols import get_protocol
@@ -119,6 +120,9 @@ class PhaseLoop:
             run.checkpoint = None
         elif number:
             self._start_from_best()
+            # From the phase's first epoch on the best weights may be its own: a run that is killed
+            # must not start the phase from them.
+            self.checkpoint()
         self.forward: nn.Module = run.model
         if run.workers.world > 1:
             self.forward = DistributedDataParallel(run.model)
@@ -156,6 +160,11 @@ class PhaseLoop:
             progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
             if self._affords_checkpoint() or self.over():
                 self.checkpoint()
+        if not self.number and progress.best_epoch < 0:
+            raise InputError(
+                f"phase {phase.name}: no epoch had a finite dev {phase.monitor}, so no weights "
+                "were kept; look at the dev set with seqlabel check"
+            )
         if phase.average > 1:
             self._average()
 

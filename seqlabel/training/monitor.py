@@ -7,6 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seqlabel.errors import InputError
 from seqlabel.training.checkpoint import Progress
 from seqlabel.training.clock import Clock
 from seqlabel.training.diagnosis import explain_blanks
@@ -32,8 +33,12 @@ class Monitor:
         self._bar: tqdm | None = None
         self._writer: Any = None
         if board is not None and speaks:
-            from torch.utils.tensorboard import SummaryWriter
-
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise InputError(
+                    f"--tensorboard: {error}; pip install 'seqlabel[tensorboard]', or leave it out"
+                ) from None
             self._writer = SummaryWriter(str(board))
 
     def resume(self, epochs_done: int) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seqlabel.errors import InputError
+from seqlabel.scoring.protocols import get_protocol
 
 
 @dataclass(frozen=True)
@@ -90,3 +91,8 @@ class TrainingOptions:
     threads: int = 0
     bf16: bool = False
     protocol: str = "plain"
+
+    def __post_init__(self) -> None:
+        if self.threads < 0:
+            raise InputError(f"threads = {self.threads}: a number from 0 on is expected")
+        get_protocol(self.protocol)

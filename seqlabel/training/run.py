@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
-from seqlabel.files import fingerprint
+from seqlabel.files import fingerprint, read_json
 from seqlabel.lstm import LSTM
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer
@@ -23,14 +24,17 @@ from seqlabel.training.label_model import pretrain_prediction
 from seqlabel.training.loop import Run, run_phases
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.run_directory import (
+    ALPHABET,
     CHECKPOINTS,
     LOG,
+    RUN,
     differences,
     load_weights,
     make_model,
+    read_log,
     write_description,
 )
-from seqlabel.training.setup import leave_out, load_datasets
+from seqlabel.training.setup import leave_out, load_datasets, name_unusable
 
 log = logging.getLogger("seqlabel")
 
@@ -56,15 +60,23 @@ def train(
             check_same(experiment, checkpoint[0], folder, workers)
             if checkpoint[1].finished:
                 log.info("%s: training was finished already", folder)
-    elif (folder / LOG).exists():
+        elif len(read_log(folder / LOG)) > 1:  # the first epoch may be logged and not yet kept
+            raise InputError(
+                f"{folder}: holds a run, but no checkpoint to go on from; train into another "
+                "--out, or remove this folder"
+            )
+    elif (folder / LOG).exists() or any((folder / CHECKPOINTS).glob("*.pt")):
         raise InputError(
             f"{folder}: holds a run already; add --resume to go on with it, or choose another --out"
         )
     configure_torch(experiment)
     front_end, training, dev = load_datasets(experiment, data, workers)
+    content = fingerprint(dataset.utterances.content for dataset in (training, dev))
+    if checkpoint is not None:
+        check_same_data(training.alphabet, content, data, folder)
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, training.alphabet)
-    if experiment.initial:
+    if experiment.initial and checkpoint is None:
         take_weights(model, Path(experiment.initial))
     if isinstance(model.criterion, Transducer) and checkpoint is None:
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
@@ -73,12 +85,11 @@ def train(
         round_products(model)
     everything = len(training)
     training, skipped = leave_out(training, model, "train")
+    name_unusable(dev, model, "dev")
     if checkpoint is None and workers.first:
         facts = {
             "data": str(data.resolve()),
-            "data_fingerprint": fingerprint(
-                dataset.utterances.content for dataset in (training, dev)
-            ),
+            "data_fingerprint": content,
             "training_utterances": everything,
             "skipped": {entry.id: entry.reason for entry in skipped},
             "dev_utterances": len(dev),
@@ -134,6 +145,20 @@ def check_same(
             "rounding and dropout masks do not",
             world,
             workers.world,
+        )
+
+
+def check_same_data(alphabet: Alphabet, content: str, data: Path, folder: Path) -> None:
+    """A run goes on with the utterances and the symbols it began with.
+
+    Raises InputError for other ones, and where the run does not say which these are.
+    """
+    run = read_json(folder / RUN)
+    began_with = run.get("data_fingerprint") if isinstance(run, dict) else None
+    if (began_with, Alphabet.load(folder / ALPHABET)) != (content, alphabet):
+        raise InputError(
+            f"{data}: not the utterances, labels and symbols that the run in {folder} began with; "
+            "resume with those, or train into another --out"
         )
 
 

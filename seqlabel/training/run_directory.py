@@ -121,7 +121,9 @@ def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the table of epochs."""
     text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        # Rows of before a resumption may come from another version, with other columns.
+        columns = list(dict.fromkeys(key for row in rows for key in row if key))
+        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     with whole_file(path) as stream:

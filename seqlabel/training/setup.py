@@ -1,6 +1,7 @@
 """What a run needs before its first update: datasets, front end, distortions, network."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,15 +89,11 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
 
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:
     """The utterances that the model can be trained on, and those it cannot, named in the log."""
-    skipped = dataset.unusable(
-        lambda frames: model.encoder.output_lengths(torch.from_numpy(frames)).numpy()
-    )
+    skipped = _unusable(dataset, model)
     if not skipped:
         return dataset, skipped
-    shown = ", ".join(f"{entry.id} ({entry.reason})" for entry in skipped[:5])
-    more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
     log.warning(
-        "%s: %d of %d utterances left out: %s%s", name, len(skipped), len(dataset), shown, more
+        "%s: %d of %d utterances left out: %s", name, len(skipped), len(dataset), _named(skipped)
     )
     keep = np.delete(np.arange(len(dataset)), [entry.number for entry in skipped])
     if not len(keep):
@@ -104,3 +101,28 @@ def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[
             f"{name}: no utterance is left to train on; use fewer stacked frames or subsampling"
         )
     return dataset.subset(keep), skipped
+
+
+def name_unusable(dataset: Dataset, model: Model, name: str) -> None:
+    """Name in the log the utterances that are scored like all others, but may have no loss."""
+    found = _unusable(dataset, model)
+    if found:
+        log.warning(
+            "%s: %d of %d utterances could not be trained on: %s; without a loss they count in the "
+            "error rate alone",
+            name,
+            len(found),
+            len(dataset),
+            _named(found),
+        )
+
+
+def _unusable(dataset: Dataset, model: Model) -> list[Skipped]:
+    return dataset.unusable(
+        lambda frames: model.encoder.output_lengths(torch.from_numpy(frames)).numpy()
+    )
+
+
+def _named(skipped: Sequence[Skipped]) -> str:
+    shown = ", ".join(f"{entry.id} ({entry.reason})" for entry in skipped[:5])
+    return shown + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")

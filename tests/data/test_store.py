@@ -141,3 +141,14 @@ def test_a_part_of_a_dataset_is_what_its_utterances_are_in_the_whole(manifest, n
             np.testing.assert_array_equal(part.frames(n).x, whole.frames(number).x)
             assert part.batch([n]).ids == whole.batch([number]).ids
         assert part.unusable() == []
+
+
+def test_damaged_statistics_and_descriptions_are_made_anew(manifest):
+    store = load_features(open_utterances(manifest), FRONT_END)
+    whole = store.statistics()
+    path = store.folder / "statistics.safetensors"
+    path.write_bytes(path.read_bytes()[:-5])
+    np.testing.assert_array_equal(store.statistics().mean, whole.mean)
+    np.testing.assert_array_equal(Statistics.load(path).std, whole.std)
+    (store.folder / "store.json").write_text("[]")
+    assert stores.open_store(store.folder) is None

@@ -133,6 +133,7 @@ OUTSIDE = """<?xml version="1.0"?><!DOCTYPE ink [<!ENTITY x SYSTEM "file:///etc/
         (b'{"strokes": [[1, 2]]}', "no object with x and y"),
         (b"[[]]", "no points"),
         (b"[" * 100000, "nested too deeply|not JSON"),
+        (b"[[" + b"1" * 5000, "no JSON that can be read"),
         (b"\x93NUMPY\x01\x00junk", "not a plain NumPy array"),
         (b"PK\x03\x04junk", "not a plain NumPy array"),
     ],

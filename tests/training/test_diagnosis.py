@@ -1,12 +1,20 @@
 """What a person is told when training goes wrong."""
 
+import sys
+from dataclasses import replace
+
 import pytest
 import torch
 
+from seqlabel.corpora.manifest import read_manifest, write_manifest
 from seqlabel.data import Batch
 from seqlabel.errors import InputError
 from seqlabel.training.checkpoint import Progress
 from seqlabel.training.diagnosis import explain_blanks, skip_update
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.monitor import Monitor
+from seqlabel.training.run import train
 
 
 @pytest.mark.parametrize(
@@ -47,3 +55,36 @@ def test_many_in_a_row_end_the_run_with_advice(culprits, advice):
     skip_update(progress, culprits, [batch("a")], float("nan"), limit=2)
     with pytest.raises(InputError, match=f"2 updates in a row were not finite.*{advice}"):
         skip_update(progress, culprits, [batch("a")], float("nan"), limit=2)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=-1", "seed = -1"),
+        ("training.threads=-1", "threads = -1"),
+        ("training.protocol=plian", "unknown protocol 'plian'"),
+    ],
+)
+def test_options_are_refused_before_anything_is_computed(config, override, message):
+    with pytest.raises(InputError, match=message):
+        Experiment.load(config, [override])
+
+
+def test_a_dev_set_without_a_loss_is_the_cause_named(tiny_corpus, config, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("alphabet.json", "train.jsonl"):
+        (data / name).write_bytes((tiny_corpus / name).read_bytes())
+    utterances = [
+        replace(u, labels=u.labels * 900) for u in read_manifest(tiny_corpus / "dev.jsonl")
+    ]
+    write_manifest(data / "dev.jsonl", utterances)
+    experiment = Experiment.load(config, ['phases=[{epochs=1, monitor="loss"}]'])
+    with pytest.raises(InputError, match="no epoch had a finite dev loss"):
+        train(experiment, data, tmp_path / "exp", Workers())
+
+
+def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match="pip install"):
+        Monitor(tmp_path, "CER", True, tmp_path / "board")

@@ -4,22 +4,26 @@ import csv
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.manifest import read_manifest, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.loop import Interrupted, PhaseLoop
 from seqlabel.training.run import train
-from seqlabel.training.run_directory import load_weights
+from seqlabel.training.run_directory import load_weights, read_log, write_log
 
 EVERY_UPDATE = "training.checkpoint_minutes=0"
 
@@ -160,3 +164,90 @@ def test_a_full_disk_keeps_the_old_checkpoint(tmp_path, monkeypatch, caplog):
     loaded = load_checkpoint(tmp_path)
     assert loaded is not None
     assert loaded[1].update == 1
+
+
+@pytest.mark.parametrize("change", ["symbols in another order", "one symbol more", "a line less"])
+def test_other_data_is_refused(whole, tiny_corpus, config, tmp_path, change):
+    data, folder = tmp_path / "data", tmp_path / "exp"
+    shutil.copytree(whole, folder)
+    shutil.copytree(tiny_corpus, data, ignore=shutil.ignore_patterns("features"))
+    alphabet, train_set = Alphabet.load(data / "alphabet.json"), read_manifest(data / "train.jsonl")
+    if change == "a line less":
+        train_set = train_set[1:]
+    elif change == "one symbol more":
+        Alphabet([*alphabet.symbols, "!"], alphabet.unit).save(data / "alphabet.json")
+    else:
+        Alphabet(alphabet.symbols[::-1], alphabet.unit).save(data / "alphabet.json")
+    write_manifest(data / "train.jsonl", [replace(u, source=u.source.resolve()) for u in train_set])
+    with pytest.raises(InputError, match="not the utterances, labels and symbols that the run"):
+        run(config, data, folder, True, EVERY_UPDATE)
+
+
+def test_a_run_goes_on_without_the_model_it_took_its_weights_from(
+    whole, tiny_corpus, config, tmp_path
+):
+    first, folder = tmp_path / "first", tmp_path / "exp"
+    shutil.copytree(whole, first)
+    run(config, tiny_corpus, folder, False, f"initial={first}")
+    shutil.rmtree(first)
+    run(config, tiny_corpus, folder, True, f"initial={first}")
+
+
+def test_killed_in_a_later_phase_before_its_first_checkpoint(
+    tiny_corpus, config, tmp_path, monkeypatch
+):
+    """The phase starts again from the best weights of the one before, not from its own."""
+    settings = ["phases=[{epochs=2, learning_rate=1e-9}, {epochs=3, monitor='loss'}]"]
+    rare = [*settings, "training.checkpoint_minutes=60"]
+    run(config, tiny_corpus, tmp_path / "whole", False, *rare)
+    evaluate = PhaseLoop._evaluate_epoch
+
+    def killed(self, epoch):
+        score = evaluate(self, epoch)
+        if self.number == 1 and epoch == 1:
+            raise MemoryError
+        return score
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PhaseLoop, "_evaluate_epoch", killed)
+        patched.setattr(PhaseLoop, "_affords_checkpoint", lambda self: False)
+        with pytest.raises(MemoryError):
+            run(config, tiny_corpus, tmp_path / "exp", False, *rare)
+    run(config, tiny_corpus, tmp_path / "exp", True, *rare)
+    assert_same_run(tmp_path / "whole", tmp_path / "exp")
+
+
+def test_nothing_is_started_anew_over_a_run(whole, tiny_corpus, config, tmp_path):
+    folder = tmp_path / "exp"
+    shutil.copytree(whole, folder)
+    (folder / "log.csv").unlink()
+    with pytest.raises(InputError, match="holds a run already"):
+        run(config, tiny_corpus, folder, False, EVERY_UPDATE)
+    shutil.copy(whole / "log.csv", folder)
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(InputError, match="no checkpoint to go on from"):
+        run(config, tiny_corpus, folder, True, EVERY_UPDATE)
+
+
+def test_damage_anywhere_in_a_checkpoint_falls_back_to_the_one_before(whole, tmp_path):
+    for name in ("last.pt", "before.pt"):
+        shutil.copy(whole / "checkpoints" / name, tmp_path)
+    last = tmp_path / "last.pt"
+    content = last.read_bytes()
+    chance = random.Random(1)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for _ in range(20):
+            damaged[chance.randrange(len(damaged))] ^= chance.randrange(1, 256)
+        last.write_bytes(damaged)
+        assert load_checkpoint(tmp_path) is not None
+    for other in (torch.zeros(3), ["a"], {"progress": 3}):
+        torch.save(other, last)
+        assert load_checkpoint(tmp_path) is not None
+
+
+def test_a_log_with_other_columns_is_carried_on(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,old\n1,a\n2\n3,b,c\n")
+    write_log(path, [*read_log(path), {"epoch": 4, "new": "d"}])
+    assert path.read_text() == "epoch,old,new\n1,a,\n2,,\n3,b,\n4,,d\n"

@@ -1,0 +1,43 @@
+"""Dev scores."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from seqlabel.corpora.manifest import read_manifest, write_manifest
+from seqlabel.data import BatchOptions
+from seqlabel.models.model import Model
+from seqlabel.scoring.protocols import get_protocol
+from seqlabel.training.distribution import Workers
+from seqlabel.training.evaluation import evaluate
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.setup import load_datasets
+
+
+def test_an_utterance_too_short_for_its_labels_has_no_loss_and_counts_as_errors(
+    tiny_corpus, config, tmp_path
+):
+    """The loss is that of the others, whatever batch it stands in."""
+    experiment = Experiment.load(config)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("alphabet.json", "train.jsonl"):
+        (folder / name).write_bytes((tiny_corpus / name).read_bytes())
+    utterances = read_manifest(tiny_corpus / "dev.jsonl")
+    utterances[2] = replace(utterances[2], labels=utterances[2].labels[:1] * 900)
+    scores = []
+    for chosen in (utterances, [u for u in utterances if u is not utterances[2]]):
+        write_manifest(folder / "dev.jsonl", chosen)
+        _, train, dev = load_datasets(experiment, folder, Workers())
+        torch.manual_seed(1)
+        model = Model(
+            train.front_end.dim, len(train.alphabet), experiment.model, experiment.criterion
+        )
+        for batch in (BatchOptions(utterances=1), BatchOptions(frames=10_000)):
+            scores.append(evaluate(model, dev, batch, get_protocol("plain"), Workers()))
+    assert all(math.isfinite(score.loss) for score in scores)
+    assert [score.loss for score in scores] == pytest.approx([scores[-1].loss] * 4, rel=1e-5)
+    assert scores[0].error_rate == scores[1].error_rate
+    assert scores[0].error_rate != scores[2].error_rate
