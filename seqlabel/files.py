@@ -126,13 +126,6 @@ def parse_object(line: bytes, where: str) -> dict[str, Any]:
     """The JSON object of one line; `where` begins the messages of the InputErrors it raises."""
     try:
         value = json.loads(line.removeprefix(codecs.BOM_UTF8).decode())
-        if b"\\ud" in line or b"\\uD" in line:  # half a pair, perhaps: no file could hold it
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{where}: {error.object[error.start]!r} is half a character; write the pair, or "
-            f"the character itself"
-        ) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 text at byte {error.start} of the line") from None
     except json.JSONDecodeError as error:
@@ -153,7 +146,7 @@ def check_characters(value: Any, where: str) -> None:
     except UnicodeEncodeError as error:
         found = error.object[error.start]
         raise InputError(
-            f"{where}: {found!r} is half of a surrogate pair and no character; write the file anew"
+            f"{where}: {found!r} is half a character; write the pair, or the character itself"
         ) from None
 
 

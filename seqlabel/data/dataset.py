@@ -42,12 +42,15 @@ class Distortion:
     variants: stores of the same utterances at other speeds; one of them or the plain features is
     drawn with equal chance. signal: distorts the signal, whose features are then extracted anew.
     mask: distorts normalised frames (T, F). noise: standard deviation of Gaussian noise on them.
+    subsample: frames that the network makes one of; where a distortion would leave fewer than the
+    labels need, the utterance stays as it is.
     """
 
     variants: Sequence[FeatureStore] = ()
     signal: Distort | None = None
     mask: MaskFrames | None = None
     noise: float = 0.0
+    subsample: int = 1
 
 
 def load_features(
@@ -188,7 +191,8 @@ class Dataset:
         return store.frames(number)
 
     def _long_enough(self, number: int, frames: int) -> bool:
-        return self.front_end.frame_count(frames) >= self.utterances.needed[number]
+        left = -(-self.front_end.frame_count(frames) // self.distortion.subsample)
+        return left >= self.utterances.needed[number]
 
     def _frame_labels(self, utterance: Utterance, frames: Frames) -> np.ndarray:
         """(T,) label index of the hand segment around the middle of each frame, -1 for none."""

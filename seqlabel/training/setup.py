@@ -84,7 +84,7 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
             assert isinstance(signal, Ink)
             return augment(signal, rng, ink_options)
 
-    return Distortion(variants, distort, mask)
+    return Distortion(variants, distort, mask, subsample=experiment.model.subsample)
 
 
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:
