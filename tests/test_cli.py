@@ -1,11 +1,13 @@
 """The command line: help, exit codes, one-line errors, and the main job from corpus to report."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from seqlabel.cli import VERBS, main
 from seqlabel.corpora import synth_ink
+from seqlabel.scoring.evidence import evidence_path
 
 
 def test_no_verb_shows_the_verbs(capsys):
@@ -123,5 +125,8 @@ def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
         f"beam 8, {len(words)} words of words.txt",
     }
     assert (report / "report.html").stat().st_size > 10_000
+    assert evidence_path(Path(hypotheses[0])).is_file()
+    assert main(["decode", str(model), str(data / "test.jsonl"), "--out", hypotheses[0]]) == 0
+    assert not evidence_path(Path(hypotheses[0])).exists()  # it was of other hypotheses
     assert main(["read", str(model), *(line["source"] for line in lines[:2])]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2

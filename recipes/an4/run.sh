@@ -44,7 +44,7 @@ lexicon() {
 
 decode_more() {
     need_corpus
-    [ -e "$exp/words.arpa" ] ||
+    [ "$exp/words.arpa" -nt "$exp/data/train.jsonl" ] ||
         seqlabel lm "$exp/data" --unit words --order 2 --out "$exp/words.arpa"
     lexicon >"$exp/words.txt"
     seqlabel decode "$exp/model" "$exp/data/$1.jsonl" --out "$2/words.jsonl" --evidence 60 \

@@ -33,7 +33,7 @@ prepare() {
 }
 
 decode_more() {
-    [ -e "$exp/words.arpa" ] ||
+    [ "$exp/words.arpa" -nt "$exp/data/train.jsonl" ] ||
         seqlabel lm "$exp/data" "${text[@]}" --unit words --order 2 --out "$exp/words.arpa" \
             --lexicon "$exp/words.txt" --lexicon-size 20000
     seqlabel decode "$exp/model" "$exp/data/$1.jsonl" --out "$2/dictionary.jsonl" --evidence 60 \

@@ -30,7 +30,7 @@ prepare() {
 
 if [ $kind = words ]; then
     decode_more() {
-        [ -e "$exp/words.arpa" ] ||
+        [ "$exp/words.arpa" -nt "$corpus/text.txt" ] ||
             seqlabel lm "$corpus/text.txt" --unit words --order 2 --out "$exp/words.arpa"
         seqlabel decode "$exp/model" "$exp/data/$1.jsonl" --out "$2/lexicon.jsonl" --evidence 60 \
             --beam 100 --lexicon "$corpus/words.txt" --word-lm "$exp/words.arpa" --lm-weight 0.5

@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int | None:
     from seqlabel.files import write_jsonl
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
-    from seqlabel.scoring.evidence import Evidence, write_evidence
+    from seqlabel.scoring.evidence import Evidence, evidence_path, write_evidence
     from seqlabel.training.distribution import workers
 
     with workers() as group:
@@ -73,7 +73,9 @@ def main(args: argparse.Namespace) -> int | None:
                 "seconds": round(elapsed, 3),
                 "times_real_time": round(seconds / elapsed, 1) if seconds else None,
             }
+            kept = evidence_path(args.out)
+            kept.unlink(missing_ok=True)  # that of earlier hypotheses of the name
             write_jsonl(args.out, [header, *rows])
             if gathered:
-                write_evidence(args.out.with_suffix(".evidence.npz"), gathered)
+                write_evidence(kept, gathered)
     return 0

@@ -157,10 +157,10 @@ def _write_page(
     runs: "Spread | None",
 ) -> None:
     """The HTML report, with the evidence beside the hypotheses and the logs of their runs."""
-    from seqlabel.scoring.evidence import read_evidence
+    from seqlabel.scoring.evidence import evidence_path, read_evidence
     from seqlabel.scoring.report_html import write_html
 
-    kept = [path.with_suffix(".evidence.npz") for path in paths]
+    kept = [evidence_path(path) for path in paths]
     models = [hypothesis.header.get("model") for hypothesis in hypotheses]
     logs = [Path(str(model)) / "log.csv" for model in models]
     before = [None] * len(earlier)

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ MAX_RATE = 16000
 
 Span = tuple[str, float, float]
 """(label, start, end), in seconds or in the time unit of untimed ink."""
+
+
+def evidence_path(hypotheses: Path) -> Path:
+    """Where the evidence of a file of hypotheses lies: beside it, HYP.evidence.npz."""
+    return hypotheses.with_name(hypotheses.name.removesuffix(".jsonl") + ".evidence.npz")
 
 
 @dataclass(frozen=True)

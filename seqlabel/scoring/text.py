@@ -77,7 +77,8 @@ def comparison_to_text(comparison: Comparison) -> str:
         f"{len(comparison.differing) - better} worse"
     ]
     for test in comparison.tests:
-        lines.append(f"  {test.name:<10} p = {test.p:.4f}  ({test.units} {test.over})")
+        probability = f"= {test.p:.4f}" if test.p >= 0.0001 else "< 0.0001"
+        lines.append(f"  {test.name:<10} p {probability}  ({test.units} {test.over})")
     if comparison.left_out:
         lines.append(f"  {len(comparison.left_out)} utterances with other references left out")
     return "\n".join(lines) + "\n"

@@ -1,10 +1,18 @@
 """Evidence: what is kept, how it is written, and which ink belongs to which label."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from seqlabel.errors import InputError
-from seqlabel.scoring.evidence import Evidence, assign_strokes, read_evidence, write_evidence
+from seqlabel.scoring.evidence import (
+    Evidence,
+    assign_strokes,
+    evidence_path,
+    read_evidence,
+    write_evidence,
+)
 
 
 def stroke(first: float, last: float) -> np.ndarray:
@@ -121,3 +129,8 @@ def test_joined_letters_are_cut_between_their_labels():
 def test_ink_read_as_nothing_is_kept():
     pieces, read_as = assign_strokes([stroke(0, 3), np.zeros((0, 3))], [])
     assert (len(pieces), read_as) == (1, [-1])
+
+
+def test_names_with_dots_have_evidence_of_their_own():
+    assert evidence_path(Path("a/beam0.5.jsonl")) == Path("a/beam0.5.evidence.npz")
+    assert evidence_path(Path("beam0.5")) != evidence_path(Path("beam0.8"))
