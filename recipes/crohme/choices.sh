@@ -60,18 +60,20 @@ variant() {
     seqlabel score "$data/test.jsonl" "$model"/test/{greedy,beam,4-gram}.jsonl --out "$model/test"
 }
 
-# points KIND: features of points; two or three of them make a frame, as a Bezier piece does
+# points KIND SMOOTHING: features of points; two or three of them make a frame, as a Bezier piece does
 points() {
-    echo "features={kind=\"$1\",times=false,skew=false,size=\"strokes\"}"
+    echo "features={kind=\"$1\",times=false,skew=false,size=\"strokes\",smoothing=$2}"
 }
 
 for seed in $(seq "$seeds"); do
     variant bezier "$seed" 25
+    variant bezier,_no_places "$seed" 25 features.places=false
+    variant bezier,_no_smoothing "$seed" 25 features.smoothing=0.0
     variant bezier,_no_distortion "$seed" 30 'augmentation={}'
     variant bezier,_1_layer "$seed" 60 model.layers=1
     variant bezier,_5_layers "$seed" 17 model.layers=5
-    variant dx,_dy "$seed" 14 "$(points ink_delta)" front_end.stack=2 front_end.stride=2
-    variant raw_points "$seed" 8 "$(points ink_raw)" front_end.stack=3 front_end.stride=3
-    variant 25_features "$seed" 15 "$(points ink_25)" front_end.stack=2 front_end.stride=2
+    variant dx,_dy "$seed" 14 "$(points ink_delta 0.03)" front_end.stack=2 front_end.stride=2
+    variant raw_points "$seed" 8 "$(points ink_raw 0.0)" front_end.stack=3 front_end.stride=3
+    variant 25_features "$seed" 15 "$(points ink_25 0.03)" front_end.stack=2 front_end.stride=2
 done
 python "$recipe/../table.py" "$exp/runs"
