@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What each choice is worth for formulas on one line, each with about two and a half minutes of
-# training on one core: features, distortion, depth, language model.
+# What each choice is worth for formulas on one line, each with a few minutes of training on one
+# core: features, distortion, depth, language model.
 #
 #   recipes/crohme/choices.sh --corpus /path/crohme [--exp DIR] [--seeds N]
 set -euo pipefail
@@ -42,8 +42,8 @@ data=$exp/data
 [ -e "$data/corpus.json" ] || seqlabel prepare crohme "$corpus" "$data" --set subset=linear
 [ -e "$exp/lm.arpa" ] || seqlabel lm "$data/train.jsonl" --order 4 --out "$exp/lm.arpa"
 
-# variant NAME SEED EPOCHS SETTING...: one training and its error rates. The epochs are what two and
-# a half minutes on a free core were enough for.
+# variant NAME SEED EPOCHS SETTING...: one training and its error rates. The epochs of all
+# take about as long.
 variant() {
     local model=$exp/runs/$1/$2 seed=$2 epochs=$3 settings=() setting
     shift 3
