@@ -42,8 +42,8 @@ data=$exp/data
 [ -e "$data/corpus.json" ] || seqlabel prepare crohme "$corpus" "$data" --set subset=linear
 [ -e "$exp/lm.arpa" ] || seqlabel lm "$data/train.jsonl" --order 4 --out "$exp/lm.arpa"
 
-# variant NAME SEED EPOCHS SETTING...: one training and its error rates. The epochs of all
-# take about as long.
+# variant NAME SEED EPOCHS SETTING...: one training and its error rates. The epochs of
+# all take about as long.
 variant() {
     local model=$exp/runs/$1/$2 seed=$2 epochs=$3 settings=() setting
     shift 3

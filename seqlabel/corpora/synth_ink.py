@@ -10,16 +10,15 @@
 No writer is in two sets, and no text of a test set occurs in training.
 """
 
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seqlabel.corpora.hands import random_hand, write_text
+from seqlabel.corpora.synth_folder import write_once
 from seqlabel.corpora.synth_text import CHARACTERS, Language, make_language, random_string
 from seqlabel.errors import InputError
-from seqlabel.files import read_json, write_json
 from seqlabel.inputs.iam_xml import iam_xml
 from seqlabel.progress import progress_bar
 
@@ -70,23 +69,7 @@ def write_corpus(out: Path, options: InkCorpus) -> bool:
     """
     wanted = {"format": FORMAT, **asdict(options)}
     wanted |= {key: list(value) for key, value in wanted.items() if isinstance(value, tuple)}
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if (out / "synth.json").is_file() and read_json(out / "synth.json") == wanted:
-            return False
-        raise InputError(
-            f"{out}: is there already and is another corpus; remove it or name another"
-        )
-    partial = out.with_name(f".writing-{out.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        _write(partial, options)
-        write_json(partial / "synth.json", wanted)
-        partial.replace(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return True
+    return write_once(out, wanted, lambda folder: _write(folder, options))
 
 
 def _write(folder: Path, options: InkCorpus) -> None:

@@ -9,7 +9,6 @@ No speaker and no sentence is in two sets, and no variant of espeak's voices is 
 TEST, as long as there are enough of them.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from seqlabel.corpora.espeak import Speech, Voice, speak
+from seqlabel.corpora.synth_folder import write_once
 from seqlabel.corpora.synth_grammar import random_sentence
 from seqlabel.corpora.synth_phones import Phone, timit_phones
 from seqlabel.corpora.synth_room import Room, random_room, record
 from seqlabel.errors import InputError
-from seqlabel.files import read_json, write_json
 from seqlabel.inputs.sphere import write_sphere
 from seqlabel.progress import progress_bar
 
@@ -82,23 +81,7 @@ def write_corpus(out: Path, options: SpeechCorpus) -> bool:
     Raises InputError when `out` holds anything else, and without the extra `synth`.
     """
     wanted = {"format": FORMAT, **asdict(options), "speakers": list(options.speakers)}
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if (out / "synth.json").is_file() and read_json(out / "synth.json") == wanted:
-            return False
-        raise InputError(
-            f"{out}: is there already and is another corpus; remove it or name another"
-        )
-    partial = out.with_name(f".writing-{out.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        _write(partial, options)
-        write_json(partial / "synth.json", wanted)
-        partial.replace(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return True
+    return write_once(out, wanted, lambda folder: _write(folder, options))
 
 
 def _write(folder: Path, options: SpeechCorpus) -> None:

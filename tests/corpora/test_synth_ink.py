@@ -92,7 +92,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("seqlabel.corpora.synth_ink.write_json", interrupt)
+    monkeypatch.setattr("seqlabel.corpora.synth_folder.write_json", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_corpus(tmp_path / "ink", SMALL)
     assert not list(tmp_path.iterdir())
