@@ -17,11 +17,11 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import BatchOptions, make_batches
-from seqlabel.data.store import Signal, read_signal, signal_kind
+from seqlabel.data.signals import read_signal, signal_kind
 from seqlabel.decoding import GreedyDecoder, Result
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
-from seqlabel.features.front_end import FrontEnd
+from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.normalisation import Statistics
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.models.model import Model

@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.cli.canvas import Canvas
     from seqlabel.cli.pictures import WIDTH, draw, draw_title
     from seqlabel.config import load_toml
-    from seqlabel.data.store import read_signal
+    from seqlabel.data.signals import read_signal
     from seqlabel.errors import InputError
     from seqlabel.features.front_end import make_extractor
     from seqlabel.files import whole_file

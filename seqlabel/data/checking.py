@@ -11,7 +11,7 @@ import numpy as np
 from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.corpora.manifest import Kind, Utterance, read_manifest
 from seqlabel.corpora.prepared import shared_speakers
-from seqlabel.data.store import read_signal
+from seqlabel.data.signals import read_signal
 from seqlabel.errors import InputError
 from seqlabel.inputs import Audio
 from seqlabel.progress import progress_bar

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,9 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import Batch, collate
 from seqlabel.data.index import Utterances, open_utterances
+from seqlabel.data.signals import KeptSignals, read_signal
 from seqlabel.data.speakers import SpeakerStatistics
-from seqlabel.data.store import FeatureStore, build_store, open_store, read_signal, store_path
+from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal
@@ -21,9 +21,6 @@ from seqlabel.progress import progress_bar
 
 Distort = Callable[[Signal, np.random.Generator], Signal]
 MaskFrames = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-
-KEPT_SIGNALS = 20_000
-"""Signals kept in memory where they are distorted anew each time (pages of ink: some 200 MB)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ class Dataset:
         self._own: SpeakerStatistics | None = None
         if front_end.options.normalise == "speaker":
             self._own = SpeakerStatistics(store, utterances.speakers)
-        self._signal = lru_cache(KEPT_SIGNALS)(
+        self._signal = KeptSignals(
             lambda number: read_signal(utterances[number], front_end.extractor)
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,9 @@ from seqlabel.data.arrays import growing_array, map_array
 from seqlabel.data.index import Utterances
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
-from seqlabel.features.front_end import Signal, extractor_table
+from seqlabel.features.front_end import extractor_table
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, whole_folder, write_json
-from seqlabel.inputs import read_audio, read_ink
 from seqlabel.inputs.shards import signal_file
 
 FORMAT = 2
@@ -27,27 +26,6 @@ FORMAT = 2
 
 CHECKED = 10_000
 """Signals whose size and time are held against a store; of more, as many are picked evenly."""
-
-
-def read_signal(utterance: Utterance, extractor: Any) -> Signal:
-    """The audio or ink of an utterance as an extractor wants it; InputError names the file.
-
-    Audio comes at the extractor's `rate`, ink without times where its `times` is False.
-    """
-    wanted = signal_kind(extractor)
-    if utterance.kind != wanted:
-        raise InputError(
-            f"{utterance.id}: {utterance.kind}, where features.kind in the configuration is "
-            f"for {wanted}; take the configuration of a recipe for {utterance.kind}"
-        )
-    if wanted == "speech":
-        return read_audio(utterance.source, extractor.rate)
-    return read_ink(utterance.source, extractor.times)
-
-
-def signal_kind(extractor: Any) -> Literal["speech", "ink"]:
-    """What an extractor turns into frames."""
-    return "speech" if hasattr(extractor, "rate") else "ink"
 
 
 @dataclass(frozen=True, eq=False)

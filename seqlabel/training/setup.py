@@ -11,9 +11,8 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.config import build
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
-from seqlabel.data.store import Signal
 from seqlabel.errors import InputError
-from seqlabel.features.front_end import FrontEnd, make_extractor
+from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
 from seqlabel.features.ink import Augmentation, augment
 from seqlabel.features.specaugment import SpecAugment
 from seqlabel.features.speed import change_speed

@@ -1,13 +1,16 @@
-"""A corpus of one kind under a configuration for the other is a mistake that is named."""
+"""Signals of utterances: of the kind that the features are for, and kept as far as memory goes."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.data.store import read_signal
+from seqlabel.data.signals import KeptSignals, read_signal
 from seqlabel.errors import InputError
 from seqlabel.features.table import FEATURES
+from seqlabel.inputs.audio import Audio
+from seqlabel.inputs.ink import Ink
 
 
 @pytest.mark.parametrize(("kind", "features"), [("speech", "ink_delta"), ("ink", "fbank")])
@@ -15,3 +18,18 @@ def test_the_wrong_kind_of_signal_is_named(kind, features):
     utterance = Utterance("u1", Path("absent"), kind, ("a",))
     with pytest.raises(InputError, match=f"u1: {kind}, where features.kind"):
         read_signal(utterance, FEATURES[features]())
+
+
+@pytest.mark.parametrize(
+    "signal", [Audio(np.zeros(30, np.float32), 8000), Ink([np.zeros((5, 3))])], ids=["audio", "ink"]
+)
+def test_signals_are_read_once_as_far_as_memory_goes(signal):
+    read = []
+
+    def reader(number):
+        read.append(number)
+        return signal
+
+    kept = KeptSignals(reader, limit=250)  # two signals of 120 bytes
+    assert all(kept(number) is signal for number in (4, 7, 9, 7, 4, 9, 4, 9))
+    assert read == [4, 7, 9, 9, 9]

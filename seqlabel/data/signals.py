@@ -1,0 +1,58 @@
+"""The audio and ink of utterances, read from their files and kept where they are needed again."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from seqlabel.corpora.manifest import Utterance
+from seqlabel.errors import InputError
+from seqlabel.features.front_end import Signal
+from seqlabel.inputs import read_audio, read_ink
+from seqlabel.inputs.audio import Audio
+
+KEPT_BYTES = 1 << 30
+"""Bytes of signals kept in memory where they are distorted anew each time: 70,000 lines of ink."""
+
+
+def read_signal(utterance: Utterance, extractor: Any) -> Signal:
+    """The audio or ink of an utterance as an extractor wants it; InputError names the file.
+
+    Audio comes at the extractor's `rate`, ink without times where its `times` is False.
+    """
+    wanted = signal_kind(extractor)
+    if utterance.kind != wanted:
+        raise InputError(
+            f"{utterance.id}: {utterance.kind}, where features.kind in the configuration is "
+            f"for {wanted}; take the configuration of a recipe for {utterance.kind}"
+        )
+    if wanted == "speech":
+        return read_audio(utterance.source, extractor.rate)
+    return read_ink(utterance.source, extractor.times)
+
+
+def signal_kind(extractor: Any) -> Literal["speech", "ink"]:
+    """What an extractor turns into frames."""
+    return "speech" if hasattr(extractor, "rate") else "ink"
+
+
+class KeptSignals:
+    """Signals by number, the first `limit` bytes of them read once, the others each time.
+
+    None is given up for another: epochs meet all signals once each in any order, so that what was
+    met last is not what comes next.
+    """
+
+    def __init__(self, read: Callable[[int], Signal], limit: int = KEPT_BYTES) -> None:
+        self._read = read
+        self._left = limit
+        self._kept: dict[int, Signal] = {}
+
+    def __call__(self, number: int) -> Signal:
+        """The signal of a number."""
+        signal = self._kept.get(number)
+        if signal is None:
+            signal = self._read(number)
+            size = (signal.samples if isinstance(signal, Audio) else signal.points).nbytes
+            if size <= self._left:
+                self._left -= size
+                self._kept[number] = signal
+        return signal
