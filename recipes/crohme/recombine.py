@@ -3,8 +3,10 @@
     python recipes/crohme/recombine.py CROHME OUT [--count 18000] [--seed 1]
 
 A formula is taken, or a run of its symbols in writing order, and each symbol is replaced by the
-same symbol from any training formula, brought to the size and the place of the old one. A network
-that would learn the few thousand formulas by heart meets new handwriting in every one of them.
+same symbol from another training formula, distorted and brought to the size and the place of the
+old one. Half of the formulas take all they can from one writer, since a writer's 1 tells his 7.
+A network that would learn the few thousand formulas by heart, or their symbols, meets new
+handwriting in every one of them.
 Writes OUT/0.inkml, OUT/1.inkml, ...; `seqlabel prepare crohme ... --set extra=OUT` reads them.
 """
 
@@ -28,6 +30,23 @@ KEPT = 0.2
 """Probability that a symbol stays as it was written."""
 CROPPED = 0.5
 """Probability that a run of symbols is taken instead of the whole formula."""
+ONE_HAND = 0.5
+"""Probability that the new symbols come from one writer, as far as he wrote them."""
+
+
+class Distortion(NamedTuple):
+    """Greatest changes of a symbol, each uniform either way; the sizes are of its longer side.
+
+    rotation, shear: degrees. aspect: |ln| of width by height. size: |ln| of the longer side.
+    bend: how far the middle of a straight side comes out. shift: of the whole symbol.
+    """
+
+    rotation: float = 6.0
+    shear: float = 10.0
+    aspect: float = 0.2
+    size: float = 0.15
+    bend: float = 0.08
+    shift: float = 0.06
 
 
 class Symbol(NamedTuple):
@@ -44,10 +63,11 @@ class Symbol(NamedTuple):
 
 
 class Formula(NamedTuple):
-    """Symbols in writing order."""
+    """Symbols in writing order. hand: its writer, or its folder where none is named."""
 
     symbols: list[Symbol]
     linear: bool
+    hand: str
 
 
 def read_formulas(corpus: Path) -> list[Formula]:
@@ -66,36 +86,74 @@ def read_formulas(corpus: Path) -> list[Formula]:
                 for group in sorted(groups, key=lambda group: min(group.strokes))
             ]
             if symbols and all(symbol.label for symbol in symbols):
-                formulas.append(Formula(symbols, is_linear(latex_of(file))))
+                hand = file.annotations.get("writer") or path.parent.name
+                formulas.append(Formula(symbols, is_linear(latex_of(file)), hand))
     if not formulas:
         raise InputError(f"{corpus}: no training formula with its symbols")
     return formulas
 
 
+class Symbols:
+    """The symbols of formulas by label, and by writer and label."""
+
+    def __init__(self, formulas: Sequence[Formula]) -> None:
+        self.all = defaultdict[str, list[Symbol]](list)
+        self.of_hand = defaultdict[tuple[str, str], list[Symbol]](list)
+        for formula in formulas:
+            for symbol in formula.symbols:
+                self.all[symbol.label].append(symbol)
+                self.of_hand[formula.hand, symbol.label].append(symbol)
+
+    def draw(self, label: str, hand: str, rng: np.random.Generator) -> Symbol:
+        """One by the writer if there is one, else by anybody; hand "" is anybody."""
+        known = self.of_hand.get((hand, label)) or self.all[label]
+        return known[rng.integers(len(known))]
+
+
 def recombined(
-    formulas: Sequence[Formula], known: dict[str, list[Symbol]], rng: np.random.Generator
+    formulas: Sequence[Formula], known: Symbols, rng: np.random.Generator, limits: Distortion
 ) -> Formula:
-    """One new formula; `known` has the symbols by label."""
-    symbols, linear = formulas[rng.integers(len(formulas))]
+    """One new formula."""
+    symbols, linear, hand = formulas[rng.integers(len(formulas))]
     if len(symbols) > 2 and rng.random() < CROPPED:
         length = int(rng.integers(2, len(symbols)))
         first = int(rng.integers(len(symbols) - length + 1))
         symbols = symbols[first : first + length]
-    fresh = [
-        symbol
-        if rng.random() < KEPT
-        else fitted(known[symbol.label][rng.integers(len(known[symbol.label]))], symbol)
-        for symbol in symbols
-    ]
-    return Formula(fresh, linear)
+    hand = formulas[rng.integers(len(formulas))].hand if rng.random() < ONE_HAND else ""
+    fresh = []
+    for old in symbols:
+        if rng.random() >= KEPT:
+            new = distorted(known.draw(old.label, hand, rng), rng, limits)
+            old = fitted(new, old, rng, limits)
+        fresh.append(old)
+    return Formula(fresh, linear, hand)
 
 
-def fitted(symbol: Symbol, place: Symbol) -> Symbol:
+def distorted(symbol: Symbol, rng: np.random.Generator, limits: Distortion) -> Symbol:
+    """A symbol bent, then made wider or narrower, sheared and turned about its middle."""
+    middle = symbol.box.mean(axis=0)
+    half = np.ptp(symbol.box, axis=0).max() / 2 or 1.0
+    bend = rng.uniform(-1, 1, 2) * 2 * limits.bend
+    angle, slope = np.radians(rng.uniform(-1, 1, 2) * [limits.rotation, limits.shear])
+    aspect = np.exp(rng.uniform(-0.5, 0.5) * limits.aspect)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.array([[1.0, np.tan(slope)], [0.0, 1.0]]) @ np.diag([aspect, 1 / aspect])
+    strokes = []
+    for stroke in symbol.strokes:
+        points = (stroke - middle) / half
+        points = points + bend * (1 - points[:, ::-1] ** 2)  # x by the square of y, y by that of x
+        strokes.append(points @ linear.T * half + middle)
+    return Symbol(symbol.label, strokes)
+
+
+def fitted(symbol: Symbol, place: Symbol, rng: np.random.Generator, limits: Distortion) -> Symbol:
     """A symbol moved to the middle of another and scaled, its shape kept, to its longer side."""
     own, other = symbol.box, place.box
-    size = np.ptp(own, axis=0).max()
-    scale = np.ptp(other, axis=0).max() / size if size > 0 else 1.0
-    middle, target = own.mean(axis=0), other.mean(axis=0)
+    size, wanted = (np.ptp(box, axis=0).max() for box in (own, other))
+    wanted = wanted * np.exp(rng.uniform(-1, 1) * limits.size)
+    scale = wanted / size if size > 0 else 1.0
+    target = other.mean(axis=0) + rng.uniform(-1, 1, 2) * limits.shift * wanted
+    middle = own.mean(axis=0)
     return Symbol(symbol.label, [(s - middle) * scale + target for s in symbol.strokes])
 
 
@@ -120,14 +178,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     formulas = read_formulas(options.corpus)
-    known = defaultdict(list)
-    for formula in formulas:
-        for symbol in formula.symbols:
-            known[symbol.label].append(symbol)
+    known = Symbols(formulas)
     options.out.mkdir(parents=True, exist_ok=True)
     for n in progress_bar(range(options.count), "writing"):
         rng = np.random.default_rng([options.seed, n])
-        write(recombined(formulas, known, rng), options.out / f"{n}.inkml")
+        write(recombined(formulas, known, rng, Distortion()), options.out / f"{n}.inkml")
 
 
 if __name__ == "__main__":
