@@ -3,6 +3,7 @@
 #   --stage N        first stage to run (default 0)      --corpus DIR   the corpus on disk
 #   --stop-stage M   last stage to run (default 5)       --exp DIR      where everything is written
 #   --set KEY=VALUE  override the configuration          --config FILE  another configuration
+#   --processes N    train on N processes of this machine, one for each GPU or core (default 1)
 #
 # Stages: 0 data, 1 features, 2 language model, 3 train, 4 decode, 5 score. Each can be repeated;
 # a stage that finds its result does nothing, except decoding and scoring, which are quick.
@@ -16,11 +17,12 @@ stop_stage=5
 corpus=
 exp=
 config=
+processes=1
 overrides=()
 
 usage() {
     echo "usage: $0 ${usage_corpus---corpus DIR} [--exp DIR] [--stage N] [--stop-stage M]" \
-        "[--config FILE] [--set KEY=VALUE]..."
+        "[--config FILE] [--processes N] [--set KEY=VALUE]..."
 }
 
 while [ $# -gt 0 ]; do
@@ -29,7 +31,7 @@ while [ $# -gt 0 ]; do
         usage
         exit 0
         ;;
-    --stage | --stop-stage | --corpus | --exp | --config | --set)
+    --stage | --stop-stage | --corpus | --exp | --config | --processes | --set)
         if [ $# -lt 2 ]; then
             echo "$0: $1 needs a value" >&2
             exit 2
@@ -40,6 +42,7 @@ while [ $# -gt 0 ]; do
         --corpus) corpus=$2 ;;
         --exp) exp=$2 ;;
         --config) config=$2 ;;
+        --processes) processes=$2 ;;
         --set) overrides+=(--set "$2") ;;
         esac
         shift 2
@@ -61,6 +64,11 @@ for number in "$stage" "$stop_stage"; do
         ;;
     esac
 done
+
+if [[ ! $processes =~ ^[1-9][0-9]*$ ]]; then
+    echo "$0: --processes $processes: a number from 1 on is expected" >&2
+    exit 2
+fi
 
 if ! command -v seqlabel >/dev/null; then
     echo "$0: seqlabel is not installed; run scripts/quickstart.sh once, or pip install seqlabel" >&2
@@ -92,7 +100,9 @@ need_corpus() {
 # and may define
 #   decode_more      a function called with set and folder that writes further hypotheses
 run_stages() {
-    local data=$exp/data model=$exp/model set hypotheses
+    local data=$exp/data model=$exp/model launch=() set hypotheses
+    [ "$processes" -eq 1 ] ||
+        launch=(torchrun --standalone --nproc-per-node "$processes" --no-python)
     mkdir -p "$exp"
     if stage_is 0 "data -> $data"; then
         prepare
@@ -105,7 +115,8 @@ run_stages() {
             seqlabel lm "$data/train.jsonl" --order "$lm_order" --out "$exp/lm.arpa"
     fi
     if stage_is 3 "train -> $model"; then
-        seqlabel train "$config" --data "$data" --out "$model" --resume "${overrides[@]}"
+        "${launch[@]}" seqlabel train "$config" --data "$data" --out "$model" --resume \
+            "${overrides[@]}"
     fi
     if stage_is 4 "decode -> $exp/decode"; then
         for set in "${sets[@]:-test}"; do

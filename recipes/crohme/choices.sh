@@ -69,6 +69,7 @@ for seed in $(seq "$seeds"); do
     variant bezier "$seed" 25
     variant bezier,_no_places "$seed" 25 features.places=false
     variant bezier,_no_smoothing "$seed" 25 features.smoothing=0.0
+    variant bezier,_tolerance_0.02 "$seed" 20 features.tolerance=0.02
     variant bezier,_no_distortion "$seed" 30 'augmentation={}'
     variant bezier,_1_layer "$seed" 60 model.layers=1
     variant bezier,_5_layers "$seed" 17 model.layers=5

@@ -1,6 +1,6 @@
 """New formulas from the symbols of old ones, for training.
 
-    python recipes/crohme/recombine.py CROHME OUT [--count 18000] [--seed 1]
+    python recipes/crohme/recombine.py CROHME OUT [--count 18000] [--seed 1] [--relabelled 0.3]
 
 A formula is taken, or a run of its symbols in writing order, and each symbol is replaced by the
 same symbol from another training formula, distorted and brought to the size and the place of the
@@ -32,6 +32,17 @@ CROPPED = 0.5
 """Probability that a run of symbols is taken instead of the whole formula."""
 ONE_HAND = 0.5
 """Probability that the new symbols come from one writer, as far as he wrote them."""
+OTHER, AGAIN = 0.5, 0.2
+"""Of a relabelled formula: probability that a symbol becomes another of its class, and that this is
+the one before. Training formulas are few, and a network that knows them reads what it expects."""
+CLASSES = (
+    tuple("0123456789"),
+    tuple("abcdefghijklmnopqrstuvwxyz"),
+    tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("=", "\\lt", "\\gt", "\\leq", "\\geq", "\\neq"),
+    ("+", "\\times", "\\div", "\\pm"),
+)
+"""Symbols that stand for one another."""
 
 
 class Distortion(NamedTuple):
@@ -111,22 +122,41 @@ class Symbols:
 
 
 def recombined(
-    formulas: Sequence[Formula], known: Symbols, rng: np.random.Generator, limits: Distortion
+    formulas: Sequence[Formula],
+    known: Symbols,
+    rng: np.random.Generator,
+    limits: Distortion,
+    relabel: float,
 ) -> Formula:
-    """One new formula."""
+    """One new formula; `relabel` is the probability that some of its labels become others."""
     symbols, linear, hand = formulas[rng.integers(len(formulas))]
     if len(symbols) > 2 and rng.random() < CROPPED:
         length = int(rng.integers(2, len(symbols)))
         first = int(rng.integers(len(symbols) - length + 1))
         symbols = symbols[first : first + length]
     hand = formulas[rng.integers(len(formulas))].hand if rng.random() < ONE_HAND else ""
-    fresh = []
+    other = OTHER if relabel and rng.random() < relabel else 0.0
+    fresh: list[Symbol] = []
     for old in symbols:
-        if rng.random() >= KEPT:
-            new = distorted(known.draw(old.label, hand, rng), rng, limits)
+        label = old.label
+        if relabel and rng.random() < other:
+            label = relabelled(label, fresh[-1].label if fresh else "", known, rng)
+        if label != old.label or rng.random() >= KEPT:
+            new = distorted(known.draw(label, hand, rng), rng, limits)
             old = fitted(new, old, rng, limits)
         fresh.append(old)
     return Formula(fresh, linear, hand)
+
+
+def relabelled(label: str, before: str, known: Symbols, rng: np.random.Generator) -> str:
+    """Another label of the same class, sometimes that before; the same where it has no class."""
+    for members in CLASSES:
+        if label in members:
+            written = [member for member in members if member in known.all]
+            if before in written and rng.random() < AGAIN:
+                return before
+            return written[rng.integers(len(written))]
+    return label
 
 
 def distorted(symbol: Symbol, rng: np.random.Generator, limits: Distortion) -> Symbol:
@@ -176,13 +206,19 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the new formulas")
     parser.add_argument("--count", type=int, default=18000, help="how many (18000)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--relabelled", type=float, default=0.0, metavar="P", help="share with other labels (0)"
+    )
     options = parser.parse_args()
     formulas = read_formulas(options.corpus)
     known = Symbols(formulas)
     options.out.mkdir(parents=True, exist_ok=True)
     for n in progress_bar(range(options.count), "writing"):
         rng = np.random.default_rng([options.seed, n])
-        write(recombined(formulas, known, rng, Distortion()), options.out / f"{n}.inkml")
+        write(
+            recombined(formulas, known, rng, Distortion(), options.relabelled),
+            options.out / f"{n}.inkml",
+        )
 
 
 if __name__ == "__main__":

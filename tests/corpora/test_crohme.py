@@ -217,6 +217,22 @@ def test_symbols_come_from_one_hand_as_far_as_it_wrote_them(recombine):
     assert hands("b", "BB") == {1}  # he wrote none
 
 
+def test_other_labels_are_of_the_same_class_and_known(recombine):
+    symbols = [recombine.Symbol(label, [np.zeros((1, 2))]) for label in "0379ax+(="]
+    known = recombine.Symbols([recombine.Formula(symbols, True, "")])
+    rng = np.random.default_rng(4)
+
+    def others(label, before=""):
+        drawn = [recombine.relabelled(label, before, known, rng) for _ in range(400)]
+        return {label: drawn.count(label) / 400 for label in drawn}
+
+    assert set(others("7")) == set("0379")
+    assert set(others("x")) == set("ax")
+    assert others("(") == {"(": 1}
+    assert 0.34 < others("7", "0")["0"] < 0.46  # 0.2 + 0.8 / 4
+    assert "a" not in others("7", "a")
+
+
 def test_recombined_formulas_are_read_as_further_training_data(recombine, tiny, monkeypatch):
     out = tiny / "extra"
     command = ["recombine.py", str(tiny / "crohme"), str(out), "--count", "12"]
