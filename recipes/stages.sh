@@ -7,6 +7,7 @@
 #
 # Stages: 0 data, 1 features, 2 language model, 3 train, 4 decode, 5 score. Each can be repeated;
 # a stage that finds its result does nothing, except decoding and scoring, which are quick.
+# The recipes do not set -u: bash 3.2, which macOS has, takes an empty array for an unset variable.
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 root=$(cd "$recipe/../.." && pwd)

@@ -3,7 +3,7 @@
 # with an n-gram over labels, and with the corpus' 100 words and a bigram over them.
 #
 #   --unit phone   the phones of the corpus' dictionary (default: character)
-set -euo pipefail
+set -eo pipefail
 unit=character
 arguments=()
 while [ $# -gt 0 ]; do

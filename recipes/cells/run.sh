@@ -2,7 +2,7 @@
 # What each cell of the literature can and cannot learn, on generated sequences.
 #
 #   recipes/cells/run.sh [reber|wave|order|adding|odyssey|counting]... [--seeds N] [--quick] [--json FILE]
-set -euo pipefail
+set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"

@@ -3,7 +3,7 @@
 # core: features, distortion, depth, language model.
 #
 #   recipes/crohme/choices.sh --corpus /path/crohme [--exp DIR] [--seeds N]
-set -euo pipefail
+set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"

@@ -3,7 +3,7 @@
 #
 #   --subset linear   only the expressions on one line (default: all)
 #   --extra DIR       further formulas for training, as recombine.py writes them
-set -euo pipefail
+set -eo pipefail
 subset=all
 extra=
 arguments=()

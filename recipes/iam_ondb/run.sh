@@ -4,7 +4,7 @@
 # bigram over words.
 #
 #   --text FILE    more text for words and bigram, one sentence a line (default: training text only)
-set -euo pipefail
+set -eo pipefail
 text=()
 arguments=()
 while [ $# -gt 0 ]; do

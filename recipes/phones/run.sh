@@ -5,7 +5,7 @@
 #
 # FOLDER is a prepared corpus of phones (`seqlabel prepare`). Framewise training needs the times of
 # its phones, and is left out where the corpus has none.
-set -euo pipefail
+set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"

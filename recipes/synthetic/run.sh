@@ -4,7 +4,7 @@
 #
 #   --words    sentences of a made-up language with a lexicon, a fifth of whose words stand in no
 #              training sentence
-set -euo pipefail
+set -eo pipefail
 kind=ink
 arguments=()
 for argument in "$@"; do

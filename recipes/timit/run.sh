@@ -5,7 +5,7 @@
 #   recipes/timit/run.sh --corpus /path/sample \
 #       --corpus-config recipes/timit/conf/sample_speakers.toml \
 #       --config recipes/timit/conf/sample_blstm.toml
-set -euo pipefail
+set -eo pipefail
 corpus_config=
 arguments=()
 while [ $# -gt 0 ]; do
