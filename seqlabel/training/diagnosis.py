@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 
-from seqlabel.data import Batch
 from seqlabel.errors import InputError
 from seqlabel.training.checkpoint import Progress
 
@@ -13,17 +12,19 @@ log = logging.getLogger("seqlabel")
 def skip_update(
     progress: Progress,
     culprits: Sequence[str],
-    group: Sequence[Batch],
+    present: Sequence[str],
     gradient_norm: float,
     limit: int,
 ) -> None:
     """Count an update that is left out for a non-finite loss or gradient, and name its utterances.
 
+    culprits: ids of those without a finite loss. present: ids of all in the update.
+
     Raises InputError with a diagnosis when `limit` updates in a row had to be left out.
     """
     progress.skipped += 1
     progress.skipped_in_row += 1
-    names = list(culprits) or [name for batch in group for name in batch.ids]
+    names = list(culprits or present)
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     what = "loss" if culprits else f"gradient (norm {gradient_norm:g})"
     log.warning("update skipped: %s is not finite in %s", what, shown)

@@ -1,6 +1,7 @@
 """One process or many, as torchrun starts them."""
 
 import gc
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,14 @@ class Workers:
         dist.gather_object(items, parts)
         return [item for part in parts for item in part] if parts is not None else items
 
+    def share(self, items: list[Item]) -> list[Item]:
+        """The items of all processes in every one of them."""
+        if self.world == 1:
+            return items
+        parts: list[list[Item]] = [[] for _ in range(self.world)]
+        dist.all_gather_object(parts, items)
+        return [item for part in parts for item in part]
+
     def barrier(self) -> None:
         """Wait for all processes."""
         if self.world > 1:
@@ -57,7 +66,8 @@ class Workers:
 def workers() -> Iterator[Workers]:
     """The process group that torchrun's environment describes, or this process alone.
 
-    nccl and one GPU per local rank where there are GPUs, gloo on CPUs.
+    nccl and one GPU per local rank where there are GPUs, gloo on CPUs. The log of all but the first
+    process is silent.
     """
     cuda = torch.cuda.is_available()
     local = int(os.environ.get("LOCAL_RANK", 0))
@@ -78,6 +88,8 @@ def workers() -> Iterator[Workers]:
         rank=rank,
         world_size=world,
     )
+    if rank > 0:
+        logging.getLogger("seqlabel").setLevel(logging.ERROR)
     try:
         yield Workers(dist.get_rank(), world, device)
         dist.barrier()  # who leaves early takes the connections of the others along

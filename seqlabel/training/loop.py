@@ -235,7 +235,7 @@ class PhaseLoop:
                 culprits += [
                     id
                     for id, value in zip(batch.ids, losses.tolist(), strict=True)
-                    if not math.isfinite(value)
+                    if batch.weight and not math.isfinite(value)
                 ]
                 # DistributedDataParallel takes the mean over processes of what must be a sum.
                 scale = batch.weight * run.workers.world / utterances
@@ -245,9 +245,13 @@ class PhaseLoop:
                 stack.close()
         with clock("step"):
             norm = clip_gradient(run.model.parameters(), phase)
-            if not math.isfinite(float(norm)) or not math.isfinite(total):
+            # Whoever alone skipped an update would go on with other weights than the rest.
+            failed = not math.isfinite(float(norm)) or not math.isfinite(total)
+            if run.workers.any([failed])[0]:
                 limit = run.experiment.training.nonfinite_limit
-                skip_update(progress, culprits, group, float(norm), limit)
+                culprits = run.workers.share(culprits)
+                present = run.workers.share([id for b in group if b.weight for id in b.ids])
+                skip_update(progress, culprits, present, float(norm), limit)
                 return
             progress.skipped_in_row = 0
             for options in self.optimiser.param_groups:

@@ -6,23 +6,28 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from seqlabel.corpora.manifest import read_manifest
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run import train
 
+PROGRAM = ("-m", "seqlabel.cli")
 # Dropout masks depend on the shape of a process's share, so the runs compared here have none.
 SETTINGS = ("model.dropout=0.0", "training.checkpoint_minutes=0", "training.threads=1")
 
 
-def torchrun(config: Path, data: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+def torchrun(
+    config: Path, data: Path, out: Path, *more: str, program: Sequence[str] = PROGRAM
+) -> subprocess.Popen[str]:
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
     command = [
         sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone",
-        "--nproc-per-node", "2", *more, "-m", "seqlabel.cli", "train", str(config),
+        "--nproc-per-node", "2", *more, *program, "train", str(config),
         "--data", str(data), "--out", str(out), "--resume", *settings,
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -61,6 +66,37 @@ def test_a_lost_worker_is_started_again(alone, tiny_corpus, config, tmp_path):
     _, output = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
+
+
+# A finite gradient beside an infinite loss: only the process that has the loss could tell.
+ONE_INFINITE_LOSS = """
+import sys
+from seqlabel.cli import main
+from seqlabel.models.model import Model
+
+honest = Model.forward
+
+def forward(self, batch, objective=None):
+    losses = honest(self, batch, objective)
+    losses[[id == sys.argv[1] for id in batch.ids]] += float("inf")
+    return losses
+
+Model.forward = forward
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_an_update_is_skipped_by_all_processes_and_its_culprit_named_once(
+    tiny_corpus, config, tmp_path
+):
+    script = tmp_path / "one_infinite_loss.py"
+    script.write_text(ONE_INFINITE_LOSS)
+    culprit = read_manifest(tiny_corpus / "train.jsonl")[0].id  # on either process by turns
+    process = torchrun(config, tiny_corpus, tmp_path / "exp", program=(str(script), culprit))
+    _, output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    told = [line for line in output.splitlines() if line.startswith("update skipped")]
+    assert told == [f"update skipped: loss is not finite in {culprit}"] * 5
 
 
 def _command(pid: int) -> bytes:
