@@ -7,7 +7,8 @@ same symbol from another training formula, distorted and brought to the size and
 old one. Half of the formulas take all they can from one writer, since a writer's 1 tells his 7.
 A network that would learn the few thousand formulas by heart, or their symbols, meets new
 handwriting in every one of them.
-Writes OUT/0.inkml, OUT/1.inkml, ...; `seqlabel prepare crohme ... --set extra=OUT` reads them.
+Writes OUT/0.inkml, OUT/1.inkml, ..., all or none and never over other files;
+`seqlabel prepare crohme ... --set extra=OUT` reads them.
 """
 
 import argparse
@@ -19,8 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqlabel.corpora.crohme import is_linear, latex_of, symbol_groups
+from seqlabel.cli.failures import run_command
+from seqlabel.corpora.crohme import find_corpus, is_linear, latex_of, symbol_groups
 from seqlabel.corpora.folders import find_below
+from seqlabel.corpora.synth_folder import write_once
 from seqlabel.errors import InputError
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.inkml import TraceGroup, read_inkml, write_inkml
@@ -49,14 +52,16 @@ class Distortion(NamedTuple):
     """Greatest changes of a symbol, each uniform either way; the sizes are of its longer side.
 
     rotation, shear: degrees. aspect: |ln| of width by height. size: |ln| of the longer side.
-    bend: how far the middle of a straight side comes out. shift: of the whole symbol.
+    bend: how far the middle of a straight side comes out. wave: of a side bent to and fro.
+    shift: of the whole symbol.
     """
 
-    rotation: float = 6.0
-    shear: float = 10.0
-    aspect: float = 0.2
-    size: float = 0.15
+    rotation: float = 8.0
+    shear: float = 14.0
+    aspect: float = 0.3
+    size: float = 0.2
     bend: float = 0.08
+    wave: float = 0.05
     shift: float = 0.06
 
 
@@ -74,7 +79,7 @@ class Symbol(NamedTuple):
 
 
 class Formula(NamedTuple):
-    """Symbols in writing order. hand: its writer, or its folder where none is named."""
+    """Symbols in writing order. hand: its writer, empty where none is named."""
 
     symbols: list[Symbol]
     linear: bool
@@ -84,7 +89,7 @@ class Formula(NamedTuple):
 def read_formulas(corpus: Path) -> list[Formula]:
     """All training formulas that can be read."""
     formulas = []
-    for folder in find_below(corpus, "TrainINKML", depth=1):
+    for folder in find_below(find_corpus(corpus), "TrainINKML", depth=1):
         for path in progress_bar(sorted(folder.rglob("*.inkml")), "reading"):
             try:
                 file = read_inkml(path, times=False)
@@ -97,7 +102,7 @@ def read_formulas(corpus: Path) -> list[Formula]:
                 for group in sorted(groups, key=lambda group: min(group.strokes))
             ]
             if symbols and all(symbol.label for symbol in symbols):
-                hand = file.annotations.get("writer") or path.parent.name
+                hand = file.annotations.get("writer", "").replace("Unknown", "")
                 formulas.append(Formula(symbols, is_linear(latex_of(file)), hand))
     if not formulas:
         raise InputError(f"{corpus}: no training formula with its symbols")
@@ -105,15 +110,24 @@ def read_formulas(corpus: Path) -> list[Formula]:
 
 
 class Symbols:
-    """The symbols of formulas by label, and by writer and label."""
+    """The symbols of formulas by label, and by writer and label.
+
+    hands: the writer of each formula that names one.
+    """
 
     def __init__(self, formulas: Sequence[Formula]) -> None:
+        self.hands = [formula.hand for formula in formulas if formula.hand]
         self.all = defaultdict[str, list[Symbol]](list)
         self.of_hand = defaultdict[tuple[str, str], list[Symbol]](list)
         for formula in formulas:
             for symbol in formula.symbols:
                 self.all[symbol.label].append(symbol)
-                self.of_hand[formula.hand, symbol.label].append(symbol)
+                if formula.hand:
+                    self.of_hand[formula.hand, symbol.label].append(symbol)
+
+    def some_hand(self, rng: np.random.Generator) -> str:
+        """A writer, by the number of his formulas; empty where none is named."""
+        return self.hands[rng.integers(len(self.hands))] if self.hands else ""
 
     def draw(self, label: str, hand: str, rng: np.random.Generator) -> Symbol:
         """One by the writer if there is one, else by anybody; hand "" is anybody."""
@@ -129,12 +143,12 @@ def recombined(
     relabel: float,
 ) -> Formula:
     """One new formula; `relabel` is the probability that some of its labels become others."""
-    symbols, linear, hand = formulas[rng.integers(len(formulas))]
+    symbols, linear, _ = formulas[rng.integers(len(formulas))]
     if len(symbols) > 2 and rng.random() < CROPPED:
         length = int(rng.integers(2, len(symbols)))
         first = int(rng.integers(len(symbols) - length + 1))
         symbols = symbols[first : first + length]
-    hand = formulas[rng.integers(len(formulas))].hand if rng.random() < ONE_HAND else ""
+    hand = known.some_hand(rng) if rng.random() < ONE_HAND else ""
     other = OTHER if relabel and rng.random() < relabel else 0.0
     fresh: list[Symbol] = []
     for old in symbols:
@@ -160,10 +174,11 @@ def relabelled(label: str, before: str, known: Symbols, rng: np.random.Generator
 
 
 def distorted(symbol: Symbol, rng: np.random.Generator, limits: Distortion) -> Symbol:
-    """A symbol bent, then made wider or narrower, sheared and turned about its middle."""
+    """A symbol bent and waved, then made wider or narrower, sheared and turned about its middle."""
     middle = symbol.box.mean(axis=0)
     half = np.ptp(symbol.box, axis=0).max() / 2 or 1.0
     bend = rng.uniform(-1, 1, 2) * 2 * limits.bend
+    wave, phase = rng.uniform(-1, 1, (2, 2)) * [[2 * limits.wave], [np.pi]]
     angle, slope = np.radians(rng.uniform(-1, 1, 2) * [limits.rotation, limits.shear])
     aspect = np.exp(rng.uniform(-0.5, 0.5) * limits.aspect)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -171,7 +186,8 @@ def distorted(symbol: Symbol, rng: np.random.Generator, limits: Distortion) -> S
     strokes = []
     for stroke in symbol.strokes:
         points = (stroke - middle) / half
-        points = points + bend * (1 - points[:, ::-1] ** 2)  # x by the square of y, y by that of x
+        across = points[:, ::-1]  # x is moved by how high a point is, y by how far to the right
+        points = points + bend * (1 - across**2) + wave * np.sin(np.pi * across + phase)
         strokes.append(points @ linear.T * half + middle)
     return Symbol(symbol.label, strokes)
 
@@ -210,19 +226,28 @@ def main() -> None:
         "--relabelled", type=float, default=0.0, metavar="P", help="share with other labels (0)"
     )
     options = parser.parse_args()
-    formulas = read_formulas(options.corpus)
-    known = Symbols(formulas)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for n in progress_bar(range(options.count), "writing"):
-        rng = np.random.default_rng([options.seed, n])
-        write(
-            recombined(formulas, known, rng, Distortion(), options.relabelled),
-            options.out / f"{n}.inkml",
-        )
+    if options.count < 1 or options.seed < 0 or not 0 <= options.relabelled <= 1:
+        parser.error("--count from 1 on, --seed from 0 on and --relabelled from 0 to 1 are needed")
+    limits = Distortion()
+
+    def write_all(folder: Path) -> None:
+        formulas = read_formulas(options.corpus)
+        known = Symbols(formulas)
+        for n in progress_bar(range(options.count), "writing"):
+            rng = np.random.default_rng([options.seed, n])
+            formula = recombined(formulas, known, rng, limits, options.relabelled)
+            write(formula, folder / f"{n}.inkml")
+
+    wanted = {
+        "corpus": str(find_corpus(options.corpus).resolve()),
+        "count": options.count,
+        "seed": options.seed,
+        "relabelled": options.relabelled,
+        "distortion": limits._asdict(),
+    }
+    if not write_once(options.out, wanted, write_all):
+        print(f"{options.out}: there already", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"recombine.py: {error}")
+    sys.exit(run_command("recombine.py", main))

@@ -4,14 +4,12 @@ A verb's module exports `HELP` (one line), `add_arguments(parser)` and `main(arg
 """
 
 import argparse
-import errno
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
-from seqlabel.errors import one_line
+from seqlabel.cli.failures import run_command
 
 VERBS = (
     "prepare", "check", "synth", "features", "train", "decode", "score", "read", "lm", "align",
@@ -60,29 +58,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("seqlabel").setLevel(logging.INFO)
-    try:
-        return arguments.main(arguments) or 0
-    except KeyboardInterrupt:
-        print(f"seqlabel {verb}: interrupted; files already finished are kept", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        cause = error.strerror or str(error)
-        way_out = "; free some space and run again" if error.errno == errno.ENOSPC else ""
-        name = error.filename2 or error.filename  # the second is where a file was to be moved to
-        where = f"{name}: " if name else ""
-        print(one_line(f"seqlabel {verb}: {where}{cause}{way_out}"), file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(
-            one_line(f"seqlabel {verb}: not enough memory for this; ask for less ({error})"),
-            file=sys.stderr,
-        )
-        return 2
-    except ValueError as error:
-        if os.environ.get("SEQLABEL_TRACEBACK"):
-            raise
-        print(one_line(f"seqlabel {verb}: {error}"), file=sys.stderr)
-        return 2
+    return run_command(f"seqlabel {verb}", lambda: arguments.main(arguments))

@@ -34,11 +34,14 @@ class Options:
 
     skip_bad: leave out files that cannot be read, named (two of the original ones are malformed),
     instead of stopping at the first. extra: a folder of further files for training.
+    times: whether points have to have usable times, for features that read them; in three of the
+    original files they go back.
     """
 
     subset: Literal["all", "linear"] = "all"
     skip_bad: bool = True
     extra: str = ""
+    times: bool = False
 
 
 def prepare(source: Path, options: Options) -> Prepared:
@@ -46,19 +49,22 @@ def prepare(source: Path, options: Options) -> Prepared:
 
     Raises InputError for a folder that is not CROHME and for symbols that no training file has.
     """
-    root = find_folder(source, {"traininkml"}.issubset, "CROHME (TrainINKML/ ...)")
+    root = find_corpus(source)
     skip = SkipBad(options.skip_bad)
     splits = {}
     for name, folder in FOLDERS.items():
         for path in find_below(root, folder, depth=1):
             files = [(_id(file, path, name), file) for file in sorted(path.rglob("*.inkml"))]
-            splits[name] = list(skip.read_each(progress_bar(files, name), _Reader(path, name)))
+            splits[name] = list(
+                skip.read_each(progress_bar(files, name), _Reader(path, name, options.times))
+            )
     if options.extra:
         path = Path(options.extra)
         files = [(_id(file, path, "extra"), file) for file in sorted(path.rglob("*.inkml"))]
         if not files:
             raise InputError(f"{path}: no .inkml file for training; correct `extra`")
-        more = skip.read_each(progress_bar(files, "extra"), _Reader(path, "extra"))
+        reader = _Reader(path, "extra", options.times)
+        more = skip.read_each(progress_bar(files, "extra"), reader)
         splits["train"] = [*splits.get("train", []), *more]
     symbols = {symbol for utterance in splits.get("train", []) for symbol in utterance.labels}
     if options.subset == "linear":
@@ -71,15 +77,21 @@ def prepare(source: Path, options: Options) -> Prepared:
     return Prepared("crohme", "ink", Alphabet(sorted(symbols), unit="symbol"), splits, skip.reasons)
 
 
+def find_corpus(source: Path) -> Path:
+    """The folder that holds TrainINKML; raises InputError where there is none."""
+    return find_folder(source, {"traininkml"}.issubset, "CROHME (TrainINKML/ ...)")
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Reads the truth of an InkML file below the folder of a set."""
 
     folder: Path
     name: str
+    times: bool
 
     def __call__(self, path: Path) -> Utterance:
-        file = read_inkml(path)
+        file = read_inkml(path, self.times)
         latex = latex_of(file)
         return Utterance(
             id=_id(path, self.folder, self.name),
@@ -112,13 +124,16 @@ def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
 
     Raises InputError naming `path` when the file is not divided into symbols.
     """
-    symbols = [
-        (min(group.strokes), group.annotations.get("truth", ""))
-        for outer in file.groups
-        for group in symbol_groups(outer)
-    ]
-    if not symbols:
+    groups = [group for outer in file.groups for group in symbol_groups(outer)]
+    if not groups:
         raise InputError(f"{path}: no segmentation into symbols; a file with its truth is needed")
+    symbols = [(min(group.strokes), group.annotations.get("truth", "")) for group in groups]
+    for stroke, symbol in symbols:
+        if len(symbol.split()) != 1:
+            raise InputError(
+                f"{path}: the symbol of trace {stroke} is {symbol!r}; a truth without blanks is "
+                "needed"
+            )
     return tuple(symbol for _, symbol in sorted(symbols))
 
 

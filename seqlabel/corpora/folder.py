@@ -38,7 +38,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         raise InputError(f"{source}: no such folder")
     kind, files = _signal_files(source, options.kind)
     skip = SkipBad(options.skip_bad)
-    reader = _Reader(source, kind, options.unit, Measure(options.rate))
+    reader = _Reader(source, kind, options.unit, Measure(options))
     named = [(utterance_id(path, source), path) for path in files]
     utterances = list(skip.read_each(progress_bar(named, "reading"), reader))
     splits = divide(utterances, [_set_folder(u.source, source) for u in utterances], options)

@@ -51,20 +51,22 @@ class Options:
     """lists: folder with the four set lists, where there is more than one (tasks t1 and t2).
 
     check_counts: demand the published numbers of lines when the lists are the official ones.
+    times: whether points have to have usable times, for features that read them.
     skip_bad: leave out lines that cannot be read, named, instead of stopping at the first.
     """
 
     lists: str = ""
     check_counts: bool = True
+    times: bool = True
     skip_bad: bool = True
 
 
 def prepare(source: Path, options: Options) -> Prepared:
     """Sets by the lists, labels are characters; dev2 (`testset_t`) only where its list is there.
 
-    Lines known to be bad and forms whose transcripts and lines differ in number are left out and
-    named. Raises InputError for a folder that is not IAM-OnDB, for a form without its files, and
-    for wrong sizes of the official sets.
+    Lines known to be bad and forms whose stroke files are not those of the lines of the transcript
+    are left out and named. Raises InputError for a folder that is not IAM-OnDB, for a form without
+    its files, and for wrong sizes of the official sets or writers that they share.
     """
     root = find_folder(source, _looks_like_iam, "IAM-OnDB (lineStrokes/, ascii/, trainset.txt ...)")
     strokes, ascii_ = _folder(root, "lineStrokes"), _folder(root, "ascii")
@@ -80,7 +82,7 @@ def prepare(source: Path, options: Options) -> Prepared:
             sizes[name] += len(texts)
             for line, path, text in _lines_of(form, texts, strokes, skipped):
                 try:
-                    ink = read_ink(path)
+                    ink = read_ink(path, options.times)
                 except InputError as error:
                     if not options.skip_bad:
                         raise
@@ -104,6 +106,11 @@ def prepare(source: Path, options: Options) -> Prepared:
         )
     alphabet, unseen = alphabet_of(splits, unit="character")
     notes = shared_speakers(splits)
+    if official and options.check_counts and notes:
+        raise InputError(
+            f"{root}: {notes[0]}, which the official sets are not; get a whole copy, or go on "
+            "with --set check_counts=false"
+        )
     if unseen:
         notes.append(f"characters outside the training set only: {' '.join(unseen)}")
     if not writers:
@@ -171,8 +178,10 @@ def _lines_of(
     if form in _KNOWN_BAD:
         skipped[form] = _KNOWN_BAD[form]
         return
-    if len(files) != len(texts):
-        skipped[form] = f"{len(texts)} lines of text, {len(files)} stroke files"
+    numbers = [_line_number(file, form) for file in files]
+    if numbers != list(range(1, len(texts) + 1)):
+        shown = " ".join(map(str, numbers))
+        skipped[form] = f"{len(texts)} lines of text, stroke files for the lines {shown or 'none'}"
         return
     for file, text in zip(files, texts, strict=True):
         if file.stem in _KNOWN_BAD:

@@ -49,7 +49,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         raise InputError(f"{source}: no lines; write one JSON object for each recording")
     skip = SkipBad(options.skip_bad)
     sets: dict[str, str] = {}
-    measure = Measure(options.rate)
+    measure = Measure(options)
 
     def read(place: tuple[Path, int, dict[str, Any]]) -> Utterance:
         path, number, row = place

@@ -28,7 +28,8 @@ class Options:
     dev, test: share of the utterances, where the sets are no folders.
     by: whether whole speakers (folders) go into a set, by default when there are at least three.
     seed: of the draw. rate: refuse audio with another number of samples per second; 0 takes any
-        (features resample it). skip_bad: leave out unusable files and name them.
+        (features resample it). times: whether points of ink have to have usable times, for features
+        that read them. skip_bad: leave out unusable files and name them.
     """
 
     kind: Literal["any", "speech", "ink"] = "any"
@@ -38,6 +39,7 @@ class Options:
     by: Literal["any", "speaker", "utterance"] = "any"
     seed: int = 0
     rate: int = 0
+    times: bool = True
     skip_bad: bool = False
 
 
@@ -108,20 +110,21 @@ def clean_text(text: str) -> str:
 
 @dataclass
 class Measure:
-    """Says how long signals are, and gathers the sampling rates met; `rate` as in the options."""
+    """Says how long signals are, and gathers the sampling rates met; the options as above."""
 
-    rate: int = 0
+    options: Options
     rates: set[int] = field(default_factory=set)
 
     def seconds(self, path: Path, kind: Kind) -> float:
         """Duration of a signal; InputError when it is unreadable or has another rate."""
         if kind == "ink":
-            return read_ink(path).duration
+            return read_ink(path, self.options.times).duration
         header = audio.read_audio_header(path)
-        if self.rate and header.rate != self.rate:
+        wanted = self.options.rate
+        if wanted and header.rate != wanted:
             raise InputError(
-                f"{path}: {header.rate} samples per second where rate = {self.rate} is demanded; "
-                f"convert it (ffmpeg -i IN -ar {self.rate} OUT)"
+                f"{path}: {header.rate} samples per second where rate = {wanted} is demanded; "
+                f"convert it (ffmpeg -i IN -ar {wanted} OUT)"
             )
         self.rates.add(header.rate)
         return header.duration

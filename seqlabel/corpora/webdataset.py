@@ -71,7 +71,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     root = source if source.is_dir() else Path(os.path.commonpath([s.parent for s in shards]))
     sets = {shard: _set_of(shard, root) for shard in shards}
     skip = SkipBad(options.skip_bad)
-    reader = _Reader(root, options, Measure(options.rate))
+    reader = _Reader(root, options, Measure(options))
 
     def samples() -> Iterator[tuple[str, Sample]]:
         for shard in progress_bar(shards, "reading"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
-from seqlabel.inputs.ink import Ink, number
+from seqlabel.inputs.ink import WITHOUT_TIMES, Ink, number
 from seqlabel.inputs.reading import naming, read_bytes
 from seqlabel.inputs.xml_guard import parse_xml
 
@@ -47,7 +47,7 @@ def ink_of_iam_xml(root: Element, name: str | os.PathLike[str], times: bool = Tr
 def _value(point: Element, attribute: str, stroke: int) -> float:
     text = point.get(attribute)
     if text is None:
-        way_out = "; read the file with times=False" if attribute == "time" else ""
+        way_out = f"; {WITHOUT_TIMES}" if attribute == "time" else ""
         raise InputError(f"stroke {stroke}: a Point has no {attribute}{way_out}")
     try:
         return float(text)

@@ -11,6 +11,11 @@ from seqlabel.errors import InputError
 
 LARGEST = 1e12
 """Coordinates and times beyond this are refused: their squares would lose the writing."""
+WITHOUT_TIMES = (
+    "read the file without times (times=False; --set times=false for seqlabel prepare, and "
+    "times = false under [features])"
+)
+"""The way out where times are missing or wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +240,6 @@ def _check_values(points: np.ndarray, offsets: np.ndarray, timed: bool) -> None:
         before, after = points[row - 1 : row + 1, 2].tolist()
         raise InputError(
             f"{place(row)}: time goes back from {before!r} to {after!r}"
-            f"{' s' if timed else ''} ({len(backwards)} such points); sort the points, or read the "
-            "file with times=False"
+            f"{' s' if timed else ''} ({len(backwards)} such points); sort the points, or "
+            f"{WITHOUT_TIMES}"
         )

@@ -71,7 +71,10 @@ def _point(point: Any, place: str) -> list[float]:
     for key, value in zip(("x", "y", "t", "pressure"), row, strict=True):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise InputError(f"{place}: {key} is {str(value)[:40]!r}, not a number")
-    x, y, t, pressure = (float("nan") if value is None else float(value) for value in row)
+    try:
+        x, y, t, pressure = (float("nan") if value is None else float(value) for value in row)
+    except OverflowError:
+        raise InputError(f"{place}: a number of hundreds of digits; remove the point") from None
     return [x, y, t / 1000, pressure]
 
 

@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"[\s\d.,eE+-]*")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|(?<![\d.])\.\d+)(?:[eE][+-]?\d+)?")
 _VALUE = re.compile(
     r"""\s*(?P<mark>[!'"]?)\s*(?:(?P<sign>[+-]?)\s*"""
-    r"""(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|\#(?P<hexadecimal>[\dA-Fa-f]+))"""
+    r"""(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|\#(?P<hexadecimal>[\dA-Fa-f]{1,64}))"""
     r"""|(?P<word>[TF*?]))"""
 )
 

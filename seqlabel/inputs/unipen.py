@@ -5,6 +5,7 @@ recognizer benchmarks", ICPR 1994, and its `unipen.def`. Pen-down and pen-up blo
 numbered together as components; here only the pen-down ones become strokes.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -18,10 +19,10 @@ from seqlabel.files import whole_file
 from seqlabel.inputs.ink import Ink, number
 from seqlabel.inputs.reading import as_text, ink_of_columns, naming, read_bytes
 
-_SEGMENT = re.compile(
-    r'(\w+)\s+([\d:,\s-]+?)\s*(BAD|OK|GOOD|\?)?\s*(?:"((?:[^"\\]|\\.)*)")?', re.DOTALL
-)
+_LABEL = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
+INCLUDES = 1000
+"""Files that one file may include, those that they include counted."""
 QUALITIES = ("BAD", "OK", "GOOD", "?")
 
 
@@ -67,7 +68,7 @@ def read_unipen(path: str | os.PathLike[str], times: bool = True) -> Unipen:
 def unipen_of_text(text: str, path: Path, times: bool = True) -> Unipen:
     """The content of a UNIPEN text; `path` begins the messages and locates included files."""
     reader = _Reader()
-    for place, keyword, body in _statements(text, path):
+    for place, keyword, body in _statements(text, path, itertools.count()):
         with naming(place):
             reader.take(keyword, body)
     with naming(path):
@@ -77,7 +78,9 @@ def unipen_of_text(text: str, path: Path, times: bool = True) -> Unipen:
         return Unipen(ink, tuple(reader.hierarchy), reader.segments(), reader.writer)
 
 
-def _statements(text: str, path: Path, depth: int = 0) -> Iterator[tuple[str, str, str]]:
+def _statements(
+    text: str, path: Path, included_so_far: Iterator[int], depth: int = 0
+) -> Iterator[tuple[str, str, str]]:
     """(place, keyword, all that follows it) of each statement, included files in their place."""
     pieces = re.split(r"^\.([A-Z][A-Z0-9_]*)", text, flags=re.MULTILINE)
     line = 1 + pieces[0].count("\n")
@@ -90,9 +93,11 @@ def _statements(text: str, path: Path, depth: int = 0) -> Iterator[tuple[str, st
         with naming(place):
             if depth == 8:
                 raise InputError("files include each other more than 8 levels deep")
+            if next(included_so_far) == INCLUDES:
+                raise InputError(f"more than {INCLUDES} files are included")
             included = _find_included(body.strip(), path)
         inner = as_text(read_bytes(included), included, fallback="latin-1")
-        yield from _statements(inner, included, depth + 1)
+        yield from _statements(inner, included, included_so_far, depth + 1)
 
 
 def _find_included(name: str, path: Path) -> Path:
@@ -167,16 +172,20 @@ class _Reader:
             self.strokes.append(points)
 
     def _segment(self, body: str) -> None:
-        match = _SEGMENT.fullmatch(body.strip())
-        if match is None:
+        head, quote, rest = body.strip().partition('"')
+        level, *words = head.split() or [""]
+        quality = words.pop() if words and words[-1] in QUALITIES else "?"
+        delineation = "".join(words)
+        match = _LABEL.fullmatch(quote + rest)
+        if not re.fullmatch(r"[\d:,-]+", delineation) or (quote and match is None):
             raise InputError(
                 f".SEGMENT {body.strip()[:60]!r} is not LEVEL COMPONENTS QUALITY LABEL"
             )
-        level, delineation, quality, label = match.groups(default="")
+        label = match[1] if match else ""
         if self.hierarchy and level.upper() not in self.hierarchy:
             raise InputError(f".SEGMENT {level}: no level of {' '.join(self.hierarchy)}")
         label = re.sub(r"\\(.)", r"\1", label, flags=re.DOTALL)
-        self.pending.append((level.upper(), delineation, label, quality or "?"))
+        self.pending.append((level.upper(), delineation, label, quality))
 
     def segments(self) -> tuple[Segment, ...]:
         """All segments; they may stand before their points, so this is asked at the end."""
@@ -187,7 +196,7 @@ class _Reader:
 
     def _pieces(self, delineation: str) -> Iterator[tuple[int, int, int]]:
         """Pieces (see `Segment`) of components such as `0-3,5` or, with points, `0:3-1:20`."""
-        for part in "".join(delineation.split()).split(","):
+        for part in delineation.split(","):
             start, dash, end = part.partition("-")
             first, begin = self._place(start)
             last, final = self._place(end) if dash else (first, begin)
@@ -204,11 +213,17 @@ class _Reader:
 
     def _place(self, text: str) -> tuple[int, int | None]:
         component, _, point = text.partition(":")
-        if not component.isdigit() or int(component) >= len(self.components):
+        number = _whole(component)
+        if number is None or number >= len(self.components):
             raise InputError(
-                f"a segment refers to component {component!r}; there are {len(self.components)}"
+                f"a segment refers to component {component[:20]!r}; there are "
+                f"{len(self.components)}"
             )
-        return int(component), int(point) if point.isdigit() else None
+        return number, _whole(point)
+
+
+def _whole(digits: str) -> int | None:
+    return int(digits) if re.fullmatch(r"\d{1,15}", digits) else None
 
 
 def _number(words: Sequence[str]) -> float:

@@ -103,7 +103,7 @@ def test_references_with_a_hash(tmp_path):
 
 
 def test_ink_that_cannot_be_used_is_skipped_by_name(tiny):
-    """Times that go back, as in three of the real files, and a reference to no trace."""
+    """A reference to no trace, a symbol without a truth, times that go back where they matter."""
     one = tiny / "crohme/TrainINKML/HAMEX/one.inkml"
     path = tiny / "crohme/TrainINKML/KAIST/back.inkml"
     channels = "".join(f'<channel name="{name}"/>' for name in "XYT")
@@ -111,8 +111,14 @@ def test_ink_that_cannot_be_used_is_skipped_by_name(tiny):
     text = re.sub(r"\d+ \d+(?=[,<])", lambda point: f"{point[0]} {next(times)}", one.read_text())
     path.write_text(text.replace("<trace id", f"<traceFormat>{channels}</traceFormat><trace id", 1))
     write(path.with_name("absent.inkml"), inkml([("x", [9])], "x"))
-    skipped = prepare(tiny, Options()).skipped
-    assert "time goes back" in skipped["train/KAIST/back"]
+    write(path.with_name("unnamed.inkml"), inkml([("x", [0]), ("", [1])], "xy"))
+    write(path.with_name("blank.inkml"), inkml([("a b", [0])], "ab"))
+    prepared = prepare(tiny, Options())
+    skipped = prepared.skipped
+    assert "train/KAIST/back" in [u.id for u in prepared.splits["train"]]
+    assert "time goes back" in prepare(tiny, Options(times=True)).skipped["train/KAIST/back"]
+    assert "unnamed.inkml: the symbol of trace 1 is ''" in skipped["train/KAIST/unnamed"]
+    assert "blank.inkml: the symbol of trace 0 is 'a b'" in skipped["train/KAIST/blank"]
     assert "'9', which is not in the file" in skipped["train/KAIST/absent"]
 
 
@@ -135,7 +141,7 @@ def test_real_corpus(crohme):
             if row["split"] == "valid2013"
         ]
     assert len(rows) == 671
-    read = _Reader(crohme / "TestINKMLGT", "dev")
+    read = _Reader(crohme / "TestINKMLGT", "dev", times=True)
     for row in rows[::5]:
         utterance = read(crohme / row["file"])
         assert " ".join(utterance.labels) == row["symbols_in_writing_order"], row["file"]
@@ -158,7 +164,7 @@ def test_recombined_formulas_keep_labels_places_and_sizes(recombine, tiny):
     assert [f.linear for f in formulas] == [True, False]
     other = recombine.Symbol("x", [np.array([[0.0, 0.0], [10.0, 5.0]]), np.array([[4.0, 1.0]])])
     old = recombine.Symbol("x", [np.array([[100.0, 50.0], [140.0, 70.0]])])
-    rng, none = np.random.default_rng(1), recombine.Distortion(0, 0, 0, 0, 0, 0)
+    rng, none = np.random.default_rng(1), recombine.Distortion(0, 0, 0, 0, 0, 0, 0)
     new = recombine.fitted(recombine.distorted(other, rng, none), old, rng, none)
     assert [len(stroke) for stroke in new.strokes] == [2, 1]
     np.testing.assert_allclose(new.box, [[100, 50], [140, 70]])
@@ -170,7 +176,7 @@ def test_recombined_formulas_keep_labels_places_and_sizes(recombine, tiny):
 def test_symbols_are_distorted_within_their_limits(recombine):
     corners = np.array([[0.0, 0.0], [0.0, 4.0], [2.0, 4.0]])  # a tall bar and its foot
     symbol = recombine.Symbol("L", [corners])
-    rng, none = np.random.default_rng(2), recombine.Distortion(0, 0, 0, 0, 0, 0)
+    rng, none = np.random.default_rng(2), recombine.Distortion(0, 0, 0, 0, 0, 0, 0)
 
     def changed(**limits):
         for _ in range(200):

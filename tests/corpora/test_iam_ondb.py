@@ -107,10 +107,14 @@ def test_the_fourth_list_is_optional_the_others_are_not(tiny):
         prepare(tiny, Options())
 
 
-def test_forms_whose_counts_differ_are_skipped_by_name(tiny):
+@pytest.mark.parametrize("texts", ["one\ntwo\n", "one\n"])
+def test_forms_whose_lines_are_not_those_of_the_text_are_skipped_by_name(tiny, texts):
+    """Also where the numbers of lines agree, and each would get the text of the one before."""
     (tiny / "lineStrokes/a01/a01-000/a01-000u-01.xml").unlink()
+    (tiny / "ascii/a01/a01-000/a01-000u.txt").write_text(f"CSR:\n\n{texts}")
     prepared = prepare(tiny, Options())
-    assert prepared.skipped == {"a01-000u": "2 lines of text, 1 stroke files"}
+    lines = texts.count("\n")
+    assert prepared.skipped == {"a01-000u": f"{lines} lines of text, stroke files for the lines 2"}
     assert ids(prepared)["train"] == ["a01-001-01"]
 
 

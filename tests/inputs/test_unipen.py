@@ -74,6 +74,14 @@ def test_included_files_lie_beside_or_in_include(tmp_path):
     assert read_unipen(tmp_path / "data" / "a.upn").ink == Ink([[[1, 2]]])
 
 
+def test_files_that_include_too_many(tmp_path):
+    (tmp_path / "0.def").write_text(".COORD X Y\n")
+    for level in range(1, 5):
+        (tmp_path / f"{level}.def").write_text(f".INCLUDE {level - 1}.def\n" * 8)
+    with pytest.raises(InputError, match="more than 1000 files are included"):
+        read_unipen(tmp_path / "4.def")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -89,6 +97,9 @@ def test_included_files_lie_beside_or_in_include(tmp_path):
         ('.COORD X Y\n.PEN_DOWN 1 2\n.PEN_DOWN 1 2\n.SEGMENT W 1-0 OK "x"\n', "backwards"),
         ('.COORD X Y\n.HIERARCHY WORD\n.SEGMENT LINE 0 OK "x"\n', "LINE: no level of WORD"),
         ('.COORD X Y\n.PEN_DOWN 1 2\n.SEGMENT WORD 0 OK "cut\n', "SEGMENT"),
+        (f'.COORD X Y\n.PEN_DOWN 1 2\n.SEGMENT W {"9" * 5000} OK "x"\n', "'9{20}'; there are 1"),
+        (f".COORD X Y\n.PEN_DOWN 1 2\n.SEGMENT W 0{' ' * 100000}x\n", "SEGMENT"),
+        (".SEGMENT\n", "SEGMENT"),
         (".INCLUDE missing.def\n", "no such file"),
         (".INCLUDE ../../etc/passwd\n", "no path below"),
         (".INCLUDE a.upn\n", "include each other"),
