@@ -95,7 +95,7 @@ need_corpus() {
 # run_stages: all stages of a recipe, which defines
 #   prepare          a function that makes $exp/data from $corpus
 #   lm_order         order of the n-gram over labels, estimated from the training transcripts
-#   beam             options of the beam search (an array), with {lm} for the n-gram's file
+#   beam             options of the beam search (an array); the n-gram is $exp/lm.arpa
 #   protocol         options of seqlabel score (an array)
 #   sets             sets to decode and score, the one to report last (default: test)
 # and may define
@@ -124,7 +124,7 @@ run_stages() {
             seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
                 --out "$exp/decode/$set/greedy.jsonl"
             seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
-                --out "$exp/decode/$set/beam.jsonl" "${beam[@]//\{lm\}/$exp/lm.arpa}"
+                --out "$exp/decode/$set/beam.jsonl" "${beam[@]}"
             if declare -F decode_more >/dev/null; then
                 decode_more "$set" "$exp/decode/$set"
             fi

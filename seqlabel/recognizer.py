@@ -7,6 +7,7 @@ result.text, result.labels, result.spans    # spans in seconds
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,13 +18,14 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import BatchOptions, make_batches
-from seqlabel.data.signals import read_signal, signal_kind
+from seqlabel.data.signals import extract, read_signal, signal_kind
 from seqlabel.decoding import GreedyDecoder, Result
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.normalisation import Statistics
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
+from seqlabel.inputs.reading import naming
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer, TransducerDecoder
 from seqlabel.scoring.evidence import Evidence
@@ -105,11 +107,14 @@ class Recognizer:
         model where it is not given). n_best: how many labellings; all but the best are in
         `.alternatives`. Raises InputError for what cannot be read.
         """
-        return self.decode([self.output(self._signal(source, rate))], n_best)[0]
+        signal = self._signal(source, rate)
+        with naming(source) if isinstance(source, str | os.PathLike) else nullcontext():
+            output = self.output(signal)
+        return self.decode([output], n_best)[0]
 
     def output(self, signal: Signal) -> Output:
         """What the network says of one signal."""
-        return next(self._forward([self.front_end(signal)]))
+        return next(self._forward([self.front_end.finish(self.front_end.extractor(signal))]))
 
     def outputs(
         self, utterances: Sequence[Utterance], batches: BatchOptions | None = None
@@ -123,8 +128,8 @@ class Recognizer:
         for start in range(0, len(utterances), CHUNK):
             part = utterances[start : start + CHUNK]
             frames = [
-                self.front_end(
-                    read_signal(utterance, self.front_end.extractor), own.get(utterance.speaker)
+                self.front_end.finish(
+                    extract(utterance, self.front_end.extractor), own.get(utterance.speaker)
                 )
                 for utterance in part
             ]
@@ -180,7 +185,7 @@ class Recognizer:
         spoken: dict[str, list[np.ndarray]] = {}
         for utterance in utterances:
             if utterance.speaker:
-                x = self.front_end.extractor(read_signal(utterance, self.front_end.extractor)).x
+                x = extract(utterance, self.front_end.extractor).x
                 spoken.setdefault(utterance.speaker, []).append(x)
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}
 

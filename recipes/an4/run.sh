@@ -23,7 +23,7 @@ usage_corpus='--corpus DIR [--unit character|phone]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/${unit}s.toml}
 lm_order=5
-beam=(--beam 50 --lm '{lm}' --lm-weight 0.8 --bonus 1.5)
+beam=(--beam 50 --lm "$exp/lm.arpa" --lm-weight 0.8 --bonus 1.5)
 protocol=()
 
 prepare() {

@@ -33,6 +33,10 @@ while [ $# -gt 0 ]; do
         ;;
     esac
 done
+if [[ ! $seeds =~ ^[1-9][0-9]*$ ]]; then
+    echo "$0: --seeds $seeds: a number from 1 on is expected" >&2
+    exit 2
+fi
 if [ ! -d "$corpus" ]; then
     echo "$0: ${corpus:-(no corpus)}: no such folder; name the corpus with --corpus DIR" >&2
     exit 2

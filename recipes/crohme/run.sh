@@ -28,8 +28,15 @@ usage_corpus='--corpus DIR [--subset all|linear] [--extra DIR]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/blstm.toml}
 lm_order=4
-beam=(--beam 50 --lm '{lm}' --lm-weight 0.3 --bonus 0.3)
+beam=(--beam 50 --lm "$exp/lm.arpa" --lm-weight 0.3 --bonus 0.3)
 protocol=()
+if [ -n "$extra" ]; then
+    if [ ! -d "$extra" ]; then
+        echo "$0: --extra $extra: no such folder" >&2
+        exit 2
+    fi
+    extra=$(cd "$extra" && pwd)
+fi
 
 prepare() {
     need_corpus

@@ -24,8 +24,14 @@ usage_corpus='--corpus DIR [--text FILE]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/blstm.toml}
 lm_order=5
-beam=(--beam 50 --lm '{lm}' --lm-weight 0.5 --bonus 0.5)
+beam=(--beam 50 --lm "$exp/lm.arpa" --lm-weight 0.5 --bonus 0.5)
 protocol=()
+for file in "${text[@]}"; do
+    if [ ! -f "$file" ]; then
+        echo "$0: --text $file: no such file" >&2
+        exit 2
+    fi
+done
 
 prepare() {
     need_corpus
@@ -33,9 +39,8 @@ prepare() {
 }
 
 decode_more() {
-    [ "$exp/words.arpa" -nt "$exp/data/train.jsonl" ] ||
-        seqlabel lm "$exp/data" "${text[@]}" --unit words --order 2 --out "$exp/words.arpa" \
-            --lexicon "$exp/words.txt" --lexicon-size 20000
+    seqlabel lm "$exp/data" "${text[@]}" --unit words --order 2 --out "$exp/words.arpa" \
+        --lexicon "$exp/words.txt" --lexicon-size 20000
     seqlabel decode "$exp/model" "$exp/data/$1.jsonl" --out "$2/dictionary.jsonl" --evidence 60 \
         --beam 100 --lexicon "$exp/words.txt" --word-lm "$exp/words.arpa" --lm-weight 0.5 \
         --bonus 1 --unknown-penalty 10

@@ -20,11 +20,11 @@ config=${config:-$recipe/conf/${kind}.toml}
 [ "$exp" != "$root/exp/synthetic" ] || exp=$root/exp/synthetic_$kind
 corpus=${corpus:-$exp/corpus}
 lm_order=3
-beam=(--beam 25 --lm '{lm}' --lm-weight 0.3)
+beam=(--beam 25 --lm "$exp/lm.arpa" --lm-weight 0.3)
 protocol=()
 
 prepare() {
-    [ -e "$corpus/forms.txt" ] || seqlabel synth ink "$corpus" --seed 1 $([ $kind = ink ] || echo --words)
+    seqlabel synth ink "$corpus" --seed 1 $([ $kind = ink ] || echo --words)
     seqlabel prepare iam_ondb "$corpus" "$exp/data"
 }
 

@@ -25,7 +25,7 @@ usage_corpus='--corpus DIR [--corpus-config FILE]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/blstm.toml}
 lm_order=3
-beam=(--beam 100 --lm '{lm}' --lm-weight 0.3 --bonus 0.5)
+beam=(--beam 100 --lm "$exp/lm.arpa" --lm-weight 0.3 --bonus 0.5)
 protocol=(--protocol kaldi)
 
 prepare() {

@@ -31,10 +31,11 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.cli.pictures import WIDTH, draw, draw_title
     from seqlabel.config import load_toml
     from seqlabel.data.signals import read_signal
-    from seqlabel.errors import InputError
+    from seqlabel.errors import InputError, one_line
     from seqlabel.features.front_end import make_extractor
     from seqlabel.files import whole_file
     from seqlabel.inputs import Ink
+    from seqlabel.inputs.reading import naming
 
     if args.count < 1:
         raise InputError(f"--count {args.count}: at least 1 is expected")
@@ -51,8 +52,10 @@ def main(args: argparse.Namespace) -> None:
         if isinstance(signal, Ink):
             time = size if signal.timed else "untimed"
             size = f"{len(signal.strokes)} strokes, {len(signal)} points, {time}"
-        draw_title(canvas, f"{utterance.id}  {utterance.text or ' '.join(utterance.labels)}", size)
-        draw(canvas, signal, extractor, utterance.segments, utterance.words)
+        title = f"{utterance.id}  {utterance.text or ' '.join(utterance.labels)}"
+        draw_title(canvas, one_line(title.rstrip()), size)
+        with naming(utterance.source):
+            draw(canvas, signal, extractor, utterance.segments, utterance.words)
     if out.suffix == ".svg":
         with whole_file(out) as stream:
             stream.write(canvas.to_svg())
@@ -76,6 +79,8 @@ def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:
         utterances = [u for split in splits.values() for u in split]
     elif args.source.suffix == ".jsonl":
         utterances = read_manifest(args.source)
+    elif args.id:
+        raise InputError(f"{args.source}: --id chooses among the utterances of prepared data")
     else:
         yield _utterance_of(args.source)
         return

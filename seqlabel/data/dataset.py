@@ -10,7 +10,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import Batch, collate
 from seqlabel.data.index import Utterances, open_utterances
-from seqlabel.data.signals import KeptSignals, read_signal
+from seqlabel.data.signals import KeptSignals, extract, read_signal
 from seqlabel.data.speakers import SpeakerStatistics
 from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
 from seqlabel.errors import InputError
@@ -67,11 +67,11 @@ def load_features(
     if store is not None:
         return store
 
-    def extract(utterance: Utterance) -> Frames:
-        signal = read_signal(utterance, front_end.extractor)
-        return front_end.extractor(change(signal) if change else signal)
-
-    return build_store(path, progress_bar(utterances, f"features of {title}"), extract)
+    return build_store(
+        path,
+        progress_bar(utterances, f"features of {title}"),
+        lambda utterance: extract(utterance, front_end.extractor, change),
+    )
 
 
 class Dataset:
@@ -175,7 +175,12 @@ class Dataset:
 
     def _extracted(self, number: int, rng: np.random.Generator | None) -> Frames:
         if rng is not None and self.distortion.signal is not None:
-            changed = self.front_end.extractor(self.distortion.signal(self._signal(number), rng))
+            signal = self._signal(number)
+            try:
+                changed = self.front_end.extractor(self.distortion.signal(signal, rng))
+            except InputError as error:
+                source = self.utterances[number].source
+                raise InputError(f"{source}, distorted for training: {error}") from None
             if self._long_enough(number, len(changed.x)):
                 return changed
         store = self.store

@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.errors import InputError
+from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import Signal
 from seqlabel.inputs import read_audio, read_ink
 from seqlabel.inputs.audio import Audio
+from seqlabel.inputs.reading import naming
 
 KEPT_BYTES = 1 << 30
 """Bytes of signals kept in memory where they are distorted anew each time: 70,000 lines of ink."""
@@ -27,6 +29,19 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
     if wanted == "speech":
         return read_audio(utterance.source, extractor.rate)
     return read_ink(utterance.source, extractor.times)
+
+
+def extract(
+    utterance: Utterance, extractor: Any, change: Callable[[Signal], Signal] | None = None
+) -> Frames:
+    """The features of an utterance's signal, changed before where `change` says how.
+
+    Raises InputError naming the file.
+    """
+    signal = read_signal(utterance, extractor)
+    with naming(utterance.source):
+        frames: Frames = extractor(change(signal) if change else signal)
+    return frames
 
 
 def signal_kind(extractor: Any) -> Literal["speech", "ink"]:

@@ -90,7 +90,6 @@ class FrontEnd:
             return frames
         return stack_frames(frames, self.options.stack, self.options.stride)
 
-    def __call__(self, signal: Signal, own: Statistics | None = None) -> Frames:
-        """The frames of one signal, as the network sees them."""
-        frames = self.extractor(signal)
+    def finish(self, frames: Frames, own: Statistics | None = None) -> Frames:
+        """Extracted frames, normalised and joined: as the network sees them."""
         return self.stack(replace(frames, x=self.normalise(frames.x, own)))

@@ -14,9 +14,11 @@ from seqlabel.cli.pictures import SHADES, colours
 from seqlabel.corpora.hands import Hand, write_text
 from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
 from seqlabel.inputs.iam_xml import write_iam_xml
+from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.ink_files import write_ink
 
 INK = write_text("fit dog", Hand(), np.random.default_rng(0))
+WIDE = Ink([[[10000.0 * n, n % 2] for n in range(2000)]])
 
 
 def pixels_of(data: bytes) -> np.ndarray:
@@ -149,16 +151,25 @@ def test_utterances_of_a_manifest(tmp_path, capsys):
         (["a.ink", "--out", "a.gif"], "pictures are .svg or .png"),
         (["a.ink", "--features", "ink_52"], "ink_52"),
         (["."], "no prepared data"),
+        (["a.ink", "--id", "u1"], "--id chooses among"),
+        (["wide.ink", "--features", "ink_delta"], "wide.ink: a spacing of"),
     ],
 )
 def test_mistakes_get_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     write_ink(tmp_path / "a.ink", INK)
+    write_ink(tmp_path / "wide.ink", WIDE)
     monkeypatch.chdir(tmp_path)
     assert main(["show", *arguments]) == 2
     error = capsys.readouterr().err.strip()
     assert message in error
     assert "\n" not in error
-    assert [path.name for path in tmp_path.iterdir()] == ["a.ink"]
+    assert {path.name for path in tmp_path.iterdir()} == {"a.ink", "wide.ink"}
+
+
+def test_a_name_that_cannot_be_printed(tmp_path):
+    write_ink(tmp_path / "a\x01\udcff.ink", INK)
+    assert main(["show", str(tmp_path / "a\x01\udcff.ink"), "--out", str(tmp_path / "a.svg")]) == 0
+    assert "a\\x01\\udcff.ink" in words_of((tmp_path / "a.svg").read_text())
 
 
 @pytest.mark.parametrize("count", ["0", "-1"])

@@ -257,3 +257,20 @@ def test_recombined_formulas_are_read_as_further_training_data(recombine, tiny, 
     assert {u.id.split("/")[0] for u in prepared.splits["dev"]} == {"dev"}
     with pytest.raises(InputError, match=r"no \.inkml file for training"):
         prepare(tiny, Options(extra=str(tiny / "absent")))
+
+
+def test_recombined_formulas_are_not_mixed_with_others(recombine, tiny, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["recombine.py", str(tiny), str(tiny / "out"), *arguments])
+        recombine.main()
+        return sorted(path.name for path in (tiny / "out").glob("*.inkml"))
+
+    assert run("--count", "3") == ["0.inkml", "1.inkml", "2.inkml"]
+    assert len(run("--count", "3")) == 3
+    assert "there already" in capsys.readouterr().err
+    for other in ("--count=2", "--seed=2", "--relabelled=1"):
+        with pytest.raises(InputError, match="is another corpus"):
+            run("--count", "3", other)
+    for wrong in ("--count=0", "--seed=-1", "--relabelled=2", "--relabelled=nan"):
+        with pytest.raises(SystemExit):
+            run(wrong)

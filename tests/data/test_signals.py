@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.data.signals import KeptSignals, read_signal
+from seqlabel.data.signals import KeptSignals, extract, read_signal
 from seqlabel.errors import InputError
 from seqlabel.features.table import FEATURES
 from seqlabel.inputs.audio import Audio
 from seqlabel.inputs.ink import Ink
+from seqlabel.inputs.ink_files import write_ink
 
 
 @pytest.mark.parametrize(("kind", "features"), [("speech", "ink_delta"), ("ink", "fbank")])
@@ -33,3 +34,11 @@ def test_signals_are_read_once_as_far_as_memory_goes(signal):
     kept = KeptSignals(reader, limit=250)  # two signals of 120 bytes
     assert all(kept(number) is signal for number in (4, 7, 9, 7, 4, 9, 4, 9))
     assert read == [4, 7, 9, 9, 9]
+
+
+def test_features_that_cannot_be_had_are_refused_by_the_name_of_the_file(tmp_path):
+    path = tmp_path / "wide.ink"
+    write_ink(path, Ink([[[10000.0 * n, n % 2] for n in range(2000)]]))
+    utterance = Utterance("u1", path, "ink", ("a",))
+    with pytest.raises(InputError, match=r"wide\.ink: a spacing of"):
+        extract(utterance, FEATURES["ink_delta"]())

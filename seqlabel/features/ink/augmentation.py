@@ -30,8 +30,13 @@ class Augmentation:
     drop: float = 0.05
 
     def __post_init__(self) -> None:
-        if min(vars(self).values()) < 0 or self.drop >= 1 or max(self.rotation, self.shear) >= 80:
-            raise InputError("ink augmentation: numbers from 0 on, drop below 1, angles below 80")
+        angles = self.rotation, self.shear
+        rest = self.scale, self.speed, self.jitter, self.offset
+        within = all(0 <= angle < 80 for angle in angles) and all(0 <= v <= 5 for v in rest)
+        if not within or not 0 <= self.drop < 1:
+            raise InputError(
+                "ink augmentation: angles from 0 to below 80, drop below 1, all others from 0 to 5"
+            )
 
 
 def augment(ink: Ink, rng: np.random.Generator, options: Augmentation) -> Ink:

@@ -14,8 +14,9 @@ def smooth(ink: Ink, deviation: float) -> Ink:
     """Each stroke under a Gaussian filter along its length, of that standard deviation.
 
     The ink is resampled to POINTS points per deviation. Beyond its ends a stroke goes on as its
-    mirror image through the end, which therefore stays where it is, as straight strokes do. Times
-    and pressures stay with their points. Raises InputError as `resample_distance` does.
+    mirror image through the end, which therefore stays where it is, as straight strokes do; one
+    shorter than three deviations, a dot, becomes shorter still. Times and pressures stay with their
+    points. Raises InputError as `resample_distance` does.
     """
     ink = resample_distance(ink, deviation / POINTS)
     reach = int(np.ceil(3 * POINTS))
