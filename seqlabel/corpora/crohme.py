@@ -51,19 +51,19 @@ def prepare(source: Path, options: Options) -> Prepared:
     """
     root = find_corpus(source)
     skip = SkipBad(options.skip_bad)
+    stray: list[str] = []
     splits = {}
     for name, folder in FOLDERS.items():
         for path in find_below(root, folder, depth=1):
             files = [(_id(file, path, name), file) for file in sorted(path.rglob("*.inkml"))]
-            splits[name] = list(
-                skip.read_each(progress_bar(files, name), _Reader(path, name, options.times))
-            )
+            reader = _Reader(path, name, options.times, stray)
+            splits[name] = list(skip.read_each(progress_bar(files, name), reader))
     if options.extra:
         path = Path(options.extra)
         files = [(_id(file, path, "extra"), file) for file in sorted(path.rglob("*.inkml"))]
         if not files:
             raise InputError(f"{path}: no .inkml file for training; correct `extra`")
-        reader = _Reader(path, "extra", options.times)
+        reader = _Reader(path, "extra", options.times, stray)
         more = skip.read_each(progress_bar(files, "extra"), reader)
         splits["train"] = [*splits.get("train", []), *more]
     symbols = {symbol for utterance in splits.get("train", []) for symbol in utterance.labels}
@@ -74,7 +74,11 @@ def prepare(source: Path, options: Options) -> Prepared:
         }
     if not symbols:
         raise InputError(f"{root}: no expression with its symbols in TrainINKML/")
-    return Prepared("crohme", "ink", Alphabet(sorted(symbols), unit="symbol"), splits, skip.reasons)
+    alphabet = Alphabet(sorted(symbols), unit="symbol")
+    kept = {utterance.id for utterances in splits.values() for utterance in utterances}
+    found = [id for id in stray if id in kept]
+    notes = [f"{len(found)} expressions have strokes of no symbol, {found[0]} first"] * bool(found)
+    return Prepared("crohme", "ink", alphabet, splits, skip.reasons, tuple(notes))
 
 
 def find_corpus(source: Path) -> Path:
@@ -84,15 +88,22 @@ def find_corpus(source: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the truth of an InkML file below the folder of a set."""
+    """Reads the truth of an InkML file below the folder of a set.
+
+    stray: gathers the ids of expressions with strokes of no symbol.
+    """
 
     folder: Path
     name: str
     times: bool
+    stray: list[str]
 
     def __call__(self, path: Path) -> Utterance:
         file = read_inkml(path, self.times)
         latex = latex_of(file)
+        groups = [group for outer in file.groups for group in symbol_groups(outer)]
+        if groups and len({n for group in groups for n in group.strokes}) < len(file.ink.strokes):
+            self.stray.append(_id(path, self.folder, self.name))
         return Utterance(
             id=_id(path, self.folder, self.name),
             source=path,

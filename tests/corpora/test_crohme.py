@@ -122,6 +122,17 @@ def test_ink_that_cannot_be_used_is_skipped_by_name(tiny):
     assert "'9', which is not in the file" in skipped["train/KAIST/absent"]
 
 
+def test_strokes_of_no_symbol_are_counted(tiny):
+    """The files of the fixture have six traces each, some of no symbol."""
+    path = tiny / "crohme/TrainINKML/KAIST/whole.inkml"
+    for traces, everywhere, on_a_line in ((2, 5, 2), (3, 6, 3)):
+        write(path, inkml([("x", [0]), ("y", [1])], "xy", traces))
+        for options, count in ((Options(), everywhere), (Options("linear"), on_a_line)):
+            assert prepare(tiny, options).notes == (
+                f"{count} expressions have strokes of no symbol, train/HAMEX/one first",
+            )
+
+
 def test_not_crohme(tmp_path):
     with pytest.raises(InputError, match="nothing that looks like CROHME"):
         prepare(tmp_path, Options())
@@ -141,7 +152,7 @@ def test_real_corpus(crohme):
             if row["split"] == "valid2013"
         ]
     assert len(rows) == 671
-    read = _Reader(crohme / "TestINKMLGT", "dev", times=True)
+    read = _Reader(crohme / "TestINKMLGT", "dev", times=True, stray=[])
     for row in rows[::5]:
         utterance = read(crohme / row["file"])
         assert " ".join(utterance.labels) == row["symbols_in_writing_order"], row["file"]
