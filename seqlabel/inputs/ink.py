@@ -60,14 +60,22 @@ class Ink:
         if columns == 2:
             timed = False
             points = np.column_stack([points, np.arange(len(points), dtype=np.float64)])
+        self._fill(points, offsets, unit, timed)
+
+    def _fill(self, points: np.ndarray, offsets: np.ndarray, unit: str, timed: bool) -> None:
+        """Set all fields from arrays that nobody else holds; raises InputError for bad values."""
         _check_values(points, offsets, timed)
         points.flags.writeable = False
         offsets.flags.writeable = False
         views = tuple(points[a:b] for a, b in itertools.pairwise(offsets.tolist()))
-        for name, value in (("strokes", views), ("unit", unit), ("timed", timed)):
+        for name, value in (
+            ("strokes", views),
+            ("unit", unit),
+            ("timed", timed),
+            ("points", points),
+            ("offsets", offsets),
+        ):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "offsets", offsets)
 
     @property
     def x(self) -> np.ndarray:
@@ -102,15 +110,25 @@ class Ink:
         right, bottom = self.points[:, :2].max(axis=0)
         return float(left), float(top), float(right), float(bottom)
 
-    def with_points(self, points: np.ndarray, offsets: np.ndarray | None = None) -> "Ink":
-        """Ink of the same unit and kind of time from points (N', C) cut at `offsets`.
+    @property
+    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bounding boxes of the S strokes: (S, 2) left and top, (S, 2) right and bottom."""
+        places, starts = self.points[:, :2], self.offsets[:-1]
+        return np.minimum.reduceat(places, starts), np.maximum.reduceat(places, starts)
 
-        Without `offsets` the strokes are cut as here, and N' = N.
+    def with_points(self, points: np.ndarray, offsets: np.ndarray | None = None) -> "Ink":
+        """Ink of the same unit and kind of time from points (N', 3 or 4) cut at `offsets`.
+
+        Without `offsets` the strokes are cut as here, and N' = N. The array is copied. Raises
+        InputError as the constructor does.
         """
-        cuts = self.offsets if offsets is None else offsets
-        return Ink(
-            [points[a:b] for a, b in itertools.pairwise(cuts.tolist())], self.unit, self.timed
-        )
+        cuts = self.offsets if offsets is None else np.array(offsets)
+        empty = np.flatnonzero(np.diff(cuts) < 1)
+        if len(empty):
+            raise InputError(f"stroke {empty[0]} has no points; leave it out")
+        ink = object.__new__(Ink)
+        ink._fill(np.array(points, dtype=np.float64), cuts, self.unit, self.timed)
+        return ink
 
     def transformed(self, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0)) -> "Ink":
         """Ink with (x, y) mapped to matrix @ (x, y) + shift; times and pressures stay."""
@@ -227,14 +245,13 @@ def _check_values(points: np.ndarray, offsets: np.ndarray, timed: bool) -> None:
         stroke = int(np.searchsorted(offsets, index, side="right")) - 1
         return f"stroke {stroke}, point {index - offsets[stroke]}"
 
-    bad = ~(np.abs(points) <= LARGEST)  # true for NaN as well
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
+    if not -LARGEST <= points.min() <= points.max() <= LARGEST:  # nor where one of them is NaN
+        row, column = np.argwhere(~(np.abs(points) <= LARGEST))[0]
         raise InputError(
             f"{place(row)}: {CHANNELS[column]} is {points[row, column]:g}, not a plausible finite "
             "value; remove the point"
         )
-    backwards = np.flatnonzero(np.diff(points[:, 2]) < 0)
+    backwards = np.flatnonzero(points[1:, 2] < points[:-1, 2])
     if len(backwards):
         row = backwards[0] + 1
         before, after = points[row - 1 : row + 1, 2].tolist()

@@ -46,7 +46,8 @@ def augment(ink: Ink, rng: np.random.Generator, options: Augmentation) -> Ink:
     """
     angles = np.radians(rng.uniform(-1, 1, 2) * [options.rotation, options.shear])
     factors = np.exp(rng.uniform(-1, 1, 3) * [options.scale, options.scale, options.speed])
-    size = np.mean([np.ptp(stroke[:, :2], axis=0).max() for stroke in ink.strokes])
+    low, high = ink.boxes
+    size = (high - low).max(axis=1).mean()
     points = ink.points.copy()
     points[:, :2] += options.jitter * size * smooth_noise(len(ink), rng)
     shifts = options.offset * size * rng.standard_normal((len(ink.strokes), 2))

@@ -121,11 +121,9 @@ def places(ink: Ink, pieces: Pieces) -> np.ndarray:
     stroke). A bar inside a circle and one behind it differ in two of these numbers, but else only
     in the sum of all chords between. A move in the air counts as a piece of the stroke before it.
     """
-    starts = ink.offsets[:-1]
-    low = np.minimum.reduceat(ink.points[:, :2], starts)
-    high = np.maximum.reduceat(ink.points[:, :2], starts)
+    low, high = ink.boxes
     middle, extent = (low + high) / 2, high - low
-    before = np.zeros((len(starts), 4))
+    before = np.zeros((len(low), 4))
     before[1:, :2], before[1:, 2:] = middle[:-1] - middle[1:], extent[:-1]
     of = pieces.strokes
     ends = pieces.controls[:, [0, 3]] - middle[of, None]

@@ -28,7 +28,8 @@ def scale_to_strokes(ink: Ink) -> Ink:
     The size of a stroke is the longer side of its bounding box; strokes of one place do not count.
     For ink without lines of writing, such as formulas.
     """
-    sizes = np.array([np.ptp(stroke[:, :2], axis=0).max() for stroke in ink.strokes])
+    low, high = ink.boxes
+    sizes = (high - low).max(axis=1)
     return _scaled(ink, float(sizes[sizes > 0].mean()) if sizes.any() else 0.0, ink.y.mean())
 
 
