@@ -36,14 +36,14 @@ class Skipped:
 class Distortion:
     """What training does to an utterance before the network sees it.
 
-    variants: stores of the same utterances at other speeds; one of them or the plain features is
-    drawn with equal chance. signal: distorts the signal, whose features are then extracted anew.
-    mask: distorts normalised frames (T, F). noise: standard deviation of Gaussian noise on them.
-    subsample: frames that the network makes one of; where a distortion would leave fewer than the
-    labels need, the utterance stays as it is.
+    variants: (speed, store) of the same utterances at other speeds; one of them or the plain
+    features is drawn with equal chance. signal: distorts the signal, whose features are then
+    extracted anew. mask: distorts normalised frames (T, F). noise: standard deviation of Gaussian
+    noise on them. subsample: frames that the network makes one of; where a distortion would leave
+    fewer than the labels need, the utterance stays as it is.
     """
 
-    variants: Sequence[FeatureStore] = ()
+    variants: Sequence[tuple[float, FeatureStore]] = ()
     signal: Distort | None = None
     mask: MaskFrames | None = None
     noise: float = 0.0
@@ -174,6 +174,7 @@ class Dataset:
         return stacked
 
     def _extracted(self, number: int, rng: np.random.Generator | None) -> Frames:
+        """Features as extracted; their times are those of the utterance at its own speed."""
         if rng is not None and self.distortion.signal is not None:
             signal = self._signal(number)
             try:
@@ -183,14 +184,14 @@ class Dataset:
                 raise InputError(f"{source}, distorted for training: {error}") from None
             if self._long_enough(number, len(changed.x)):
                 return changed
-        store = self.store
         if rng is not None and self.distortion.variants:
             choice = int(rng.integers(len(self.distortion.variants) + 1))
             if choice:
-                variant = self.distortion.variants[choice - 1]
+                speed, variant = self.distortion.variants[choice - 1]
                 if self._long_enough(number, variant.frame_count(number)):
-                    store = variant
-        return store.frames(number)
+                    frames = variant.frames(number)
+                    return replace(frames, times=frames.times * speed, period=frames.period * speed)
+        return self.store.frames(number)
 
     def _long_enough(self, number: int, frames: int) -> bool:
         left = -(-self.front_end.frame_count(frames) // self.distortion.subsample)

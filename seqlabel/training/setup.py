@@ -63,7 +63,7 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
             return change_speed(signal, speed)
 
         name = f"-speed{speed:g}"
-        variants.append(load_features(plain.utterances, plain.front_end, play, name))
+        variants.append((speed, load_features(plain.utterances, plain.front_end, play, name)))
     mask = None
     if options.time_masks or options.frequency_masks:
         mask = SpecAugment(
@@ -78,6 +78,11 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
         if kinds != {"ink"}:
             raise InputError("augmentation.ink is for ink; speech has augmentation.speeds")
         ink_options = build(Augmentation, options.ink, "augmentation.ink")
+        if plain.frame_targets and ink_options.speed:
+            raise InputError(
+                "augmentation.ink: speed moves the frames away from the times of their labels; "
+                "framewise training wants speed = 0"
+            )
 
         def distort(signal: Signal, rng: np.random.Generator) -> Signal:
             assert isinstance(signal, Ink)

@@ -1,9 +1,14 @@
-"""Distorted utterances stay long enough for their labels, as the criterion sees them."""
+"""Distorted utterances stay long enough for their labels, and their frames keep their labels."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
+import soundfile
 
+from seqlabel.alphabet import Alphabet
+from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
+from seqlabel.errors import InputError
 from seqlabel.inputs import Ink
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -26,3 +31,36 @@ def test_an_utterance_that_a_distortion_would_make_too_short_stays_as_it_is(tiny
         assert (np.ceil(lengths / subsample) >= needed).all()
         kept.append((lengths == plain).mean())
     assert kept[0] == 0 < kept[1] < 1
+
+
+def test_frames_at_another_speed_have_the_labels_of_their_own_speed(tmp_path):
+    """Borders at 30 and 75 % of the utterance stay there, however fast it is played."""
+    samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
+    soundfile.write(tmp_path / "noise.wav", samples, 8000)
+    segments = (Segment("a", 0.0, 0.6), Segment("b", 0.6, 1.5), Segment("a", 1.5, 2.0))
+    utterance = Utterance(
+        "u", tmp_path / "noise.wav", "speech", ("a", "b", "a"), duration=2.0, segments=segments
+    )
+    for name in ("train", "dev"):
+        write_manifest(tmp_path / f"{name}.jsonl", [utterance])
+    Alphabet(["a", "b"], unit="phone").save(tmp_path / "alphabet.json")
+    (tmp_path / "speeds.toml").write_text(
+        'features = {kind = "fbank"}\ncriterion = {kind = "framewise"}\n'
+        "augmentation = {speeds = [0.8, 1.25]}\n[[phases]]\nepochs = 1\n"
+    )
+    experiment = Experiment.load(tmp_path / "speeds.toml")
+    _, train, _ = load_datasets(experiment, tmp_path, Workers())
+    drawn = {}
+    for seed in range(20):
+        labels = train.batch([0], seed=[seed]).frame_labels[0].numpy()
+        drawn[len(labels)] = np.flatnonzero(np.diff(labels)) / len(labels)
+        assert labels.min() >= 0
+    assert len(drawn) == 3
+    for borders in drawn.values():
+        np.testing.assert_allclose(borders, [0.3, 0.75], atol=0.012)
+
+
+def test_ink_at_another_speed_would_lose_the_labels_of_its_frames(tiny_corpus, config):
+    overrides = ["criterion.kind=framewise", "augmentation.ink={speed=0.2}"]
+    with pytest.raises(InputError, match="framewise training wants speed = 0"):
+        load_datasets(Experiment.load(config, overrides), tiny_corpus, Workers())
