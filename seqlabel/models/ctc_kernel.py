@@ -23,6 +23,9 @@ from seqlabel.models.kernel_math import REORDER, log_add, log_sum_exp, softmax
 LOST = 1e-300
 """A state below this share of its frame's mass counts as 0; that keeps denormal numbers out too."""
 
+TINY = 1e-290
+"""The states of a frame that have less in all, from both sides, would lose digits."""
+
 SAFE = math.log(1e270)
 """The largest loss at which lost states cannot have mattered."""
 
@@ -35,7 +38,8 @@ def rescaled_occupancy(phi, y, skip, blank, label):
         column.
     skip: (S+2,) 1 where label i may follow label i-1 with no blank between, else 0.
     blank, label: (T, S+2) results; column i+1 is pair i, column 0 stands before the first.
-    Returns -ln p(l|x), or infinity where too much was lost.
+    Returns -ln p(l|x), or infinity where too much was lost, or where the two sides meet in less
+    than TINY: a state that has 1e-160 on either side is not lost, but the product of both is.
 
     The probabilities of a frame sum to 1 at most, so a state passes on no more than it has: what
     was lost at one frame, below LOST of a mass of at most 1, is still below LOST at the end.
@@ -83,6 +87,8 @@ def rescaled_occupancy(phi, y, skip, blank, label):
             l = l if l > LOST else 0.0
             lost += ((blank_after[i] > 0.0) & (b == 0.0)) | ((label_after[i] > 0.0) & (l == 0.0))
             blank_after[i], label_after[i] = b, l
+        if not mass > TINY:
+            return np.inf
         share = 1.0 / mass
         mass = 0.0
         for i in range(S + 1):
@@ -92,6 +98,8 @@ def rescaled_occupancy(phi, y, skip, blank, label):
             blank_after[i] += label_after[i]
             label_after[i] = leave
             mass += blank_after[i] + leave
+        if not mass > TINY:
+            return np.inf
         scale = 1.0 / mass
     return np.inf if lost > 0 and not log_p > -SAFE else -log_p
 

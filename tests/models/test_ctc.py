@@ -167,6 +167,26 @@ def test_a_state_lost_on_the_way_and_needed_at_the_end_is_found_again():
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("labels", [(1, 2), (), (1, 1), (2,)])
+@pytest.mark.parametrize("gap", [300.0, 345.0, 360.0, 400.0, 720.0])
+def test_the_gradient_survives_frames_that_are_all_but_impossible(labels, gap):
+    """Two frames of probability exp(-gap): neither is lost, but their product would be."""
+    logits = torch.zeros(6, 4, dtype=torch.float64)
+    logits[2:4, 3] = gap
+    gradients = []
+    for theirs in (False, True):
+        x = logits.clone().requires_grad_()
+        if theirs:
+            targets = torch.tensor([labels], dtype=torch.int64).reshape(1, -1)
+            log_probs = x.log_softmax(-1)[:, None]
+            loss = F.ctc_loss(log_probs, targets, [6], [len(labels)], reduction="none")
+        else:
+            loss = one(x, labels)
+        loss.sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_padding_order_and_threads_change_no_bit(threads):
     logits, lengths, targets, target_lengths = random_batch(B=5, dtype=torch.float32)
