@@ -7,6 +7,7 @@ run directory states the whole of it.
 
 import dataclasses
 import difflib
+import math
 import os
 import tomllib
 import types
@@ -134,6 +135,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if (isinstance(value, bool) and hint is not bool) or not isinstance(value, hint):
         raise InputError(f"{where} = {value!r}: {hint.__name__} is expected")
+    if hint is float and not math.isfinite(value):
+        raise InputError(f"{where} = {value!r}: a finite number is expected")
     return value
 
 

@@ -64,8 +64,9 @@ class BatchOptions:
     pool: int = 24
 
     def __post_init__(self) -> None:
-        if min(self.frames, self.utterances, self.pool) < 1:
-            raise InputError("frames, utterances and pool must be at least 1")
+        for value in (self.frames, self.utterances, self.pool):
+            if not 1 <= value < 2**31:
+                raise InputError("frames, utterances and pool lie between 1 and 2 to the 31")
 
 
 @dataclass(frozen=True, eq=False)

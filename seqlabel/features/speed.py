@@ -9,6 +9,12 @@ from seqlabel.inputs.audio import Audio
 from seqlabel.torchaudio_guard import torchaudio
 
 
+def check_speed(factor: float) -> None:
+    """Raise InputError for a factor that `change_speed` does not take."""
+    if not 0.5 <= factor <= 2:
+        raise InputError(f"speed {factor}: a factor between 0.5 and 2 is expected")
+
+
 def change_speed(audio: Audio, factor: float) -> Audio:
     """The signal played `factor` times as fast: N samples become about N / factor.
 
@@ -16,8 +22,7 @@ def change_speed(audio: Audio, factor: float) -> Audio:
     decimals, so that duration, tempo and pitch all change. Raises InputError for factors outside
     0.5..2.
     """
-    if not 0.5 <= factor <= 2:
-        raise InputError(f"speed {factor}: a factor between 0.5 and 2 is expected")
+    check_speed(factor)
     ratio = Fraction(round(factor * 100), 100)
     if ratio == 1:
         return audio

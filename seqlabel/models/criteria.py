@@ -11,12 +11,15 @@ where encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
 `seqlabel.data.Batch`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from seqlabel.config import build, did_you_mean
+from seqlabel.errors import InputError
 from seqlabel.models.ctc import ctc_loss
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.transducer import Transducer
@@ -59,3 +62,12 @@ def best_path(scores: Tensor, lengths: Tensor) -> list[list[int]]:
 
 
 CRITERIA: dict[str, Any] = {"ctc": Ctc, "transducer": Transducer, "framewise": Framewise}
+
+
+def find_criterion(table: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The class that a table's `kind` names and its options; InputError for what is not known."""
+    rest = dict(table)
+    kind = rest.pop("kind", "ctc")
+    if kind not in CRITERIA:
+        raise InputError(f"criterion.kind = {kind!r}{did_you_mean(str(kind), list(CRITERIA))}")
+    return CRITERIA[kind], build(CRITERIA[kind].Options, rest, "criterion")

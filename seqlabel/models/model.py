@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqlabel.config import build, did_you_mean
-from seqlabel.errors import InputError
-from seqlabel.models.criteria import CRITERIA
+from seqlabel.models.criteria import find_criterion
 from seqlabel.models.network import Encoder, ModelOptions
 from seqlabel.models.targets import RowError
 
@@ -29,13 +27,8 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = Encoder(inputs, options)
-        table = dict(criterion)
-        kind = table.pop("kind", "ctc")
-        if kind not in CRITERIA:
-            raise InputError(f"criterion.kind = {kind!r}{did_you_mean(str(kind), list(CRITERIA))}")
-        cls = CRITERIA[kind]
-        width = self.encoder.output_size
-        self.criterion = cls(width, labels, build(cls.Options, table, "criterion"))
+        cls, criterion_options = find_criterion(criterion)
+        self.criterion = cls(self.encoder.output_size, labels, criterion_options)
         if options.initial_range:
             for weight in self.criterion.parameters():
                 nn.init.uniform_(weight, -options.initial_range, options.initial_range)

@@ -6,8 +6,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from seqlabel.config import did_you_mean
 from seqlabel.errors import InputError
-from seqlabel.lstm import LSTM
+from seqlabel.lstm import INITIALISATIONS, LSTM
+from seqlabel.lstm.cell import as_cell
+
+MOST_CELLS = 65_536
+"""Of a direction of a layer; more is a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,19 @@ class ModelOptions:
     subsample_after: int = 1
 
     def __post_init__(self) -> None:
+        as_cell(self.cell)
+        if not 1 <= self.hidden <= MOST_CELLS or not 0 <= self.projection <= MOST_CELLS:
+            raise InputError(
+                f"hidden lies in 1 ... {MOST_CELLS} and projection in 0 ... {MOST_CELLS}"
+            )
+        if self.layers < 1 or self.initial_range < 0:
+            raise InputError("layers is at least 1, initial_range is not negative")
+        if not 0 <= self.dropout < 1 or not 0 <= self.recurrent_dropout < 1:
+            raise InputError("dropout and recurrent_dropout lie in [0, 1)")
+        if self.init not in INITIALISATIONS:
+            raise InputError(
+                f"init = {self.init!r}{did_you_mean(self.init, list(INITIALISATIONS))}"
+            )
         if self.subsample < 1:
             raise InputError(f"subsample = {self.subsample} must be at least 1")
         if self.subsample > 1 and not 1 <= self.subsample_after < self.layers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,10 +49,11 @@ class Ema:
         """What a checkpoint keeps."""
         return {"updates": self.updates, "average": self.average}
 
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take up what `state_dict` gave."""
-        self.updates = int(state["updates"])  # type: ignore[call-overload]
-        self.average = dict(state["average"])  # type: ignore[call-overload]
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state_dict` gave, on the device of the module's weights."""
+        self.updates = int(state["updates"])
+        for name, average in self.average.items():
+            average.copy_(state["average"][name])
 
 
 def average_weights(snapshots: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

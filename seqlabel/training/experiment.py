@@ -11,6 +11,7 @@ from seqlabel.data.batches import BatchOptions
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEndOptions, extractor_table, make_extractor
 from seqlabel.files import whole_file
+from seqlabel.models.criteria import Ctc, find_criterion
 from seqlabel.models.network import ModelOptions
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 
@@ -39,9 +40,12 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.phases:
             raise InputError("phases: at least one [[phases]] table is needed")
-        if self.seed < 0:
-            raise InputError(f"seed = {self.seed}: a number from 0 on is expected")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed = {self.seed}: from 0 to below 2 to the 63 is expected")
         make_extractor(self.features)
+        criterion, _ = find_criterion(self.criterion)
+        if criterion is not Ctc and any(p.objective == "expected_error" for p in self.phases):
+            raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
 
     def to_table(self) -> dict[str, Any]:
         """The configuration with every default spelled out."""

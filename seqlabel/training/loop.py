@@ -248,7 +248,7 @@ class PhaseLoop:
             # Whoever alone skipped an update would go on with other weights than the rest.
             failed = not math.isfinite(float(norm)) or not math.isfinite(total)
             if run.workers.any([failed])[0]:
-                limit = run.experiment.training.nonfinite_limit
+                limit = min(run.experiment.training.nonfinite_limit, max(self.updates_per_epoch, 2))
                 culprits = run.workers.share(culprits)
                 present = run.workers.share([id for b in group if b.weight for id in b.ids])
                 skip_update(progress, culprits, present, float(norm), limit)

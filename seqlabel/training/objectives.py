@@ -4,8 +4,6 @@ from typing import Any
 
 from torch import Tensor
 
-from seqlabel.errors import InputError
-from seqlabel.models.criteria import Ctc
 from seqlabel.models.expected_error import expected_errors
 from seqlabel.models.model import Objective
 from seqlabel.training.options import Phase
@@ -21,8 +19,6 @@ def make_objective(phase: Phase) -> Objective | None:
         return None
 
     def expected_error(criterion: Any, encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
-        if not isinstance(criterion, Ctc):
-            raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
         logits = criterion.output(encoded)
         errors = expected_errors(
             logits, lengths, batch.targets, batch.target_lengths, phase.samples

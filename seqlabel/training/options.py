@@ -3,7 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seqlabel.config import build
 from seqlabel.errors import InputError
+from seqlabel.features.ink.augmentation import Augmentation
+from seqlabel.features.specaugment import SpecAugment
+from seqlabel.features.speed import check_speed
 from seqlabel.scoring.protocols import get_protocol
 
 
@@ -52,9 +56,12 @@ class Phase:
             raise InputError("epochs, accumulate and average are at least 1, samples at least 2")
         if self.learning_rate <= 0 or not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
             raise InputError("learning_rate is above 0; ema and momentum lie in [0, 1)")
-        low = min(self.weight_noise, self.input_noise, self.clip_norm, self.clip_value, self.warmup)
-        if low < 0:
-            raise InputError("noise, clipping and warmup are not negative")
+        if min(self.weight_noise, self.input_noise, self.clip_norm, self.clip_value) < 0:
+            raise InputError("noise and clipping are not negative")
+        if min(self.patience, self.warmup, self.weight_decay, self.criterion_weight) < 0:
+            raise InputError("patience, warmup, weight_decay, criterion_weight are not negative")
+        if not 0 <= self.final_rate <= 1 or self.halving_patience < 1:
+            raise InputError("final_rate lies in [0, 1], halving_patience is at least 1")
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,23 @@ class AugmentationOptions:
     frequency_width: int = 0
     ink: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for speed in self.speeds:
+            check_speed(speed)
+        self.masks(1)
+        self.distortion()
+
+    def masks(self, streams: int) -> SpecAugment | None:
+        """The masks, None where there are none; streams: parts of a frame that are masked alike."""
+        masks = SpecAugment(
+            self.time_masks, self.time_width, self.frequency_masks, self.frequency_width, streams
+        )
+        return masks if self.time_masks or self.frequency_masks else None
+
+    def distortion(self) -> Augmentation | None:
+        """How ink is distorted, None where it is not."""
+        return build(Augmentation, self.ink, "ink") if self.ink else None
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -81,8 +105,9 @@ class TrainingOptions:
 
     checkpoint_minutes: between checkpoints inside an epoch (one is written after an epoch too, as
     long as all of them take less than 0.5 % of the time). nonfinite_limit: skipped updates in
-    a row before the run stops with a diagnosis. threads: torch threads (0: all cores). bf16: large
-    products of the LSTM layers in bfloat16 (on CPUs that have it).
+    a row before the run stops with a diagnosis, an epoch of them at the latest. threads: torch
+    threads (0: all cores). bf16: large products of the LSTM layers in bfloat16 (on CPUs that have
+    it).
     protocol: how labels are folded before the dev error rate is counted (`seqlabel.scoring`).
     """
 
@@ -95,4 +120,6 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.threads < 0:
             raise InputError(f"threads = {self.threads}: a number from 0 on is expected")
+        if self.nonfinite_limit < 1 or self.checkpoint_minutes < 0:
+            raise InputError("nonfinite_limit is at least 1, checkpoint_minutes is not negative")
         get_protocol(self.protocol)

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
+from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, read_json
 from seqlabel.lstm import LSTM
 from seqlabel.models.model import Model
@@ -28,6 +30,7 @@ from seqlabel.training.run_directory import (
     CHECKPOINTS,
     LOG,
     RUN,
+    STATISTICS,
     differences,
     load_weights,
     make_model,
@@ -69,11 +72,14 @@ def train(
         raise InputError(
             f"{folder}: holds a run already; add --resume to go on with it, or choose another --out"
         )
+    if experiment.initial and checkpoint is None:
+        load_weights(Path(experiment.initial) / "weights.safetensors")  # before hours of features
     configure_torch(experiment)
     front_end, training, dev = load_datasets(experiment, data, workers)
     content = fingerprint(dataset.utterances.content for dataset in (training, dev))
     if checkpoint is not None:
         check_same_data(training.alphabet, content, data, folder)
+        check_same_signals(front_end.statistics, data, folder)
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, training.alphabet)
     if experiment.initial and checkpoint is None:
@@ -160,6 +166,22 @@ def check_same_data(alphabet: Alphabet, content: str, data: Path, folder: Path) 
             f"{data}: not the utterances, labels and symbols that the run in {folder} began with; "
             "resume with those, or train into another --out"
         )
+
+
+def check_same_signals(statistics: Statistics | None, data: Path, folder: Path) -> None:
+    """A run goes on with features of the mean and deviation that its model directory has.
+
+    Signals that were edited meanwhile have been extracted anew, and have others.
+    """
+    if statistics is None:
+        return
+    began_with = Statistics.load(folder / STATISTICS)
+    for now, then in ((statistics.mean, began_with.mean), (statistics.std, began_with.std)):
+        if now.shape != then.shape or not np.allclose(now, then, rtol=1e-3, atol=1e-5):
+            raise InputError(
+                f"{data}: the signals are no longer those that the run in {folder} began with; put "
+                "them back, or train into another --out"
+            )
 
 
 def take_weights(model: Model, folder: Path) -> None:

@@ -9,12 +9,10 @@ import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.config import build
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
-from seqlabel.features.ink import Augmentation, augment
-from seqlabel.features.specaugment import SpecAugment
+from seqlabel.features.ink import augment
 from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio, Ink
 from seqlabel.models.model import Model
@@ -64,20 +62,11 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
 
         name = f"-speed{speed:g}"
         variants.append((speed, load_features(plain.utterances, plain.front_end, play, name)))
-    mask = None
-    if options.time_masks or options.frequency_masks:
-        mask = SpecAugment(
-            options.time_masks,
-            options.time_width,
-            options.frequency_masks,
-            options.frequency_width,
-            1 + getattr(plain.front_end.extractor, "deltas", 0),
-        )
-    distort = None
-    if options.ink:
+    mask = options.masks(1 + getattr(plain.front_end.extractor, "deltas", 0))
+    ink_options, distort = options.distortion(), None
+    if ink_options is not None:
         if kinds != {"ink"}:
             raise InputError("augmentation.ink is for ink; speech has augmentation.speeds")
-        ink_options = build(Augmentation, options.ink, "augmentation.ink")
         if plain.frame_targets and ink_options.speed:
             raise InputError(
                 "augmentation.ink: speed moves the frames away from the times of their labels; "

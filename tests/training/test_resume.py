@@ -18,6 +18,8 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import read_manifest, write_manifest
 from seqlabel.errors import InputError
+from seqlabel.inputs import read_ink
+from seqlabel.inputs.ink_files import write_ink
 from seqlabel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -180,6 +182,21 @@ def test_other_data_is_refused(whole, tiny_corpus, config, tmp_path, change):
         Alphabet(alphabet.symbols[::-1], alphabet.unit).save(data / "alphabet.json")
     write_manifest(data / "train.jsonl", [replace(u, source=u.source.resolve()) for u in train_set])
     with pytest.raises(InputError, match="not the utterances, labels and symbols that the run"):
+        run(config, data, folder, True, EVERY_UPDATE)
+
+
+def test_signals_that_were_edited_are_refused(whole, tiny_corpus, config, tmp_path):
+    """The model directory has the mean and deviation of the features that the run began with."""
+    data, folder = tmp_path / "data", tmp_path / "exp"
+    shutil.copytree(whole, folder)
+    shutil.copytree(tiny_corpus, data, ignore=shutil.ignore_patterns("features"))
+    wider = []
+    for utterance in read_manifest(tiny_corpus / "train.jsonl"):
+        path = tmp_path / f"{utterance.id}.ink"
+        write_ink(path, read_ink(utterance.source).transformed([[1.5, 0], [0, 1]]))
+        wider.append(replace(utterance, source=path))
+    write_manifest(data / "train.jsonl", wider)
+    with pytest.raises(InputError, match="the signals are no longer those"):
         run(config, data, folder, True, EVERY_UPDATE)
 
 
