@@ -31,9 +31,10 @@ def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files private; these are results
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        _name(error, path)
         raise
 
 
@@ -57,9 +58,23 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
         else:
             os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        _name(error, path)
         raise
+
+
+def _name(error: BaseException, path: Path) -> None:
+    """Give a failed write, which names no file, the name of what was to be written."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        error.filename = str(path)
+
+
+def keep_apart(out: str | os.PathLike[str], *sources: str | os.PathLike[str]) -> None:
+    """Raise InputError where a file about to be written is one that is read."""
+    for source in sources:
+        if Path(out).exists() and Path(source).exists() and Path(out).samefile(source):
+            raise InputError(f"{out}: would be written over what is read; choose another name")
 
 
 def _umask() -> int:

@@ -141,6 +141,8 @@ class Recognizer:
 
     def decode(self, outputs: Sequence[Output], n_best: int = 1) -> list[Result]:
         """Decode what the network said of several signals; spans are in seconds."""
+        if not outputs:
+            return []
         lengths = [len(output.frames) for output in outputs]
         width = outputs[0].frames.shape[1]
         padded = np.zeros((len(outputs), max(lengths), width), np.float32)
@@ -211,8 +213,11 @@ def _device(name: str | torch.device) -> torch.device:
     """A device that is there; InputError for any other."""
     try:
         device = torch.device(name)
+        known = device.type in ("cpu", "cuda")
     except RuntimeError:
-        raise InputError(f"device {name!r}: cpu, cuda or cuda:N is expected") from None
+        known = False
+    if not known:
+        raise InputError(f"device {str(name)!r}: cpu, cuda or cuda:N is expected")
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         raise InputError(f"device {str(name)!r}: torch finds {count} GPUs here; use cpu")

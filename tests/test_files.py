@@ -28,7 +28,7 @@ def test_a_disk_that_fills_up_at_the_end_keeps_the_old_file(tmp_path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*result\.json'"):
         write_json(path, 2)
     assert read_json(path) == 1
     assert os.listdir(tmp_path) == ["result.json"]

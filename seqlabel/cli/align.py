@@ -59,6 +59,8 @@ def main(args: argparse.Namespace) -> None:
     if args.format == "phn" and recognizer.kind == "ink":
         raise InputError("--format phn counts samples of audio, ink has none; take textgrid")
     alphabet, utterances = recognizer.alphabet, read_manifest(args.data)
+    if args.format != "ctm":
+        _check_stems(utterances)
     for utterance in utterances if args.format == "ctm" else ():
         if UNFIT.search(utterance.id):
             raise InputError(
@@ -128,7 +130,21 @@ def _write_phns(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) 
 
 
 def _stem(utterance: "Utterance") -> str:
-    return utterance.id.replace("/", "_")
+    return utterance.id.replace("/", "_").lstrip(".") or "_"
+
+
+def _check_stems(utterances: Sequence["Utterance"]) -> None:
+    """Raise InputError where two utterances would share the name of their file."""
+    from seqlabel.errors import InputError
+
+    taken: dict[str, str] = {}
+    for utterance in utterances:
+        other = taken.setdefault(_stem(utterance), utterance.id)
+        if other != utterance.id:
+            raise InputError(
+                f"utterances {other} and {utterance.id} would both be written as "
+                f"{_stem(utterance)}; write --format ctm, which keeps all in one file"
+            )
 
 
 WRITERS: dict[str, Callable[..., None]] = {

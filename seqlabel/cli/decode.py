@@ -29,12 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int | None:
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.errors import InputError
-    from seqlabel.files import write_jsonl
+    from seqlabel.files import keep_apart, write_jsonl
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
     from seqlabel.scoring.evidence import Evidence, evidence_path, write_evidence
     from seqlabel.training.distribution import workers
 
+    keep_apart(args.out, args.data)
+    if args.evidence < 0:
+        raise InputError(f"--evidence {args.evidence}: a number from 0 on is expected")
     with workers() as group:
         recognizer = load(args.model, args.device)
         recognizer.decoder, description = make_decoder(args, recognizer)
@@ -73,9 +76,9 @@ def main(args: argparse.Namespace) -> int | None:
                 "seconds": round(elapsed, 3),
                 "times_real_time": round(seconds / elapsed, 1) if seconds else None,
             }
+            write_jsonl(args.out, [header, *rows])
             kept = evidence_path(args.out)
             kept.unlink(missing_ok=True)  # that of earlier hypotheses of the name
-            write_jsonl(args.out, [header, *rows])
             if gathered:
                 write_evidence(kept, gathered)
     return 0

@@ -1,12 +1,14 @@
 """The decoder that the command line asks for; shared by `decode` and `read`."""
 
 import argparse
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
-    from seqlabel.decoding import Lexicon
+    from seqlabel.decoding import Lexicon, NgramLM
     from seqlabel.recognizer import Decoder, Recognizer
 
 
@@ -44,8 +46,11 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     if isinstance(criterion, Transducer):
         if given:
             raise InputError(f"{given[0]} does not go with a transducer")
-        description = f"transducer, beam {args.beam}" if args.beam else "transducer, greedy"
-        return TransducerDecoder(criterion, alphabet, args.beam or 0), description
+        if args.beam is None:
+            return TransducerDecoder(criterion, alphabet), "transducer, greedy"
+        if args.beam < 1:
+            raise InputError(f"--beam {args.beam}: at least 1 is expected")
+        return TransducerDecoder(criterion, alphabet, args.beam), f"transducer, beam {args.beam}"
     if args.beam is None:
         if given:
             raise InputError(f"{given[0]} needs a beam search: add --beam 50")
@@ -61,6 +66,8 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     bonus = args.bonus or 0.0
     lm = None if path is None else NgramLM.from_arpa(path)
     lexicon = None if args.lexicon is None else _read_lexicon(args.lexicon, alphabet)
+    if lm is not None:
+        _check_vocabulary(lm, path, alphabet.symbols if lexicon is None else lexicon.words)
     decoder = BeamDecoder(
         alphabet, args.beam, lm=lm, lexicon=lexicon, unknown_penalty=args.unknown_penalty,
         lm_weight=weight, bonus=bonus,
@@ -76,6 +83,25 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     if bonus:
         parts.append(f"bonus {bonus:g}")
     return decoder, ", ".join(parts)
+
+
+def _check_vocabulary(lm: "NgramLM", path: Path, wanted: Sequence[str]) -> None:
+    """Raise InputError where a model knows none of the labels or words, warn where it lacks most.
+
+    An n-gram over words takes every label for an unknown word, and the other way round.
+    """
+    from seqlabel.errors import InputError
+
+    known = sum(word in lm for word in wanted)
+    if not known:
+        raise InputError(
+            f"{path}: knows none of the {len(wanted)} labels or words that it is to judge; --lm is "
+            "an n-gram over labels, --word-lm one over the words of --lexicon"
+        )
+    if 2 * known < len(wanted):
+        logging.getLogger("seqlabel").warning(
+            "%s: knows only %d of %d; the others count as unknown", path, known, len(wanted)
+        )
 
 
 def _read_lexicon(path: Path, alphabet: "Alphabet") -> "Lexicon":

@@ -24,7 +24,8 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
         return 0
     except OSError as error:
         cause = error.strerror or str(error)
-        way_out = "; free some space and run again" if error.errno == errno.ENOSPC else ""
+        full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+        way_out = "; free some space and run again" if full else ""
         path = error.filename2 or error.filename  # the second is where a file was to be moved to
         where = f"{path}: " if path else ""
         print(one_line(f"{name}: {where}{cause}{way_out}"), file=sys.stderr)

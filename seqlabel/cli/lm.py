@@ -13,6 +13,8 @@ HELP = "estimate an n-gram language model from transcripts"
 SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
 """What a model adds to its sentences."""
 
+LEXICON_SIZE = 20000
+
 Sentences = list[tuple[str, ...]]
 
 
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --unit words: write the words there, the most frequent first, one a line",
     )
     parser.add_argument(
-        "--lexicon-size", metavar="N", type=int, default=20000, help="at most so many (20000)"
+        "--lexicon-size", metavar="N", type=int, help=f"at most so many ({LEXICON_SIZE})"
     )
     parser.add_argument(
         "--test", metavar="DATA", type=Path, help="print the perplexity of these transcripts"
@@ -58,11 +60,19 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.alphabet import Alphabet
     from seqlabel.decoding.ngram import NgramLM
     from seqlabel.errors import InputError
-    from seqlabel.files import whole_file
+    from seqlabel.files import keep_apart, whole_file
 
     path, alphabet = args.alphabet, None
-    if args.lexicon is not None and (args.unit != "words" or args.lexicon_size < 1):
+    if args.lexicon is not None and (args.unit != "words" or (args.lexicon_size or 1) < 1):
         raise InputError("--lexicon goes with --unit words and a --lexicon-size of at least 1")
+    if args.lexicon is None and args.lexicon_size is not None:
+        raise InputError("--lexicon-size is of a --lexicon: name its file")
+    if path and args.unit == "words":
+        raise InputError("--alphabet goes with --unit labels; words have none")
+    for out in filter(None, (args.out, args.lexicon)):
+        keep_apart(out, *args.data)
+    if args.lexicon is not None and args.lexicon.absolute() == args.out.absolute():
+        raise InputError(f"--lexicon {args.lexicon}: is --out too; choose another name")
     if args.unit == "labels":
         first = args.data[0]
         folder = first if first.is_dir() else first.parent
@@ -80,7 +90,7 @@ def main(args: argparse.Namespace) -> None:
     print(f"{args.out}: {sizes} from {len(sentences)} sentences")
     if args.lexicon is not None:
         counts = Counter(word for sentence in sentences for word in sentence)
-        words = [word for word, _ in counts.most_common(args.lexicon_size)]
+        words = [word for word, _ in counts.most_common(args.lexicon_size or LEXICON_SIZE)]
         with whole_file(args.lexicon) as stream:
             stream.write("".join(f"{word}\n" for word in words))
         print(f"{args.lexicon}: {len(words)} of {len(counts)} words")

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
     from seqlabel.corpora.manifest import Utterance
     from seqlabel.decoding.results import Span
+    from seqlabel.decoding.spotting import Keyword
     from seqlabel.decoding.spotting_merit import Merit
     from seqlabel.recognizer import Output
 
@@ -59,6 +61,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.decoding.results import Result
     from seqlabel.decoding.spotting import Spotter, read_keywords
     from seqlabel.errors import InputError
+    from seqlabel.files import keep_apart
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
 
@@ -66,6 +69,8 @@ def main(args: argparse.Namespace) -> None:
         raise InputError(f"--window {args.window}: more than 0 seconds are expected")
     if not 0 < args.threshold <= 1:
         raise InputError(f"--threshold {args.threshold}: a probability above 0 is expected")
+    if args.out is not None:
+        keep_apart(args.out, args.data, args.keywords)
     recognizer, utterances = load(args.model, args.device), read_manifest(args.data)
     if not utterances:
         raise InputError(f"{args.data}: no utterances")
@@ -90,7 +95,11 @@ def main(args: argparse.Namespace) -> None:
         times = output.times.tolist()
         found = Result((), 0.0, spans).with_times(times, output.period).spans
         hits += [(utterance.id, hit) for hit in found]
-        places = _words_of(utterance, output, alphabet)
+        places = (
+            _words_of(utterance, output, alphabet)
+            if not args.inside
+            else _places_inside(utterance, output, alphabet, keywords)
+        )
         if places is None:
             unknown.add(utterance.id)
             continue
@@ -120,24 +129,52 @@ def _show(hits: Hits, out: Path | None, utterances: int) -> None:
     print(f"{out}: {len(hits)} hits in {utterances} utterances")
 
 
+def _places_inside(
+    utterance: "Utterance", output: "Output", alphabet: "Alphabet", keywords: Sequence["Keyword"]
+) -> list[Place] | None:
+    """Where the labels of the keywords stand in the transcript, inside words too, by alignment."""
+    spans = _label_spans(utterance, output, alphabet)
+    if spans is None:
+        return None
+    found = []
+    for keyword in keywords:
+        for spelling in keyword.spellings:
+            for n in range(len(spans) - len(spelling) + 1):
+                run = spans[n : n + len(spelling)]
+                if tuple(span.label for span in run) == spelling:
+                    found.append((keyword.name, run[0].start, run[-1].end))
+    return found
+
+
 def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") -> list[Place] | None:
     """The words of the transcript with their times; None where nothing is known of them.
 
     Times by hand where the manifest has them, else those of a forced alignment of characters.
     """
-    from seqlabel.decoding.alignment import align, word_spans
-    from seqlabel.errors import InputError
+    from seqlabel.decoding.alignment import word_spans
 
     if utterance.words:
         return list(utterance.words)
-    if alphabet.unit != "character" or not utterance.labels:
+    spans = _label_spans(utterance, output, alphabet) if alphabet.unit == "character" else None
+    if spans is None:
+        return None
+    return [(span.label, span.start, span.end) for span in word_spans(spans)]
+
+
+def _label_spans(
+    utterance: "Utterance", output: "Output", alphabet: "Alphabet"
+) -> Sequence["Span"] | None:
+    """The labels of the transcript in seconds; None where it does not fit the signal."""
+    from seqlabel.decoding.alignment import align
+    from seqlabel.errors import InputError
+
+    if not utterance.labels:
         return None
     try:
         result = align(output.log_probs, utterance.labels, alphabet, utterance.id)
-    except InputError:  # the transcript does not fit: it cannot tell where its words are
+    except InputError:
         return None
-    spans = result.with_times(output.times.tolist(), output.period).spans
-    return [(span.label, span.start, span.end) for span in word_spans(spans)]
+    return result.with_times(output.times.tolist(), output.period).spans
 
 
 def _print_merit(

@@ -14,7 +14,12 @@ from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.decoding.beam_lm import LabelLM, bonus_only, label_lm
 from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
 from seqlabel.decoding.beam_spans import LabelSpans, batch_spans
-from seqlabel.decoding.checks import batch_probabilities, check_batch, frame_probabilities
+from seqlabel.decoding.checks import (
+    batch_probabilities,
+    check_batch,
+    check_n_best,
+    frame_probabilities,
+)
 from seqlabel.decoding.lexicon import Lexicon
 from seqlabel.decoding.lexicon_model import WordModel, word_model
 from seqlabel.decoding.lexicon_search import WordSearch
@@ -23,6 +28,7 @@ from seqlabel.decoding.results import Result, Span
 from seqlabel.decoding.stream import BeamStream, check_chunk
 from seqlabel.errors import InputError
 
+LARGEST_WEIGHT = 100.0
 LARGEST_BONUS = 80.0
 """Nats whose factor float32, the type of the table of a language model's factors, still holds."""
 
@@ -71,10 +77,14 @@ class BeamDecoder:
             raise InputError(f"label_min_prob is {label_min_prob}, expected 0 <= value < 1")
         if beam_threshold is not None and not beam_threshold > 0:
             raise InputError(f"beam_threshold is {beam_threshold}, expected more than 0 (nats)")
-        if not 0 <= lm_weight < math.inf:
-            raise InputError(f"lm_weight is {lm_weight}, expected a finite number from 0")
-        if not -math.inf < bonus <= LARGEST_BONUS:
-            raise InputError(f"bonus is {bonus}, expected a finite number up to {LARGEST_BONUS:g}")
+        if not 0 <= lm_weight <= LARGEST_WEIGHT:
+            raise InputError(f"lm_weight is {lm_weight}, expected 0 to {LARGEST_WEIGHT:g}")
+        if not -LARGEST_BONUS <= bonus <= LARGEST_BONUS:
+            raise InputError(
+                f"bonus is {bonus}, expected {-LARGEST_BONUS:g} to {LARGEST_BONUS:g} nats"
+            )
+        if not isinstance(beam, int):
+            raise InputError(f"beam is {beam!r}, a whole number is expected")
         self.alphabet = alphabet
         self.beam = beam
         self.label_count = label_count
@@ -108,8 +118,7 @@ class BeamDecoder:
         -inf only) has no labels and log_prob -inf. Raises InputError for bad input, see
         `seqlabel.decoding.checks`.
         """
-        if n_best < 1:
-            raise InputError(f"n_best is {n_best}, at least 1 is expected")
+        check_n_best(n_best)
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
         found: list[Any] = [None] * len(log_probs)
         groups = _groups(len(log_probs), log_probs[0].size, self.threads)

@@ -14,6 +14,10 @@ from seqlabel.decoding.ngram_kernel import NgramArrays, ngram_step
 STEP = np.dtype([("factor", np.float32), ("state", np.int32)])
 """The factor of a label after a state, and the state behind it: side by side in memory."""
 
+LEAST_FACTOR = float(np.finfo(np.float32).tiny)
+"""The model may make a label as good as impossible (e to the -87), but never quite: then a
+labelling would be lost however well the frames speak for it."""
+
 
 class LabelLM(NamedTuple):
     """Factors p(label | state)^weight e^bonus of S states and K labels.
@@ -34,10 +38,10 @@ def label_lm(alphabet: Alphabet, lm: NgramLM, weight: float, bonus: float) -> La
     """Prepare `lm` over the symbols of the alphabet for a search."""
     ngrams = lm.arrays(lm.tokens(["<unk>", *alphabet.symbols]))  # the blank's column goes unread
     table = np.empty(ngrams.table_states.shape, STEP)
-    table["factor"] = np.exp(weight * ngrams.table_log_probs.astype(np.float64) + bonus)
+    table["factor"] = _factors(weight, ngrams.table_log_probs, bonus)
     table["state"] = ngrams.table_states
-    best = np.exp(weight * ngrams.best.astype(np.float64) + bonus)
-    final = np.exp(weight * ngrams.final.astype(np.float64))
+    best = _factors(weight, ngrams.best, bonus)
+    final = _factors(weight, ngrams.final, 0.0)
     empty = ngrams.table_log_probs[:0], ngrams.table_states[:0]
     ngrams = ngrams._replace(table_log_probs=empty[0], table_states=empty[1])
     return LabelLM(table, best, final, ngrams, float(weight), float(bonus))
@@ -52,6 +56,10 @@ def bonus_only(alphabet: Alphabet, bonus: float) -> LabelLM:
     return label_lm(alphabet, flat, 0.0, bonus)
 
 
+def _factors(weight: float, log_probs: np.ndarray, bonus: float) -> np.ndarray:
+    return np.maximum(np.exp(weight * log_probs.astype(np.float64) + bonus), LEAST_FACTOR)
+
+
 @kernel(forceinline=True)
 def label_factor(lm, state, label):
     """The factor of a label after a state, and the state behind it."""
@@ -59,4 +67,4 @@ def label_factor(lm, state, label):
         step = lm.table[state, label]
         return np.float64(step.factor), np.int64(step.state)
     log_prob, state = ngram_step(lm.ngrams, state, label)
-    return math.exp(lm.weight * log_prob + lm.bonus), state
+    return max(math.exp(lm.weight * log_prob + lm.bonus), LEAST_FACTOR), state

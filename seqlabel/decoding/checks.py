@@ -120,3 +120,9 @@ def _cause(frame: np.ndarray, total: float) -> str:
         f"probabilities sum to {total:.4g}, not 1; are these logits? apply log_softmax, "
         f"with the natural logarithm"
     )
+
+
+def check_n_best(n_best: int) -> None:
+    """Raise InputError unless at least one labelling is asked for."""
+    if n_best < 1:
+        raise InputError(f"n_best is {n_best}, at least 1 is expected")

@@ -1,6 +1,7 @@
 """The words that a search may write, and how each is spelled in labels."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -71,16 +72,17 @@ class Lexicon:
         """Read a text file: a word, white space, and its labels with white space between.
 
         A line with a word alone spells it by its characters. A word may have several lines; a
-        pronunciation number such as WORD(2) is taken off. Empty lines are skipped. InputError
-        names file and line.
+        pronunciation number such as WORD(2) is taken off where labels follow. Empty lines are
+        skipped. InputError names file and line.
         """
         spellings: dict[str, list[tuple[str, ...]]] = {}
         for number, line in enumerate(read_text(path).split("\n"), 1):
             word, *labels = line.split() or [""]
             if not word:
                 continue
-            if word.endswith(")") and "(" in word[1:]:
-                word = word[: word.rindex("(")]
+            numbered = re.fullmatch(r"(.+)\(\d+\)", word)
+            if numbered and labels:
+                word = numbered[1]
             spelling = tuple(labels or word)
             for label in spelling:
                 if label not in alphabet:

@@ -6,7 +6,7 @@ import numpy as np
 
 from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
 from seqlabel.decoding.beam_spans import LabelSpans, batch_spans
-from seqlabel.decoding.checks import as_array, check_frames
+from seqlabel.decoding.checks import as_array, check_frames, check_n_best
 from seqlabel.decoding.results import Result
 from seqlabel.errors import InputError
 
@@ -55,7 +55,8 @@ class BeamStream:
 
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError where there were none."""
-        if not self._chunks:
+        check_n_best(n_best)
+        if not self._search.frames:
             raise InputError("no frames were pushed; there is nothing to decode")
         hypotheses = self._search.best(n_best)
         frames = np.concatenate(self._chunks)[None]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlabel.alphabet import Alphabet
+from seqlabel.decoding.checks import check_n_best
 from seqlabel.decoding.results import Result
 from seqlabel.errors import InputError
 from seqlabel.models.joint import OutputNetwork, Product
@@ -97,8 +98,11 @@ class TransducerDecoder:
     def decode(self, frames: Any, lengths: Any, n_best: int = 1) -> list[Result]:
         """frames: (B, T, N) array or tensor of `Transducer.outputs`, lengths (B,) -> B results.
 
-        The greedy search has no alternatives.
+        The greedy search has no alternatives: there n_best must be 1.
         """
+        check_n_best(n_best)
+        if n_best > 1 and not self.beam:
+            raise InputError(f"n_best is {n_best}; the greedy search has one best, give it a beam")
         frames, lengths = torch.as_tensor(frames), torch.as_tensor(lengths)
         joint, prediction = self.transducer.joint, self.transducer.prediction
         if not self.beam:

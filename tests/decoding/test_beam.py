@@ -242,10 +242,21 @@ def test_arrays_of_any_precision_and_byte_order_are_read(dtype, random_probs):
     )
 
 
+def test_a_heavy_model_makes_no_labelling_impossible():
+    """b costs 15 × ln(1 / 1000), whose factor float32 does not hold, and is all there is."""
+    lm = NgramLM.train([["a"]] * 999 + [["b"]], 1)
+    probs = np.tile([1e-9, 1e-9, 1 - 2e-9], (4, 1))
+    for weight in (1.0, 15.0, 100.0):
+        decoder = BeamDecoder(alphabet_of(3), 100, lm=lm, lm_weight=weight)
+        found = dict(decode_one(decoder, probs, 100))
+        assert "b" in found
+        assert min(found.values()) > -math.inf
+
+
 def test_a_bonus_whose_factor_no_number_holds_is_refused(random_probs):
     probs = random_probs(np.random.default_rng(0), 6, 3)
     best, score = decode_one(BeamDecoder(alphabet_of(3), 100, bonus=80.0), probs)[0]
     plain = dict(decode_one(BeamDecoder(alphabet_of(3), 100), probs, 100))
     assert score == pytest.approx(plain[best] + 80 * len(best))
-    with pytest.raises(InputError, match=r"bonus is 800.0, expected a finite number up to 80"):
+    with pytest.raises(InputError, match=r"bonus is 800.0, expected -80 to 80 nats"):
         BeamDecoder(alphabet_of(3), bonus=800.0)

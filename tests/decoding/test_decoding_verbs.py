@@ -204,6 +204,10 @@ def test_lm_from_text(tmp_path, capsys):
         (["text", "--out", "x", "--order", "0"], "order 0"),
         (["m.jsonl", "--out", "x", "--unit", "words"], "have no text"),
         (["text", "marked", "--out", "x"], "marked, sentence 2: holds <s>, </s> or <unk>"),
+        (["text", "--out", "text"], "text: would be written over what is read"),
+        (["text", "--out", "x", "--unit", "words", "--lexicon", "./x"], "x: is --out too"),
+        (["text", "--out", "x", "--lexicon-size", "5"], "--lexicon-size is of a --lexicon"),
+        (["text", "--out", "x", "--unit", "words", "--alphabet", "y"], "--alphabet goes with"),
         (["text", "--out", "folder"], "seqlabel lm: folder: Is a directory"),
     ],
 )
@@ -217,6 +221,7 @@ def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
     assert run("lm", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+    assert (tmp_path / "text").read_text() == "a b\n"
 
 
 def test_lm_writes_the_words_of_several_texts_as_a_lexicon(tmp_path, capsys):
@@ -243,6 +248,8 @@ def test_lm_writes_the_words_of_several_texts_as_a_lexicon(tmp_path, capsys):
             "has one best, use BeamDecoder (--beam 50)",
         ),
         (["--beam", "99999999999999"], "not enough memory"),
+        (["--evidence", "-1"], "--evidence -1: a number from 0 on"),
+        (["--device", "mps"], "device 'mps': cpu, cuda or cuda:N is expected"),
         (["--device", "foo"], "device 'foo': cpu, cuda or cuda:N is expected"),
         (["--device", "cuda:77"], "device 'cuda:77': "),
     ],
@@ -254,6 +261,49 @@ def test_decode_refuses_what_would_be_without_effect_or_cannot_be(
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_decode_does_not_write_over_its_data(exp, phones, capsys):
+    before = phones.read_bytes()
+    assert run("decode", exp, phones, "--out", phones) == 2
+    assert "would be written over what is read" in capsys.readouterr().err
+    assert phones.read_bytes() == before
+
+
+def test_decode_refuses_a_model_of_another_unit(letters, tmp_path, capsys, caplog):
+    """Every label would be an unknown word, and cost as much as any other."""
+    write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", "ONE")])
+    command = ["decode", letters, tmp_path / "t.jsonl", "--out", tmp_path / "h", "--beam", "5"]
+    for text, message in (("TWO SIX", "knows none of the 4 labels"), ("N SIX", "only 1 of 4")):
+        NgramLM.train([text.split()], 1).to_arpa(tmp_path / "words.arpa")
+        code = run(*command, "--lm", tmp_path / "words.arpa")
+        assert message in capsys.readouterr().err + caplog.text
+        assert code == (2 if "none" in message else 0)
+    NgramLM.train([list("ONE")], 1).to_arpa(tmp_path / "labels.arpa")
+    (tmp_path / "lexicon").write_text("NONE\nNEON\n")
+    words = "--lexicon", tmp_path / "lexicon", "--word-lm", tmp_path / "labels.arpa"
+    assert run(*command, *words) == 2
+    assert "knows none of the 2 labels or words" in capsys.readouterr().err
+
+
+def test_align_gives_every_utterance_a_file_of_its_own(exp, tmp_path, capsys):
+    one = utterance(tmp_path, "u", ["aa"])
+    write_manifest(tmp_path / "t.jsonl", [replace(one, id="a/b"), replace(one, id="a_b")])
+    command = ["align", exp, tmp_path / "t.jsonl", "--out", tmp_path / "out", "--format"]
+    assert run(*command, "textgrid") == 2
+    assert "a/b and a_b would both be written as a_b" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    write_manifest(tmp_path / "t.jsonl", [replace(one, id="../up")])
+    assert run(*command, "textgrid") == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["_up.TextGrid"]
+
+
+def test_spot_inside_words_counts_what_is_inside_words(letters, tmp_path, capsys):
+    write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", "ONE NO", text="ONE NO")])
+    (tmp_path / "keywords").write_text("N\n")
+    arguments = ["spot", letters, tmp_path / "t.jsonl", "--keywords", tmp_path / "keywords"]
+    assert run(*arguments, "--threshold", "0.001", "--inside") == 0
+    assert "(all)                  2" in capsys.readouterr().out
 
 
 def test_align_says_before_it_aligns_that_a_format_cannot_hold_an_id(exp, tmp_path, capsys):

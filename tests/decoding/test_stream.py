@@ -58,6 +58,9 @@ def test_bad_chunks_are_named_and_not_read(kind):
     with pytest.raises(InputError, match="no frames"):
         stream.finish()
     good = np.log(np.full((3, 5), 0.2))
+    stream.push(good[:0])
+    with pytest.raises(InputError, match="no frames"):
+        stream.finish()
     stream.push(good)
     before = stream.finish()
     for chunk, message in (

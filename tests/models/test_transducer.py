@@ -82,10 +82,13 @@ def test_training_reads_its_own_targets_back(joint):
         frames = transducer.outputs(x, lengths)
     for beam in (0, 4):
         decoder = TransducerDecoder(transducer, alphabet, beam)
-        results = decoder.decode(frames.numpy(), lengths.numpy(), n_best=2)
+        results = decoder.decode(frames.numpy(), lengths.numpy(), n_best=2 if beam else 1)
         assert [result.text for result in results] == ["abb", "c", ""]
         assert [len(result.alternatives) for result in results] == [1 if beam else 0] * 3
         assert all(result.log_prob > (-0.7 if beam else -2) for result in results)
+    for beam, n_best in ((0, 2), (4, 0)):
+        with pytest.raises(InputError, match=f"n_best is {n_best}"):
+            TransducerDecoder(transducer, alphabet, beam).decode(frames, lengths, n_best)
     with pytest.raises(InputError, match="beam = -1"):
         TransducerDecoder(transducer, alphabet, -1)
 
