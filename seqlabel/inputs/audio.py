@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ SUFFIXES = (".wav", ".sph", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", "
 
 _UNKNOWN_SIZE = 0x7FFFF000
 """RIFF sizes from here on are what streaming writers put when they cannot know the size."""
+
+_COMPRESSED = ("FLAC", "MP3", "OGG")
+"""Formats of libsndfile whose headers do not tell where the file ends."""
+
+_MOST_PHASES = 2000
+"""Samples per period of the two rates that resampling takes; its filter has as many phases."""
 
 _resampled: set[tuple[int, int]] = set()
 
@@ -86,11 +93,14 @@ def read_audio_header(path: str | os.PathLike[str]) -> AudioHeader:
     header = _sphere_header(path)
     if header is None:
         try:
-            with _for_soundfile(path) as source:
-                info = soundfile.info(source)
+            with _for_soundfile(path) as source, soundfile.SoundFile(source) as stream:
+                rate, channels, frames = stream.samplerate, stream.channels, stream.frames
+                if stream.format in _COMPRESSED and frames > 0:
+                    stream.seek(frames - 1)  # the end is missed only by who looks for it
+                    if len(stream.read(1)) < 1:
+                        raise InputError(f"{path}: truncated; get a whole copy")
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise _unreadable(path, error) from None
-        rate, channels, frames = info.samplerate, info.channels, info.frames
     else:
         rate, channels, frames = header.rate, header.channels, header.frames
     if frames < 1:
@@ -154,6 +164,8 @@ def _sphere_header(path: Path) -> sphere.SphereHeader | None:
             begin = stream.read(12)
             if begin[:4] == b"RIFF" and begin[8:] == b"WAVE":
                 _check_riff(path, stream)
+            else:
+                _check_size(path, begin + stream.read(24), stream.seek(0, os.SEEK_END))
     except FileNotFoundError:
         raise InputError(f"{path}: no such audio file") from None
     except IsADirectoryError:
@@ -165,6 +177,28 @@ def _sphere_header(path: Path) -> sphere.SphereHeader | None:
     if begin.startswith(sphere.MAGIC):
         return sphere.read_sphere_header(path)
     return None
+
+
+def _check_size(path: Path, head: bytes, held: int) -> None:
+    """Refuse RF64, W64, AIFF and AU files that are shorter than they say, as `_check_riff` does.
+
+    head: the first 36 bytes. held: the bytes of the file.
+    """
+    promised = 0
+    if len(head) == 36 and head[:4] == b"RF64" and head[12:16] == b"ds64":
+        promised = struct.unpack_from("<Q", head, 20)[0] + 8
+    elif len(head) >= 24 and head[:8] == b"riff\x2e\x91\xcf\x11":  # W64 has GUIDs for names
+        promised = struct.unpack_from("<Q", head, 16)[0]
+    elif head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        promised = struct.unpack_from(">I", head, 4)[0] + 8
+    elif len(head) >= 12 and head[:4] == b".snd":
+        offset, size = struct.unpack_from(">II", head, 4)
+        promised = offset + size if size < _UNKNOWN_SIZE else 0
+    if held < promised:
+        raise InputError(
+            f"{path}: truncated: the header promises {promised} bytes, the file holds {held}; get "
+            "a whole copy"
+        )
 
 
 def _check_riff(path: Path, stream: BinaryIO) -> None:
@@ -224,6 +258,11 @@ def _resample(samples: np.ndarray, found: int, wanted: int, path: Path) -> np.nd
 
     from seqlabel.torchaudio_guard import torchaudio
 
+    if wanted // math.gcd(found, wanted) > _MOST_PHASES:
+        raise InputError(
+            f"{path}: {found} samples per second, which have hardly a factor in common with "
+            f"{wanted}; convert it (ffmpeg -i IN -ar {wanted} OUT)"
+        )
     if (found, wanted) not in _resampled:
         _resampled.add((found, wanted))
         log.warning(

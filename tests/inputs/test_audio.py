@@ -62,12 +62,12 @@ def test_real_sphere(timit, caplog):
     assert not caplog.records
 
 
-def cut(share):
+def cut(share, kind=None):
     """Makes a file of which only the first part is there."""
 
     def make(path):
         noise = np.random.default_rng(1).integers(-9999, 9999, 4000).astype(np.int16)
-        soundfile.write(path, noise, RATE)
+        soundfile.write(path, noise, RATE, format=kind)
         os.truncate(path, int(path.stat().st_size * share))
 
     return make
@@ -101,6 +101,11 @@ BAD_FILES = {
     "half.wav": (cut(0.5), "truncated: the header promises 8000 bytes"),
     "head.wav": (cut(0.004), "without samples"),
     "half.flac": (cut(0.5), "damaged"),
+    "half.aiff": (cut(0.5), "truncated: the header promises 8054 bytes"),
+    "half.au": (cut(0.5), "truncated: the header promises 8024 bytes"),
+    "half.rf64": (cut(0.5, "RF64"), "truncated: the header promises"),
+    "half.w64": (cut(0.5, "W64"), "truncated: the header promises"),
+    "half.mp3": (cut(0.5, "MP3"), "truncated"),
     "stereo.wav": (stereo, "2 channels; make it mono"),
     "nan.wav": (not_numbers, "NaN or infinite"),
     "short.sph": (lambda path: sphere(path, cut=-3), "promises 4000 samples (8000 bytes)"),
@@ -117,7 +122,7 @@ BAD_FILES = {
     "bytes.sph": (header(b"sample_n_bytes -i 2", b"sample_n_bytes -i 3"), "16-bit PCM"),
     "eol.sph": (end_of_line_damage, "end-of-line conversion"),
 }
-NOT_SEEN_IN_THE_HEADER = ("stereo.wav", "nan.wav", "half.flac")
+NOT_SEEN_IN_THE_HEADER = ("stereo.wav", "nan.wav")
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
@@ -178,6 +183,21 @@ def test_resampling_keeps_a_tone_and_says_so_once(tmp_path, caplog):
     assert caplog.text.count("resampled from 8000 to 16000") == 1
     with pytest.raises(InputError, match="8000 samples per second where 16000 are expected"):
         read_audio(paths[0], rate=16000, resample=False)
+
+
+def test_rates_without_a_common_factor_are_refused(tmp_path):
+    soundfile.write(tmp_path / "odd.wav", TONE, 44101)
+    with pytest.raises(InputError, match=r"odd\.wav: 44101 samples per second.*-ar 16000"):
+        read_audio(tmp_path / "odd.wav", 16000)
+    soundfile.write(tmp_path / "cd.wav", TONE, 44100)
+    assert read_audio(tmp_path / "cd.wav", 16000).rate == 16000
+
+
+@pytest.mark.parametrize("kind", ["RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"])
+def test_whole_files_of_other_containers_are_read(tmp_path, kind):
+    path = tmp_path / "whole"
+    soundfile.write(path, TONE, RATE, format=kind)
+    assert read_audio_header(path).frames == len(read_audio(path).samples) >= len(TONE)
 
 
 def test_audio_from_arrays():
