@@ -52,16 +52,14 @@ class Distortion(NamedTuple):
     """Greatest changes of a symbol, each uniform either way; the sizes are of its longer side.
 
     rotation, shear: degrees. aspect: |ln| of width by height. size: |ln| of the longer side.
-    bend: how far the middle of a straight side comes out. wave: of a side bent to and fro.
-    shift: of the whole symbol.
+    bend: how far the middle of a straight side comes out. shift: of the whole symbol.
     """
 
-    rotation: float = 8.0
-    shear: float = 14.0
-    aspect: float = 0.3
-    size: float = 0.2
+    rotation: float = 6.0
+    shear: float = 10.0
+    aspect: float = 0.2
+    size: float = 0.15
     bend: float = 0.08
-    wave: float = 0.05
     shift: float = 0.06
 
 
@@ -174,11 +172,10 @@ def relabelled(label: str, before: str, known: Symbols, rng: np.random.Generator
 
 
 def distorted(symbol: Symbol, rng: np.random.Generator, limits: Distortion) -> Symbol:
-    """A symbol bent and waved, then made wider or narrower, sheared and turned about its middle."""
+    """A symbol bent, then made wider or narrower, sheared and turned about its middle."""
     middle = symbol.box.mean(axis=0)
     half = np.ptp(symbol.box, axis=0).max() / 2 or 1.0
     bend = rng.uniform(-1, 1, 2) * 2 * limits.bend
-    wave, phase = rng.uniform(-1, 1, (2, 2)) * [[2 * limits.wave], [np.pi]]
     angle, slope = np.radians(rng.uniform(-1, 1, 2) * [limits.rotation, limits.shear])
     aspect = np.exp(rng.uniform(-0.5, 0.5) * limits.aspect)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -186,8 +183,7 @@ def distorted(symbol: Symbol, rng: np.random.Generator, limits: Distortion) -> S
     strokes = []
     for stroke in symbol.strokes:
         points = (stroke - middle) / half
-        across = points[:, ::-1]  # x is moved by how high a point is, y by how far to the right
-        points = points + bend * (1 - across**2) + wave * np.sin(np.pi * across + phase)
+        points = points + bend * (1 - points[:, ::-1] ** 2)  # x by the square of y, y by that of x
         strokes.append(points @ linear.T * half + middle)
     return Symbol(symbol.label, strokes)
 

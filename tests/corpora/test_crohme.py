@@ -175,7 +175,7 @@ def test_recombined_formulas_keep_labels_places_and_sizes(recombine, tiny):
     assert [f.linear for f in formulas] == [True, False]
     other = recombine.Symbol("x", [np.array([[0.0, 0.0], [10.0, 5.0]]), np.array([[4.0, 1.0]])])
     old = recombine.Symbol("x", [np.array([[100.0, 50.0], [140.0, 70.0]])])
-    rng, none = np.random.default_rng(1), recombine.Distortion(0, 0, 0, 0, 0, 0, 0)
+    rng, none = np.random.default_rng(1), recombine.Distortion(0, 0, 0, 0, 0, 0)
     new = recombine.fitted(recombine.distorted(other, rng, none), old, rng, none)
     assert [len(stroke) for stroke in new.strokes] == [2, 1]
     np.testing.assert_allclose(new.box, [[100, 50], [140, 70]])
@@ -187,7 +187,7 @@ def test_recombined_formulas_keep_labels_places_and_sizes(recombine, tiny):
 def test_symbols_are_distorted_within_their_limits(recombine):
     corners = np.array([[0.0, 0.0], [0.0, 4.0], [2.0, 4.0]])  # a tall bar and its foot
     symbol = recombine.Symbol("L", [corners])
-    rng, none = np.random.default_rng(2), recombine.Distortion(0, 0, 0, 0, 0, 0, 0)
+    rng, none = np.random.default_rng(2), recombine.Distortion(0, 0, 0, 0, 0, 0)
 
     def changed(**limits):
         for _ in range(200):

@@ -164,6 +164,7 @@ def test_times_are_exported(files, capsys):
         (("ref.txt", "hyp.txt", "--fail-above", "lots"), "a rate is expected"),
         (("ref.txt", "hyp.txt", "--export", "trn"), "name one"),
         (("ref.txt", "hyp.txt", "--seeds", "--against", "x"), "ask for one of them"),
+        (("ref.txt", "hyp.txt", "--seeds"), "name the hypotheses of two or more"),
         (("ref.txt", "hyp.txt", "hyp.txt"), "name each once"),
         (("ref.txt", "hyp.txt", "--costs", "cheap"), "none of sclite, unit"),
         (("ref.txt", "hyp.txt", "--unit", "letter"), "none of character"),

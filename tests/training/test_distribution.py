@@ -92,7 +92,9 @@ def test_an_update_is_skipped_by_all_processes_and_its_culprit_named_once(
     script = tmp_path / "one_infinite_loss.py"
     script.write_text(ONE_INFINITE_LOSS)
     culprit = read_manifest(tiny_corpus / "train.jsonl")[0].id  # on either process by turns
-    process = torchrun(config, tiny_corpus, tmp_path / "exp", program=(str(script), culprit))
+    phase = tmp_path / "one_phase.toml"
+    phase.write_text(f'base = "{config}"\nbatches.frames = 400\nphases = [{{epochs = 5}}]\n')
+    process = torchrun(phase, tiny_corpus, tmp_path / "exp", program=(str(script), culprit))
     _, output = process.communicate(timeout=300)
     assert process.returncode == 0, output
     told = [line for line in output.splitlines() if line.startswith("update skipped")]
