@@ -1,5 +1,6 @@
 """ARPA files: n-gram models as text, read in blocks of lines and written whole."""
 
+import codecs
 import gzip
 import itertools
 import math
@@ -94,7 +95,7 @@ class _Reader:
         r"""The head: everything up to `\1-grams:`."""
         for line in self.lines:
             self.number += 1
-            if line.strip() == rb"\data" + b"\\":
+            if line.strip().removeprefix(codecs.BOM_UTF8) == rb"\data" + b"\\":
                 break
         else:
             raise InputError(f"{self.path}: no \\data\\ line: not an ARPA file, or an empty one")

@@ -11,6 +11,9 @@ from seqlabel.scoring.results import Counts, Group, LabelScore, Operation, Utter
 LENGTHS = (0, 5, 10, 20, 40, 80, 160)
 """Upper ends of the rows of the breakdown by reference length, in labels; the last row is open."""
 
+OWN = ("length", "class", "word")
+"""Tables that no tag may take the place of."""
+
 
 def break_down(
     utterances: Sequence[UtteranceScore], unit: str, person: str = "speaker"
@@ -23,7 +26,8 @@ def break_down(
     """
     tables = {person: _by_utterance(utterances, lambda u: u.speaker)}
     for tag in sorted({tag for utterance in utterances for tag in utterance.tags}):
-        tables[tag] = _by_utterance(utterances, partial(_tag, tag))
+        name = f"tag {tag}" if tag in (person, *OWN) else tag
+        tables[name] = _by_utterance(utterances, partial(_tag, tag))
     tables["length"] = sorted(
         _by_utterance(utterances, lambda u: _length_row(u.counts.reference_tokens)),
         key=lambda group: int(group.name.rstrip("+").split("-")[0]),

@@ -67,6 +67,7 @@ def test_gzip_windows_line_ends_and_spaces_read_the_same(tmp_path):
         write(tmp_path, ARPA.replace("ngram 1=5", "ngram  1 = 5"), "loose"),
         write(tmp_path, ARPA.replace("<unk>", "<UNK>"), "upper"),
         write(tmp_path, ARPA.rstrip("\n"), "no newline"),
+        write(tmp_path, "\ufeff" + ARPA.lstrip("\n"), "byte order mark"),
     ]
     for path in variants:
         assert NgramLM.from_arpa(path).score("a b a x") == plain.score("a b a x")

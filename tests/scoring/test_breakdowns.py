@@ -39,6 +39,17 @@ def test_by_person_and_tag_worst_first():
     assert "writer" not in tables
 
 
+def test_a_tag_takes_the_place_of_no_table():
+    tags = {"a": {"speaker": "x", "length": "long"}, "b": {"speaker": "y", "length": "short"}}
+    references = Transcripts.gather(
+        "ref", [Transcript(key, ("k",), speaker=f"s{key}", tags=tags[key]) for key in tags]
+    )
+    tables = score(references, {"a": ["k"], "b": []}).breakdowns
+    assert {*rows(tables["speaker"])} == {"sa", "sb"}
+    assert {*rows(tables["tag speaker"])} == {"x", "y"}
+    assert {*rows(tables["tag length"])} == {"long", "short"}
+
+
 def test_writers_of_ink_are_numbered_because_their_ids_may_be_names():
     found = report(kind="ink")
     assert rows(found.breakdowns["writer"]) == {
