@@ -126,6 +126,8 @@ class Ink:
         empty = np.flatnonzero(np.diff(cuts) < 1)
         if len(empty):
             raise InputError(f"stroke {empty[0]} has no points; leave it out")
+        if points.ndim != 2 or points.shape[1] not in (3, 4) or cuts[-1] != len(points):
+            raise InputError(f"points of shape {points.shape} do not fill {cuts[-1]} of strokes")
         ink = object.__new__(Ink)
         ink._fill(np.array(points, dtype=np.float64), cuts, self.unit, self.timed)
         return ink

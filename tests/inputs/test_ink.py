@@ -94,6 +94,27 @@ def test_transformation_leaves_times_alone():
     assert moved.points.tolist() == [[1, -1, 0], [7, 11, 0.1], [11, 14, 0.3]]
 
 
+def test_other_points_in_the_same_or_other_strokes():
+    ink = Ink([[[0, 0, 0.0], [1, 4, 0.1]], [[7, 2, 0.2]]], "mm")
+    moved = ink.with_points(ink.points + np.array([1, 0, 0]))
+    assert moved == Ink([[[1, 0, 0.0], [2, 4, 0.1]], [[8, 2, 0.2]]], "mm")
+    assert ink.x.tolist() == [0, 1, 7]
+    joined = ink.with_points(ink.points, np.array([0, 3]))
+    assert [len(stroke) for stroke in joined.strokes] == [3]
+    low, high = ink.boxes
+    assert low.tolist() == [[0, 0], [7, 2]]
+    assert high.tolist() == [[1, 4], [7, 2]]
+    for points, offsets, message in (
+        (ink.points[:2], None, "do not fill 3"),
+        (ink.points[:, :2], None, "do not fill 3"),
+        (ink.points, np.array([0, 2, 2, 3]), "stroke 1 has no points"),
+        (ink.points * [1, np.nan, 1], None, "stroke 0, point 0: y is nan"),
+        (ink.points[::-1], None, "time goes back"),
+    ):
+        with pytest.raises(InputError, match=message):
+            ink.with_points(points, offsets)
+
+
 def test_importing_ink_needs_no_torch():
     code = "import sys, seqlabel.inputs.ink; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
