@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ink.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
     ink.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
     ink.add_argument("--characters", help="of the random strings (small letters and digits)")
-    ink.add_argument("--length", type=int, nargs=2, default=(4, 10), metavar=("MIN", "MAX"))
+    ink.add_argument(
+        "--length", type=int, nargs=2, metavar=("MIN", "MAX"), help="of the random strings (4 10)"
+    )
     ink.add_argument("--seed", type=int, default=1)
     ink.set_defaults(write=_ink)
     speech = kinds.add_parser("speech", help="synthetic voices, as TIMIT")
@@ -37,14 +39,17 @@ def main(args: argparse.Namespace) -> None:
 def _ink(args: argparse.Namespace) -> None:
     from seqlabel.corpora.synth_ink import InkCorpus, write_corpus
     from seqlabel.corpora.synth_text import CHARACTERS
+    from seqlabel.errors import InputError
 
+    if args.words and (args.characters is not None or args.length is not None):
+        raise InputError("--characters and --length are of random strings; --words has none")
     others = max(1, args.writers // 6)
     options = InkCorpus(
         lines=(args.lines, args.dev_lines, args.dev_lines, args.test_lines),
         writers=(args.writers, others, others, 2 * others),
         words=args.words,
-        characters=args.characters or CHARACTERS,
-        length=tuple(args.length),
+        characters=CHARACTERS if args.characters is None else args.characters,
+        length=(4, 10) if args.length is None else tuple(args.length),
         seed=args.seed,
     )
     written = write_corpus(args.out, options)

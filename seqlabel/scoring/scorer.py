@@ -54,6 +54,8 @@ def score(
         raise InputError(f"unit {unit!r} is none of {', '.join(UNITS)}")
     if costs not in COSTS:
         raise InputError(f"costs {costs!r} are none of {', '.join(COSTS)}")
+    if resamples < 1:
+        raise InputError(f"resamples is {resamples}, at least 1 is expected")
     references = _transcripts(reference, "reference", unit)
     if references.of_characters():
         references = replace(references, unit="character")

@@ -190,3 +190,8 @@ def test_command(tmp_path, capsys):
     assert "5 lines by 5 writers" in capsys.readouterr().err
     assert main(["synth", "ink", str(tmp_path / "ink"), *arguments, "--seed", "9"]) == 2
     assert "another corpus" in capsys.readouterr().err
+    for useless in (["--characters", "ab"], ["--length", "1", "2"]):
+        assert main(["synth", "ink", str(tmp_path / "words"), "--words", *useless]) == 2
+        assert "are of random strings" in capsys.readouterr().err
+    assert main(["synth", "ink", str(tmp_path / "none"), "--characters", ""]) == 2
+    assert "at least two different ones" in capsys.readouterr().err

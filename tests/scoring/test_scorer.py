@@ -84,6 +84,8 @@ def test_unit_and_metric():
         score(labels, labels, unit="letters")
     with pytest.raises(InputError, match="costs 'cheap' are none of"):
         score(labels, labels, costs="cheap")
+    with pytest.raises(InputError, match="resamples is 0"):
+        score(labels, labels, resamples=0)
 
 
 def test_an_empty_reference_is_scored_by_what_was_inserted():
