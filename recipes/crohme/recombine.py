@@ -94,13 +94,13 @@ def read_formulas(corpus: Path) -> list[Formula]:
             except InputError:
                 continue  # `seqlabel prepare` names them
             strokes = [stroke[:, :2] for stroke in file.ink.strokes]
-            groups = [group for outer in file.groups for group in symbol_groups(outer)]
             symbols = [
                 Symbol(group.annotations.get("truth", ""), [strokes[n] for n in group.strokes])
-                for group in sorted(groups, key=lambda group: min(group.strokes))
+                for group in sorted(symbol_groups(file), key=lambda group: min(group.strokes))
             ]
             if symbols and all(symbol.label for symbol in symbols):
-                hand = file.annotations.get("writer", "").replace("Unknown", "")
+                writer = file.annotations.get("writer", "")
+                hand = "" if writer == "Unknown" else writer
                 formulas.append(Formula(symbols, is_linear(latex_of(file)), hand))
     if not formulas:
         raise InputError(f"{corpus}: no training formula with its symbols")

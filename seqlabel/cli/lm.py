@@ -63,14 +63,15 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.files import keep_apart, whole_file
 
     path, alphabet = args.alphabet, None
-    if args.lexicon is not None and (args.unit != "words" or (args.lexicon_size or 1) < 1):
+    size = LEXICON_SIZE if args.lexicon_size is None else args.lexicon_size
+    if args.lexicon is not None and (args.unit != "words" or size < 1):
         raise InputError("--lexicon goes with --unit words and a --lexicon-size of at least 1")
     if args.lexicon is None and args.lexicon_size is not None:
         raise InputError("--lexicon-size is of a --lexicon: name its file")
     if path and args.unit == "words":
         raise InputError("--alphabet goes with --unit labels; words have none")
     for out in filter(None, (args.out, args.lexicon)):
-        keep_apart(out, *args.data)
+        keep_apart(out, *(_transcripts_of(data, "train") for data in args.data))
     if args.lexicon is not None and args.lexicon.absolute() == args.out.absolute():
         raise InputError(f"--lexicon {args.lexicon}: is --out too; choose another name")
     if args.unit == "labels":
@@ -90,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
     print(f"{args.out}: {sizes} from {len(sentences)} sentences")
     if args.lexicon is not None:
         counts = Counter(word for sentence in sentences for word in sentence)
-        words = [word for word, _ in counts.most_common(args.lexicon_size or LEXICON_SIZE)]
+        words = [word for word, _ in counts.most_common(size)]
         with whole_file(args.lexicon) as stream:
             stream.write("".join(f"{word}\n" for word in words))
         print(f"{args.lexicon}: {len(words)} of {len(counts)} words")
@@ -118,7 +119,7 @@ def read_sentences(
     from seqlabel.errors import InputError
     from seqlabel.files import read_text
 
-    path = path / f"{name}.jsonl" if path.is_dir() else path
+    path = _transcripts_of(path, name)
     if path.suffix == ".jsonl":
         utterances = read_manifest(path)
         if unit == "labels":
@@ -142,3 +143,8 @@ def read_sentences(
                 f"{path}, sentence {number}: holds <s>, </s> or <unk>, which are added; take it out"
             )
     return sentences
+
+
+def _transcripts_of(path: Path, name: str) -> Path:
+    """The manifest of a set of a prepared folder, or the file that is named."""
+    return path / f"{name}.jsonl" if path.is_dir() else path

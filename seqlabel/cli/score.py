@@ -11,7 +11,6 @@ from seqlabel.errors import InputError
 
 if TYPE_CHECKING:
     from seqlabel.scoring import Comparison, Protocol, Report, Transcripts
-    from seqlabel.scoring.evidence import Evidence
     from seqlabel.scoring.statistics import Spread
 
 HELP = "score hypotheses against references and write a report"
@@ -100,10 +99,10 @@ def main(args: argparse.Namespace) -> int | None:
     runs = spread([report.rate for report in reports]) if args.seeds else None
 
     if args.out is not None:
-        evidence = _read_evidence(args.hyp)  # what cannot be read stops it before it writes
-        folders = write_reports(reports, args.out, comparisons, runs)
+        # The page first: it reads evidence and logs, which may be damaged.
         page = args.out / "report.html"
-        _write_page(page, evidence, hypotheses, earlier, reports, comparisons, runs)
+        _write_page(page, args.hyp, hypotheses, earlier, reports, comparisons, runs)
+        folders = write_reports(reports, args.out, comparisons, runs)
         for folder, report, hypothesis in zip(folders, reports, hypotheses, strict=True):
             for kind in args.export:
                 _export(folder, kind, report, references, hypothesis)
@@ -151,17 +150,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
     raise InputError(f"{paths[0]}: two of the hypotheses are the same file; name each once")
 
 
-def _read_evidence(paths: Sequence[Path]) -> list[dict[str, "Evidence"] | None]:
-    """The signals and posteriors kept beside each file of hypotheses."""
-    from seqlabel.scoring.evidence import evidence_path, read_evidence
-
-    kept = [evidence_path(path) for path in paths]
-    return [read_evidence(path) if path.is_file() else None for path in kept]
-
-
 def _write_page(
     page: Path,
-    evidence: Sequence[dict[str, "Evidence"] | None],
+    paths: Sequence[Path],
     hypotheses: Sequence["Transcripts"],
     earlier: Sequence["Report"],
     reports: Sequence["Report"],
@@ -169,15 +160,17 @@ def _write_page(
     runs: "Spread | None",
 ) -> None:
     """The HTML report, with the evidence beside the hypotheses and the logs of their runs."""
+    from seqlabel.scoring.evidence import evidence_path, read_evidence
     from seqlabel.scoring.report_html import write_html
 
+    kept = [evidence_path(path) for path in paths]
     models = [hypothesis.header.get("model") for hypothesis in hypotheses]
     logs = [Path(str(model)) / "log.csv" for model in models]
     before = [None] * len(earlier)
     write_html(
         [*earlier, *reports],
         page,
-        evidence=[*before, *evidence],
+        evidence=[*before, *(read_evidence(path) if path.is_file() else None for path in kept)],
         curves=[*before, *(log if log.is_file() else None for log in logs)],
         comparisons=comparisons,
         runs=runs,

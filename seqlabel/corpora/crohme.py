@@ -101,14 +101,16 @@ class _Reader:
     def __call__(self, path: Path) -> Utterance:
         file = read_inkml(path, self.times)
         latex = latex_of(file)
-        groups = [group for outer in file.groups for group in symbol_groups(outer)]
-        if groups and len({n for group in groups for n in group.strokes}) < len(file.ink.strokes):
+        labels = symbols_in_writing_order(file, path)
+        if len({n for symbol in symbol_groups(file) for n in symbol.strokes}) < len(
+            file.ink.strokes
+        ):
             self.stray.append(_id(path, self.folder, self.name))
         return Utterance(
             id=_id(path, self.folder, self.name),
             source=path,
             kind="ink",
-            labels=symbols_in_writing_order(file, path),
+            labels=labels,
             text=latex,
             speaker=file.annotations.get("writer", ""),
             duration=file.ink.duration,
@@ -135,7 +137,7 @@ def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
 
     Raises InputError naming `path` when the file is not divided into symbols.
     """
-    groups = [group for outer in file.groups for group in symbol_groups(outer)]
+    groups = symbol_groups(file)
     if not groups:
         raise InputError(f"{path}: no segmentation into symbols; a file with its truth is needed")
     symbols = [(min(group.strokes), group.annotations.get("truth", "")) for group in groups]
@@ -148,9 +150,13 @@ def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
     return tuple(symbol for _, symbol in sorted(symbols))
 
 
-def symbol_groups(outer: TraceGroup) -> Iterator[TraceGroup]:
-    """The groups of strokes that are one symbol each."""
-    if outer.strokes:
-        yield outer
-    for group in outer.groups:
-        yield from symbol_groups(group)
+def symbol_groups(file: InkML) -> list[TraceGroup]:
+    """The groups of strokes that are one symbol each, as they stand in the file."""
+
+    def below(outer: TraceGroup) -> Iterator[TraceGroup]:
+        if outer.strokes:
+            yield outer
+        for group in outer.groups:
+            yield from below(group)
+
+    return [group for outer in file.groups for group in below(outer)]

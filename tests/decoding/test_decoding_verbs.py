@@ -206,6 +206,11 @@ def test_lm_from_text(tmp_path, capsys):
         (["text", "marked", "--out", "x"], "marked, sentence 2: holds <s>, </s> or <unk>"),
         (["text", "--out", "text"], "text: would be written over what is read"),
         (["text", "--out", "x", "--unit", "words", "--lexicon", "./x"], "x: is --out too"),
+        (
+            ["text", "--out", "x", "--unit", "words", "--lexicon", "y", "--lexicon-size", "0"],
+            "a --lexicon-size of at least 1",
+        ),
+        (["folder", "--out", "folder/train.jsonl"], "would be written over what is read"),
         (["text", "--out", "x", "--lexicon-size", "5"], "--lexicon-size is of a --lexicon"),
         (["text", "--out", "x", "--unit", "words", "--alphabet", "y"], "--alphabet goes with"),
         (["text", "--out", "folder"], "seqlabel lm: folder: Is a directory"),
@@ -217,7 +222,8 @@ def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
     (tmp_path / "text").write_text("a b\n")
     (tmp_path / "marked").write_text("a\n<s> b </s>\n")
     (tmp_path / "folder").mkdir()
-    write_manifest(tmp_path / "m.jsonl", [utterance(tmp_path, "x", "ON")])
+    for manifest in ("m.jsonl", "folder/train.jsonl"):
+        write_manifest(tmp_path / manifest, [utterance(tmp_path, "x", "ON")])
     assert run("lm", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()

@@ -114,6 +114,14 @@ def test_seeds_give_mean_and_spread(files, capsys):
     assert "seed1/hyp: WER" in out
 
 
+def test_damaged_evidence_leaves_nothing_half_reported(files, capsys):
+    (files / "hyp.txt.evidence.npz").write_bytes(b"cut")
+    code, _, err = run(capsys, "ref.txt", "hyp.txt", "--protocol", "wer", "--out", "report")
+    assert code == 2
+    assert "hyp.txt.evidence.npz" in err
+    assert not (files / "report").exists()
+
+
 @pytest.mark.parametrize("kind", ["trn", "text", "jsonl"])
 def test_scored_labels_are_exported(files, capsys, kind):
     run(capsys, "ref.txt", "hyp.txt", "--protocol", "cer", "--out", "report", "--export", kind)
