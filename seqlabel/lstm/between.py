@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from seqlabel.lstm.chunks import Chunks
 from seqlabel.lstm.rows import Rows
 
 Between = Literal["plain", "residual", "highway"]
@@ -43,13 +44,13 @@ def connection(kind: Between, width: int, **where) -> nn.Module:
     return Residual() if kind == "residual" else Plain()
 
 
-def drop_frames(x: Tensor, p: float, rows: Rows, variational: bool) -> Tensor:
+def drop_frames(x: Tensor, p: float, rows: Rows | Chunks, variational: bool) -> Tensor:
     """Dropout on x (rows, W); variational: one mask per sequence for all its frames."""
     if not variational:
         return nn.functional.dropout(x, p)
     return x * drop_mask(x, p, rows, x.shape[1])[rows.sequence()]
 
 
-def drop_mask(x: Tensor, p: float, rows: Rows, width: int) -> Tensor:
+def drop_mask(x: Tensor, p: float, rows: Rows | Chunks, width: int) -> Tensor:
     """(B, width) of zeros and 1 / (1 - p), one line per sequence (Gal & Ghahramani 2016)."""
     return nn.functional.dropout(x.new_ones(rows.batch, width), p)

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import backend as backends
-from seqlabel.lstm import interchange
+from seqlabel.lstm import chunks, interchange
 from seqlabel.lstm.between import Between, Highway, connection, drop_frames, drop_mask
 from seqlabel.lstm.cell import AnyCell, Cell, as_cell
 from seqlabel.lstm.options import Recurrence
@@ -35,6 +35,9 @@ class LSTM(nn.Module):
                 `residual` itself (He et al. 2015), `highway` T y + (1 - T) x with
                 T = σ(W_T x + b_T), b_T = -1 at first (Srivastava, Greff & Schmidhuber 2015)
     init        a name of `seqlabel.lstm.INITIALISATIONS`; `forget_bias` overrides the forget gate's
+    chunk       C > 0 makes a bidirectional stack latency-controlled: it is computed in chunks of C
+                frames with `lookahead` = R frames behind each, see `seqlabel.lstm.chunks`; 0 gives
+                plain layers, whose backward direction waits for the end of the sequence
     truncate    "1997" cuts the error at gates and cell inputs, `tbptt` = k cuts it every k frames,
                 see `seqlabel.lstm.options.Recurrence`
 
@@ -57,6 +60,8 @@ class LSTM(nn.Module):
         between: Between = "plain",
         init: str = "uniform",
         forget_bias: float | None = None,
+        chunk: int = 0,
+        lookahead: int = 0,
         truncate: Literal["none", "1997"] = "none",
         tbptt: int = 0,
         backend: str = "auto",
@@ -79,6 +84,9 @@ class LSTM(nn.Module):
             raise InputError(
                 f"truncate={truncate!r} is not one of none, 1997 (tbptt=k cuts every k frames)"
             )
+        chunks.check_options(chunk, lookahead, bidirectional)
+        if chunk and tbptt:
+            raise InputError(f"tbptt={tbptt} cuts sequences that chunk={chunk} cuts: drop one")
         if init not in INITIALISATIONS:
             raise InputError(f"init={init!r} is not one of {', '.join(INITIALISATIONS)}")
         self.cell = _project(cell, projection)
@@ -88,6 +96,7 @@ class LSTM(nn.Module):
         self.variational, self.between = variational, between
         self.init, self.forget_bias = init, forget_bias
         self.wanted_backend, self.bf16 = backend, bf16
+        self.chunk, self.lookahead = chunk, lookahead
         self.how = Recurrence(truncate == "1997", tbptt)
         self.output_size = self.directions * self.cell.output_size(hidden_size)
 
@@ -153,7 +162,8 @@ class LSTM(nn.Module):
         Returns y (B, T, D * H), zero in the padding (a PackedSequence for a PackedSequence), and
         the state after the last frame of each sequence (after the first one for the direction that
         runs backwards): a tuple of tensors (num_layers * D, B, width) named by `cell.state`, so
-        (h, c) for most cells, H replaced by R with projection.
+        (h, c) for most cells, H replaced by R with projection. In chunks the backward direction
+        starts anew in every window: of the states it reads nothing and leaves zeros.
         Raises InputError for lengths, sizes or values that cannot be computed on.
         """
         packed = x if isinstance(x, PackedSequence) else None
@@ -169,22 +179,26 @@ class LSTM(nn.Module):
 
         states = self._split_state(state, rows, frames)
         run_layer = backends.runner(self.backend, self.bf16)
+        windows = chunks.Chunks.of(rows, self.chunk, self.lookahead) if self.chunk else None
+        if windows is not None:
+            frames = windows.extend(frames)
         finals: list[State] = []
         for number, layer in enumerate(self._layers()):
             before = frames
             if number and self.dropout and self.training:
-                frames = drop_frames(frames, self.dropout, rows, self.variational)
-            first = number * self.directions
-            y, final = run_layer(
-                self.cell,
-                [direction.weights() for direction in layer],
-                frames,
-                rows,
-                states[first : first + self.directions],
-                [self._recurrent_mask(frames, rows) for _ in layer],
-                self.how,
-            )
-            frames = self.connections[number - 1](before, y) if number else y
+                frames = drop_frames(frames, self.dropout, windows or rows, self.variational)
+            run = number * self.directions
+            weights = [direction.weights() for direction in layer]
+            initial = states[run : run + self.directions]
+            masks = [self._recurrent_mask(frames, rows) for _ in layer]
+            if windows is None:
+                y, final = run_layer(self.cell, weights, frames, rows, initial, masks, self.how)
+            else:
+                y, final = chunks.run_layer(
+                    run_layer, self.cell, weights, frames, windows, initial, masks, self.how,
+                    first=number == 0, last=number == self.num_layers - 1,
+                )  # fmt: skip
+            frames = self.connections[number - 1](before[: len(y)], y) if number else y
             finals += final
         y = rows.unpack(frames)
         return _repack(y, packed) if packed else y, self._join_states(finals, rows)
@@ -217,9 +231,10 @@ class LSTM(nn.Module):
         return drop_mask(x, self.recurrent_dropout, rows, self.cell.output_size(self.hidden_size))
 
     def extra_repr(self) -> str:
+        window = f"chunk={self.chunk}, lookahead={self.lookahead}, " if self.chunk else ""
         return (
             f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, "
-            f"bidirectional={self.bidirectional}, cell={self.cell}"
+            f"bidirectional={self.bidirectional}, {window}cell={self.cell}"
         )
 
 

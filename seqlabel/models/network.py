@@ -10,6 +10,7 @@ from seqlabel.config import did_you_mean
 from seqlabel.errors import InputError
 from seqlabel.lstm import INITIALISATIONS, LSTM
 from seqlabel.lstm.cell import as_cell
+from seqlabel.lstm.chunks import check_options
 
 MOST_CELLS = 65_536
 """Of a direction of a layer; more is a slip of the pen."""
@@ -26,6 +27,10 @@ class ModelOptions:
     initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
     forget_bias: of the forget gates at first, "none" for what `init` gives.
     subsample: after layer `subsample_after`, that many neighbouring outputs become one frame.
+    chunk, lookahead: in frames as the network gets them, for streaming with both directions. The
+    stack is computed in chunks of that many frames, and the backward direction sees at most
+    `lookahead` frames behind a chunk (`seqlabel.lstm.chunks`); an output waits for
+    chunk + lookahead - 1 frames at most, whatever the number of layers. 0 chunk: no bound.
     """
 
     cell: str | dict[str, Any] = "peephole"
@@ -42,6 +47,8 @@ class ModelOptions:
     forget_bias: float | None = None
     subsample: int = 1
     subsample_after: int = 1
+    chunk: int = 0
+    lookahead: int = 0
 
     def __post_init__(self) -> None:
         as_cell(self.cell)
@@ -63,6 +70,12 @@ class ModelOptions:
             raise InputError(
                 f"subsample_after = {self.subsample_after} must name a layer below the last of "
                 f"{self.layers}"
+            )
+        check_options(self.chunk, self.lookahead, self.bidirectional)
+        if self.chunk and self.subsample > 1:
+            raise InputError(
+                "chunk and subsample do not go together: join frames before the network, with "
+                "front_end.stack and front_end.stride"
             )
 
 
@@ -115,6 +128,8 @@ def _stack(inputs: int, layers: int, options: ModelOptions) -> LSTM:
         between=options.between,
         init=options.init,
         forget_bias=options.forget_bias,
+        chunk=options.chunk,
+        lookahead=options.lookahead,
     )
 
 

@@ -80,6 +80,12 @@ def test_a_row_without_a_loss_is_nan_and_reaches_the_weights():
 
 
 def test_options_that_contradict_are_refused():
+    with pytest.raises(InputError, match="chunk and subsample do not go together"):
+        ModelOptions(chunk=4, subsample=2)
+    with pytest.raises(InputError, match="lookahead=3 is of chunks"):
+        ModelOptions(lookahead=3)
+    with pytest.raises(InputError, match="one direction needs no chunks"):
+        ModelOptions(chunk=4, bidirectional=False)
     with pytest.raises(InputError, match="subsample_after"):
         ModelOptions(layers=2, subsample=2, subsample_after=2)
     with pytest.raises(InputError, match="did you mean 'ctc'"):
