@@ -9,7 +9,8 @@ and compiling the kernels (once, at the first line) are not counted.
 Speech: a minute of synthetic speech at 16 kHz, one thread, the contestants in turn, medians of
 interleaved rounds; a peer that is not installed is named as absent. "fbank" is 40 filters and
 energy, "mfcc" 13 coefficients; those of torchaudio.compliance.kaldi and of kaldi-native-fbank are
-the same numbers (the largest difference is shown), the others are different filter banks.
+the same numbers (the largest difference is shown), the others are different filter banks. The same
+minute at 44.1 kHz is brought to 16 kHz by torchaudio with the same filter.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.mfcc import Mfcc
 from seqlabel.files import write_json
 from seqlabel.inputs import Audio, Ink
+from seqlabel.inputs.resampling import BETA, ROLLOFF, ZEROS, resample
 from seqlabel.torchaudio_guard import torchaudio
 
 RATE = 16000
@@ -67,6 +69,14 @@ def contestants(audio: Audio) -> tuple[dict[str, Contestants], list[str]]:
         },
         "123 inputs of Graves 2013": {"seqlabel": lambda: GRAVES_2013(audio).x},
     }
+    at_cd_rate = torch.from_numpy(resample(audio.samples, RATE, 44100))
+    tasks["44.1 to 16 kHz"] = {
+        "seqlabel": lambda: resample(at_cd_rate.numpy(), 44100, RATE),
+        "torchaudio.functional": lambda: torchaudio.functional.resample(
+            at_cd_rate, 44100, RATE, lowpass_filter_width=ZEROS, rolloff=ROLLOFF,
+            resampling_method="sinc_interp_kaiser", beta=BETA,
+        ).numpy(),
+    }  # fmt: skip
     absent = []
     try:
         import kaldi_native_fbank

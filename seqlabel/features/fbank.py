@@ -2,19 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.features.deltas import add_deltas
 from seqlabel.features.frames import Frames
-from seqlabel.features.windows import (
-    Windowing,
-    frames_of,
-    log_mel,
-    mel_filters,
-    one_thread,
-    spectra,
-)
+from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters
 from seqlabel.inputs.audio import Audio
 
 
@@ -43,16 +36,14 @@ class Fbank(Windowing):
         """F."""
         return (self.filters + self.energy) * (self.deltas + 1)
 
-    @one_thread()
     def __call__(self, signal: Audio) -> Frames:
         """(N,) samples -> (T, F) frames; InputError for another rate or less than a window."""
-        filters = mel_filters(self, self.filters)
-        blocks = []
-        for squares, energy in spectra(signal, self):
-            logs = log_mel(squares, filters)
-            blocks.append(torch.cat([energy[:, None], logs], dim=1) if self.energy else logs)
-        x = torch.cat(blocks).numpy()
-        return frames_of(add_deltas(x, self.deltas, self.delta_window), self)
+        return frames_of(add_deltas(self.static(signal), self.deltas, self.delta_window), self)
+
+    def static(self, signal: Audio) -> np.ndarray:
+        """(T, filters + energy) float32 without derivatives, each frame from its window alone."""
+        logs, energy = log_mel(signal, self, self.filters)
+        return np.column_stack([energy, logs]) if self.energy else logs
 
 
 GRAVES_2013 = Fbank(filters=40, energy=True, deltas=2)

@@ -4,20 +4,12 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from seqlabel.errors import InputError
 from seqlabel.features.deltas import add_deltas
 from seqlabel.features.frames import Frames
-from seqlabel.features.windows import (
-    Windowing,
-    frames_of,
-    log_mel,
-    mel_filters,
-    one_thread,
-    spectra,
-)
+from seqlabel.features.spectrum_kernel import sum_cosines
+from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters
 from seqlabel.inputs.audio import Audio
 
 
@@ -50,30 +42,29 @@ class Mfcc(Windowing):
         """F."""
         return self.ceps * (self.deltas + 1)
 
-    @one_thread()
     def __call__(self, signal: Audio) -> Frames:
         """(N,) samples -> (T, F) frames; InputError for another rate or less than a window."""
-        filters = mel_filters(self, self.filters)
-        cosines = _cosines(self.filters, self.ceps, self.lifter)
-        blocks = []
-        for squares, energy in spectra(signal, self):
-            ceps = log_mel(squares, filters) @ cosines
-            if self.energy:
-                ceps[:, 0] = energy
-            blocks.append(ceps)
-        x = torch.cat(blocks).numpy()
-        return frames_of(add_deltas(x, self.deltas, self.delta_window), self)
+        return frames_of(add_deltas(self.static(signal), self.deltas, self.delta_window), self)
+
+    def static(self, signal: Audio) -> np.ndarray:
+        """(T, ceps) float32 without derivatives, each frame from its window alone."""
+        logs, energy = log_mel(signal, self, self.filters)
+        ceps = np.zeros((len(logs), self.ceps))
+        sum_cosines(logs, cosines(self.filters, self.ceps, self.lifter), ceps)
+        if self.energy:
+            ceps[:, 0] = energy
+        return ceps.astype(np.float32)
 
 
 @functools.cache
-def _cosines(filters: int, ceps: int, lifter: float) -> Tensor:
+def cosines(filters: int, ceps: int, lifter: float) -> np.ndarray:
     """(filters, ceps) orthonormal DCT-II, columns scaled by 1 + L/2 sin(pi k / L)."""
     k = np.arange(ceps)
     matrix = np.cos(np.pi / filters * (np.arange(filters)[:, None] + 0.5) * k)
     matrix *= np.where(k == 0, np.sqrt(1 / filters), np.sqrt(2 / filters))
     if lifter:
         matrix *= 1 + 0.5 * lifter * np.sin(np.pi * k / lifter)
-    return torch.from_numpy(matrix.astype(np.float32))
+    return matrix
 
 
 GRAVES_2006 = Mfcc(window=10.0, step=5.0, energy=True, deltas=1)

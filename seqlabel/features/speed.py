@@ -2,11 +2,8 @@
 
 from fractions import Fraction
 
-import torch
-
 from seqlabel.errors import InputError
 from seqlabel.inputs.audio import Audio
-from seqlabel.torchaudio_guard import torchaudio
 
 
 def check_speed(factor: float) -> None:
@@ -26,6 +23,10 @@ def change_speed(audio: Audio, factor: float) -> Audio:
     ratio = Fraction(round(factor * 100), 100)
     if ratio == 1:
         return audio
+    import torch
+
+    from seqlabel.torchaudio_guard import torchaudio
+
     samples = torch.from_numpy(audio.samples)
     changed = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
     return Audio(changed.numpy(), audio.rate)

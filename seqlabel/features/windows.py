@@ -2,24 +2,24 @@
 
 Source: Kaldi's `feature-window.cc` and `mel-computations.cc` without dither; `torchaudio.
 compliance.kaldi` is the reference that the tests compare with. Here the frames go through the
-Fourier transform in blocks that stay in the processor's cache, which halves the time.
+Fourier transform in blocks that stay in the processor's cache. A frame's features depend on its own
+samples alone, to the last bit, whether it comes in a block of many or by itself.
 """
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from seqlabel.errors import InputError
+from seqlabel.features import spectrum_kernel
 from seqlabel.features.frames import Frames
 from seqlabel.inputs.audio import Audio
 
-_BLOCK = 512  # frames; their spectra take a megabyte at 16 kHz
-_EPSILON = torch.finfo(torch.float32).eps
+_BLOCK = 128  # frames; with their spectra they take a megabyte at 16 kHz
+_EPSILON = float(np.finfo(np.float32).eps)
+_INTEGER_SCALE = 32768.0  # Kaldi's samples are 16-bit integers
 
 
 @dataclass(frozen=True)
@@ -75,27 +75,20 @@ class Windowing:
         return max(0, (samples - self.window_samples) // self.step_samples + 1)
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread inside; also a decorator.
+class MelFilters(NamedTuple):
+    """Filter m weighs counts[m] frequencies from first[m] on with as many of the weights."""
 
-    The blocks are too small to be shared: where other processes keep the cores busy, threads that
-    wait for one another took ten times as long. It also makes results independent of the machine.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    first: np.ndarray
+    counts: np.ndarray
+    weights: np.ndarray
 
 
-def spectra(audio: Audio, windowing: Windowing) -> Iterator[tuple[Tensor, Tensor]]:
-    """Short-time spectra and log energies, block by block.
+def log_mel(audio: Audio, windowing: Windowing, filters: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log filter energies and log energies of the frames of a signal.
 
-    Yields ((b, fft_samples + 2) squares of the real and the imaginary part of each frequency in
-    turn, (b,) natural log of the energy of the windows before pre-emphasis, Kaldi's `raw_energy`).
-    Samples count as 16-bit integers, as in Kaldi.
+    Returns (T, filters) float32 natural logs of the mel filters' energies and (T,) float32 natural
+    logs of the energies of the windows before pre-emphasis, Kaldi's `raw_energy`. Samples count as
+    16-bit integers, as in Kaldi.
     Raises InputError for another rate and for a signal that is shorter than a window.
     """
     if audio.rate != windowing.rate:
@@ -103,64 +96,67 @@ def spectra(audio: Audio, windowing: Windowing) -> Iterator[tuple[Tensor, Tensor
             f"audio of {audio.rate} samples per second where the features expect {windowing.rate}; "
             "resample it (read_audio(path, rate=...))"
         )
-    length = windowing.window_samples
     total = windowing.count(len(audio.samples))
     if not total:
         raise InputError(
             f"audio of {audio.duration * 1000:.1f} ms is shorter than a window of "
             f"{windowing.window} ms"
         )
-    signal = torch.from_numpy(audio.samples * np.float32(32768))
-    frames = signal.unfold(0, length, windowing.step_samples)
-    shape = _povey(length)
-    padded = torch.zeros(min(total, _BLOCK), windowing.fft_samples)  # zeros stay behind each window
-    for start in range(0, total, _BLOCK):
-        block = frames[start : start + _BLOCK]
-        block = block - block.mean(dim=1, keepdim=True)
-        energy = block.square().sum(dim=1).clamp_min(_EPSILON).log()
-        emphasised = padded[: len(block), :length]
-        torch.sub(block[:, 1:], block[:, :-1], alpha=windowing.preemphasis, out=emphasised[:, 1:])
-        emphasised[:, 0] = (1 - windowing.preemphasis) * block[:, 0]
-        emphasised *= shape
-        spectrum = torch.view_as_real(torch.fft.rfft(padded[: len(block)]))
-        yield spectrum.square_().flatten(start_dim=1), energy
+    bank, shape = mel_filters(windowing, filters), _scaled_povey(windowing.window_samples)
+    logs, energy = np.empty((total, filters), np.float32), np.empty(total)
+    block = min(total, _BLOCK)
+    padded = np.zeros((block, windowing.fft_samples))  # zeros stay behind each window
+    spectrum = np.empty((block, windowing.fft_samples // 2 + 1), np.complex128)
+    for start in range(0, total, block):
+        end = min(start + block, total)
+        count = end - start
+        spectrum_kernel.cut_windows(
+            audio.samples, start * windowing.step_samples, windowing.step_samples, shape,
+            windowing.preemphasis, padded[:count], energy[start:end],
+        )  # fmt: skip
+        np.fft.rfft(padded[:count], out=spectrum[:count])
+        parts = spectrum[:count].view(np.float64)
+        spectrum_kernel.sum_filters(parts, *bank, _EPSILON, logs[start:end])
+    np.log(logs, out=logs)
+    energy = np.maximum(energy * _INTEGER_SCALE**2, _EPSILON)
+    return logs, np.log(energy.astype(np.float32))
 
 
 @functools.cache
-def _povey(length: int) -> Tensor:
-    """Kaldi's own window: a Hann window to the power 0.85, zero at both ends."""
-    return torch.hann_window(length, periodic=False).pow(0.85)
+def _scaled_povey(length: int) -> np.ndarray:
+    """Kaldi's own window, a Hann window to the power 0.85, times 32768; zero at both ends."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))
+    return _INTEGER_SCALE * hann**0.85
 
 
 @functools.cache
-def mel_filters(windowing: Windowing, filters: int) -> Tensor:
+def mel_filters(windowing: Windowing, filters: int) -> MelFilters:
     """Triangular filters, equally spaced on the scale mel(f) = 1127 ln(1 + f / 700).
 
-    Returns (fft_samples + 2, filters): each weight twice, for the real and the imaginary part.
     Raises InputError when there are so many filters that one of them catches no frequency.
     """
-    bins = windowing.fft_samples // 2  # Kaldi leaves the Nyquist frequency out
+    weights = filter_matrix(windowing, filters)
+    caught = weights > 0
+    if not caught.any(axis=0).all():
+        raise InputError(
+            f"{filters} mel filters are too many for a window of {windowing.window} ms: "
+            f"filter {int(np.argmin(caught.any(axis=0)))} catches no frequency"
+        )
+    return MelFilters(caught.argmax(axis=0), caught.sum(axis=0), weights.T[caught.T])
+
+
+def filter_matrix(windowing: Windowing, filters: int) -> np.ndarray:
+    """(fft_samples / 2, filters) weights; Kaldi leaves the Nyquist frequency out."""
+    bins = windowing.fft_samples // 2
     mel = _mel(np.arange(bins) * windowing.rate / windowing.fft_samples)
     edges = np.linspace(_mel(windowing.low), _mel(windowing.upper_edge), filters + 2)
     rising = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
-    weights = np.maximum(0.0, np.minimum(rising, falling))
-    if not weights.any(axis=0).all():
-        raise InputError(
-            f"{filters} mel filters are too many for a window of {windowing.window} ms: "
-            f"filter {int(np.argmin(weights.any(axis=0)))} catches no frequency"
-        )
-    padded = np.concatenate([weights, np.zeros((1, filters))])
-    return torch.from_numpy(padded.astype(np.float32)).repeat_interleave(2, dim=0)
+    return np.maximum(0.0, np.minimum(rising, falling))
 
 
 def _mel(frequency: np.ndarray | float) -> np.ndarray:
     return 1127.0 * np.log(1.0 + np.asarray(frequency) / 700.0)
-
-
-def log_mel(squares: Tensor, filters: Tensor) -> Tensor:
-    """What `spectra` yields -> (b, filters) natural logs of the filters' energies."""
-    return (squares @ filters).clamp_min_(_EPSILON).log_()
 
 
 def frames_of(x: np.ndarray, windowing: Windowing) -> Frames:

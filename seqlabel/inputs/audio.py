@@ -15,6 +15,7 @@ import soundfile
 
 from seqlabel.errors import InputError
 from seqlabel.inputs import sphere
+from seqlabel.inputs.resampling import resample
 from seqlabel.inputs.shards import open_signal, shard_of
 
 log = logging.getLogger("seqlabel")
@@ -253,11 +254,6 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 
 
 def _resample(samples: np.ndarray, found: int, wanted: int, path: Path) -> np.ndarray:
-    """Band-limited sinc interpolation with a Kaiser window (the "kaiser_best" of resampy)."""
-    import torch
-
-    from seqlabel.torchaudio_guard import torchaudio
-
     if wanted // math.gcd(found, wanted) > _MOST_PHASES:
         raise InputError(
             f"{path}: {found} samples per second, which have hardly a factor in common with "
@@ -269,12 +265,4 @@ def _resample(samples: np.ndarray, found: int, wanted: int, path: Path) -> np.nd
             "%s: resampled from %d to %d samples per second, like all files of that rate",
             path, found, wanted,
         )  # fmt: skip
-    return torchaudio.functional.resample(
-        torch.from_numpy(np.ascontiguousarray(samples)),
-        found,
-        wanted,
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
-        resampling_method="sinc_interp_kaiser",
-        beta=14.769656459379492,
-    ).numpy()
+    return resample(samples, found, wanted)

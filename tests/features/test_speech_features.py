@@ -1,5 +1,7 @@
 """Filterbank and cepstra against torchaudio's transcription of Kaldi, and hand-made cases."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,6 @@ from seqlabel.errors import InputError
 from seqlabel.features.fbank import GRAVES_2013, Fbank
 from seqlabel.features.mfcc import GRAVES_2006, Mfcc
 from seqlabel.features.table import FEATURES
-from seqlabel.features.windows import one_thread
 from seqlabel.inputs import Audio
 
 RATE = 16000
@@ -132,13 +133,17 @@ def test_number_of_frames():
         extractor(Audio(np.ones(399, np.float32), RATE))
 
 
-def test_block_borders_do_not_show():
-    """A minute in blocks equals its parts computed alone."""
-    audio, extractor = speechlike(12.0), Fbank(energy=True, deltas=0)
-    whole = extractor(audio).x
-    for frame in (0, 511, 512, 513, 1024, len(whole) - 1):
-        alone = Audio(audio.samples[frame * 160 : frame * 160 + 400], RATE)
-        np.testing.assert_allclose(extractor(alone).x[0], whole[frame], atol=1e-4)
+@pytest.mark.parametrize("extractor", [Fbank(energy=True), Mfcc(), Mfcc(window=10, step=5)])
+def test_a_frame_is_the_same_however_many_are_computed(extractor):
+    """To the last bit: alone, in chunks of any size, and in the whole."""
+    audio, step = speechlike(4.5), extractor.step_samples
+    whole = extractor.static(audio)
+    assert len(whole) > 3 * 128  # more than one block
+    cuts = np.unique(np.random.default_rng(2).integers(1, len(whole), 20))
+    borders = [0, *cuts, len(whole)]
+    for start, end in [*itertools.pairwise(borders), (127, 128), (128, 129), (5, 390)]:
+        part = audio.samples[start * step : (end - 1) * step + extractor.window_samples]
+        np.testing.assert_array_equal(extractor.static(Audio(part, RATE)), whole[start:end])
 
 
 def test_digital_silence_is_finite():
@@ -166,15 +171,3 @@ def test_another_rate_is_refused():
 def test_impossible_options_are_refused(kind, options, words):
     with pytest.raises(InputError, match=words):
         FEATURES[kind](**options)
-
-
-def test_one_thread_gives_the_threads_back():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(InputError), one_thread():
-            assert torch.get_num_threads() == 1
-            raise InputError("inside")
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)

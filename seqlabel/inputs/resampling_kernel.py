@@ -1,0 +1,18 @@
+"""The inner loop of resampling at native speed."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def interpolate(samples, first, taps, old, out):
+    """Output n = q P + p is the product of taps[p] and the inputs from first[p] + q `old` on."""
+    phases, width = taps.shape
+    for n in range(len(out)):
+        phase = n % phases
+        start = first[phase] + (n // phases) * old
+        inputs, weights = samples[start : start + width], taps[phase]
+        total = np.float32(0)
+        for k in range(width):
+            total += weights[k] * inputs[k]
+        out[n] = total
