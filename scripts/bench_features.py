@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seqlabel.corpora.hands import random_hand, write_text
-from seqlabel.corpora.synth_text import make_language
 from seqlabel.features.fbank import GRAVES_2013, Fbank
 from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.mfcc import Mfcc
 from seqlabel.files import write_json
 from seqlabel.inputs import Audio, Ink
 from seqlabel.inputs.resampling import BETA, ROLLOFF, ZEROS, resample
+from seqlabel.synthetic.hands import random_hand, write_text
+from seqlabel.synthetic.text import make_language
 from seqlabel.torchaudio_guard import torchaudio
 
 RATE = 16000

@@ -13,9 +13,9 @@ import numpy as np
 
 from seqlabel.alphabet.phones import PHONES_39
 from seqlabel.files import write_json
+from seqlabel.report.evidence import Evidence, read_evidence, write_evidence
+from seqlabel.report.html.page import write_html
 from seqlabel.scoring import Transcript, Transcripts, score
-from seqlabel.scoring.evidence import Evidence, read_evidence, write_evidence
-from seqlabel.scoring.report_html import write_html
 
 RATE, SECONDS, PHONES, STEP = 16000, 3.1, 40, 0.01
 

@@ -28,7 +28,7 @@ from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.inputs.reading import naming
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer, TransducerDecoder
-from seqlabel.scoring.evidence import Evidence
+from seqlabel.report.evidence import Evidence
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run_directory import load_model
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqlabel.corpora import iam_ondb, synth_ink
+from seqlabel.corpora import iam_ondb
+from seqlabel.synthetic import ink as synthetic_ink
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SEQLABEL_DATA", ROOT.parent / "shared" / "data"))
@@ -78,8 +79,8 @@ average = 2
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared folder: 24 lines of synthetic ink to train on, 6 for dev."""
     folder = tmp_path_factory.mktemp("tiny")
-    options = synth_ink.InkCorpus((24, 6, 6, 6), (4, 2, 2, 2), length=(2, 4))
-    synth_ink.write_corpus(folder / "corpus", options)
+    options = synthetic_ink.InkCorpus((24, 6, 6, 6), (4, 2, 2, 2), length=(2, 4))
+    synthetic_ink.write_corpus(folder / "corpus", options)
     iam_ondb.prepare(folder / "corpus", iam_ondb.Options()).save(folder / "data")
     return folder / "data"
 

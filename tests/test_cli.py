@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from seqlabel.cli import VERBS, main
-from seqlabel.corpora import synth_ink
-from seqlabel.scoring.evidence import evidence_path
+from seqlabel.report.evidence import evidence_path
+from seqlabel.synthetic import ink as synthetic_ink
 
 
 def test_no_verb_shows_the_verbs(capsys):
@@ -87,8 +87,10 @@ def test_mistakes_are_one_line_and_leave_nothing(
 def test_the_main_job_from_corpus_to_report(tmp_path, config, capsys):
     """Random strings of four letters: a minute network must read most of them."""
     corpus, data, model = tmp_path / "corpus", tmp_path / "data", tmp_path / "model"
-    options = synth_ink.InkCorpus((120, 12, 6, 16), (8, 2, 2, 3), characters="oxvl", length=(2, 4))
-    synth_ink.write_corpus(corpus, options)
+    options = synthetic_ink.InkCorpus(
+        (120, 12, 6, 16), (8, 2, 2, 3), characters="oxvl", length=(2, 4)
+    )
+    synthetic_ink.write_corpus(corpus, options)
     assert main(["prepare", "iam_ondb", str(corpus), str(data)]) == 0
     training = [
         "train", str(config), "--data", str(data), "--out", str(model), "--set", "model.hidden=20",

@@ -23,11 +23,11 @@ import numpy as np
 from seqlabel.cli.failures import run_command
 from seqlabel.corpora.crohme import find_corpus, is_linear, latex_of, symbol_groups
 from seqlabel.corpora.folders import find_below
-from seqlabel.corpora.synth_folder import write_once
 from seqlabel.errors import InputError
+from seqlabel.inputs.formats.inkml import TraceGroup, read_inkml, write_inkml
 from seqlabel.inputs.ink import Ink
-from seqlabel.inputs.inkml import TraceGroup, read_inkml, write_inkml
 from seqlabel.progress import progress_bar
+from seqlabel.synthetic.folder import write_once
 
 KEPT = 0.2
 """Probability that a symbol stays as it was written."""

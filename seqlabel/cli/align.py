@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Align, write, and print counts, who was skipped and the boundary errors."""
     from seqlabel.corpora.manifest import read_manifest
-    from seqlabel.decoding.alignment import (
+    from seqlabel.decoding.alignment.aligner import (
         BoundaryErrors,
         align,
         boundary_errors,
@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.errors import InputError
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
-    from seqlabel.scoring.formats import UNFIT
+    from seqlabel.scoring.transcripts.files import UNFIT
 
     recognizer = load(args.model, args.device)
     if args.format == "phn" and recognizer.kind == "ink":
@@ -98,8 +98,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _write_ctm(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
-    from seqlabel.scoring.formats import write_transcripts
-    from seqlabel.scoring.transcripts import Transcript, Transcripts
+    from seqlabel.scoring.transcripts.files import write_transcripts
+    from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
     for tier in aligned[0][1]:
         rows = [
@@ -111,14 +111,14 @@ def _write_ctm(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -
 
 
 def _write_textgrids(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
-    from seqlabel.decoding.alignment_files import write_textgrid
+    from seqlabel.decoding.alignment.files import write_textgrid
 
     for utterance, tiers, end in aligned:
         write_textgrid(out / f"{_stem(utterance)}.TextGrid", tiers, end)
 
 
 def _write_phns(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
-    from seqlabel.decoding.alignment_files import write_phn
+    from seqlabel.decoding.alignment.files import write_phn
     from seqlabel.inputs import read_audio
 
     for utterance, tiers, _ in aligned:

@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int | None:
     from seqlabel.files import keep_apart, write_jsonl
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
-    from seqlabel.scoring.evidence import Evidence, evidence_path, write_evidence
+    from seqlabel.report.evidence import Evidence, evidence_path, write_evidence
     from seqlabel.training.distribution import workers
 
     keep_apart(args.out, args.data)

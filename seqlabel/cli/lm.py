@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Estimate, write, and print the size in one line; with --test the perplexity in another."""
     from seqlabel.alphabet import Alphabet
-    from seqlabel.decoding.ngram import NgramLM
+    from seqlabel.decoding.lm.ngram import NgramLM
     from seqlabel.errors import InputError
     from seqlabel.files import keep_apart, whole_file
 

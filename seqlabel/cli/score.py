@@ -65,9 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int | None:
-    from seqlabel.scoring import compare, read_report, read_transcripts, score, spread
-    from seqlabel.scoring.export import all_to_json, write_reports
-    from seqlabel.scoring.text import all_to_text
+    from seqlabel.report.files import all_to_json, read_report, write_reports
+    from seqlabel.report.text import all_to_text
+    from seqlabel.scoring import compare, read_transcripts, score, spread
 
     limit = None if args.fail_above is None else _rate(args.fail_above)
     if args.export and args.out is None:
@@ -160,8 +160,8 @@ def _write_page(
     runs: "Spread | None",
 ) -> None:
     """The HTML report, with the evidence beside the hypotheses and the logs of their runs."""
-    from seqlabel.scoring.evidence import evidence_path, read_evidence
-    from seqlabel.scoring.report_html import write_html
+    from seqlabel.report.evidence import evidence_path, read_evidence
+    from seqlabel.report.html.page import write_html
 
     kept = [evidence_path(path) for path in paths]
     models = [hypothesis.header.get("model") for hypothesis in hypotheses]
@@ -187,8 +187,8 @@ def _export(
     """References and hypotheses for other scorers: as scored, or as they are where time matters."""
     from dataclasses import replace
 
+    from seqlabel.report.files import scored_hypotheses, scored_references
     from seqlabel.scoring import write_transcripts
-    from seqlabel.scoring.export import scored_hypotheses, scored_references
 
     ending = "" if kind == "text" else f".{kind}"
     if kind == "ctm":

@@ -27,8 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Draw, write one picture, and print its path."""
-    from seqlabel.cli.canvas import Canvas
-    from seqlabel.cli.pictures import WIDTH, draw, draw_title
     from seqlabel.config import load_toml
     from seqlabel.data.signals import read_signal
     from seqlabel.errors import InputError, one_line
@@ -36,6 +34,8 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.files import whole_file
     from seqlabel.inputs import Ink
     from seqlabel.inputs.reading import naming
+    from seqlabel.report.pictures.canvas import Canvas
+    from seqlabel.report.pictures.signals import WIDTH, draw, draw_title
 
     if args.count < 1:
         raise InputError(f"--count {args.count}: at least 1 is expected")

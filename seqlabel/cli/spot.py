@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
     from seqlabel.corpora.manifest import Utterance
     from seqlabel.decoding.results import Span
-    from seqlabel.decoding.spotting import Keyword
-    from seqlabel.decoding.spotting_merit import Merit
+    from seqlabel.decoding.spotting.merit import Merit
+    from seqlabel.decoding.spotting.spotter import Keyword
     from seqlabel.recognizer import Output
 
 HELP = "find keywords, with times and probabilities"
@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> None:
     """Spot, write or print the hits, and print the figure of merit where the truth is known."""
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.decoding.results import Result
-    from seqlabel.decoding.spotting import Spotter, read_keywords
+    from seqlabel.decoding.spotting.spotter import Spotter, read_keywords
     from seqlabel.errors import InputError
     from seqlabel.files import keep_apart
     from seqlabel.progress import progress_bar
@@ -151,7 +151,7 @@ def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") ->
 
     Times by hand where the manifest has them, else those of a forced alignment of characters.
     """
-    from seqlabel.decoding.alignment import word_spans
+    from seqlabel.decoding.alignment.aligner import word_spans
 
     if utterance.words:
         return list(utterance.words)
@@ -165,7 +165,7 @@ def _label_spans(
     utterance: "Utterance", output: "Output", alphabet: "Alphabet"
 ) -> Sequence["Span"] | None:
     """The labels of the transcript in seconds; None where it does not fit the signal."""
-    from seqlabel.decoding.alignment import align
+    from seqlabel.decoding.alignment.aligner import align
     from seqlabel.errors import InputError
 
     if not utterance.labels:
@@ -181,7 +181,7 @@ def _print_merit(
     hits: Hits, truth: list[tuple[str, Place]], seconds: float, threshold: float
 ) -> None:
     """A line for each keyword: counts of the hits listed, the figure of merit of all ranked."""
-    from seqlabel.decoding.spotting_merit import figure_of_merit
+    from seqlabel.decoding.spotting.merit import figure_of_merit
 
     overall, each = figure_of_merit(hits, truth, seconds)
     listed = [(key, hit) for key, hit in hits if hit.probability >= threshold]

@@ -37,9 +37,9 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _ink(args: argparse.Namespace) -> None:
-    from seqlabel.corpora.synth_ink import InkCorpus, write_corpus
-    from seqlabel.corpora.synth_text import CHARACTERS
     from seqlabel.errors import InputError
+    from seqlabel.synthetic.ink import InkCorpus, write_corpus
+    from seqlabel.synthetic.text import CHARACTERS
 
     if args.words and (args.characters is not None or args.length is not None):
         raise InputError("--characters and --length are of random strings; --words has none")
@@ -62,7 +62,7 @@ def _ink(args: argparse.Namespace) -> None:
 
 
 def _speech(args: argparse.Namespace) -> None:
-    from seqlabel.corpora.synth_speech import SpeechCorpus, write_corpus
+    from seqlabel.synthetic.speech import SpeechCorpus, write_corpus
 
     options = SpeechCorpus(
         speakers=(args.speakers, max(1, args.speakers // 8), max(1, args.speakers // 4)),

@@ -20,7 +20,7 @@ from seqlabel.corpora.folders import find_below, find_folder
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.errors import InputError
-from seqlabel.inputs.inkml import InkML, TraceGroup, read_inkml
+from seqlabel.inputs.formats.inkml import InkML, TraceGroup, read_inkml
 from seqlabel.progress import progress_bar
 
 FOLDERS = {"train": "TrainINKML", "dev": "TestINKMLGT", "test": "TestEM2014GT"}

@@ -3,7 +3,7 @@
 from seqlabel.decoding.beam import BeamDecoder
 from seqlabel.decoding.greedy import GreedyDecoder
 from seqlabel.decoding.lexicon import Lexicon
-from seqlabel.decoding.ngram import NgramLM
+from seqlabel.decoding.lm import NgramLM
 from seqlabel.decoding.results import Result, Span
 
 __all__ = ["BeamDecoder", "GreedyDecoder", "Lexicon", "NgramLM", "Result", "Span"]

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from seqlabel.alphabet import BLANK, Alphabet
-from seqlabel.decoding.beam_lm import LabelLM, bonus_only, label_lm
-from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
-from seqlabel.decoding.beam_spans import LabelSpans, batch_spans
 from seqlabel.decoding.checks import (
     batch_probabilities,
     check_batch,
     check_n_best,
     frame_probabilities,
 )
-from seqlabel.decoding.lexicon import Lexicon
-from seqlabel.decoding.lexicon_model import WordModel, word_model
-from seqlabel.decoding.lexicon_search import WordSearch
-from seqlabel.decoding.ngram import NgramLM
+from seqlabel.decoding.lexicon.lexicon import Lexicon
+from seqlabel.decoding.lexicon.words import WordModel, word_model
+from seqlabel.decoding.lm.labels import LabelLM, bonus_only, label_lm
+from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span
+from seqlabel.decoding.search.labels import Hypothesis, LabelSearch
+from seqlabel.decoding.search.spans import LabelSpans, batch_spans
+from seqlabel.decoding.search.words import WordSearch
 from seqlabel.decoding.stream import BeamStream, check_chunk
 from seqlabel.errors import InputError
 

@@ -8,7 +8,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.decoding.alignment import align
+from seqlabel.decoding.alignment.aligner import align
 from seqlabel.decoding.results import Result
 
 EPSILON = 1e-6
@@ -22,7 +22,7 @@ def label_confidences(
 
     Each label is held against every other one in its place and against none at all. Needs no
     n-best list and no language model; one float a label. Arguments and errors as of
-    `seqlabel.decoding.alignment.align`.
+    `seqlabel.decoding.alignment.aligner`.
     """
     return tuple(span.probability for span in align(log_probs, labels, alphabet, name).spans)
 

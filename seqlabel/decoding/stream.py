@@ -4,10 +4,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seqlabel.decoding.beam_search import Hypothesis, LabelSearch
-from seqlabel.decoding.beam_spans import LabelSpans, batch_spans
 from seqlabel.decoding.checks import as_array, check_frames, check_n_best
 from seqlabel.decoding.results import Result
+from seqlabel.decoding.search.labels import Hypothesis, LabelSearch
+from seqlabel.decoding.search.spans import LabelSpans, batch_spans
 from seqlabel.errors import InputError
 
 

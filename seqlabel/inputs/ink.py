@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seqlabel.errors import InputError
+from seqlabel.inputs.ink_svg import strokes_to_svg
 
 LARGEST = 1e12
 """Coordinates and times beyond this are refused: their squares would lose the writing."""
@@ -213,9 +214,7 @@ class Ink:
 
         A stroke of one point is a dot.
         """
-        from seqlabel.inputs.ink_svg import ink_to_svg
-
-        return ink_to_svg(self, width, colours)
+        return strokes_to_svg(self.points[:, :2], self.offsets, width, colours)
 
 
 CHANNELS = ("x", "y", "t", "pressure")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
-from seqlabel.inputs.iam_xml import ink_of_iam_xml
+from seqlabel.inputs.formats.iam_xml import ink_of_iam_xml
+from seqlabel.inputs.formats.ink_json import ink_of_json
+from seqlabel.inputs.formats.inkml import inkml_of_xml
+from seqlabel.inputs.formats.stroke_arrays import ink_of_numpy
+from seqlabel.inputs.formats.unipen import unipen_of_text
 from seqlabel.inputs.ink import Ink
-from seqlabel.inputs.ink_json import ink_of_json
-from seqlabel.inputs.inkml import inkml_of_xml
 from seqlabel.inputs.reading import as_text, naming, read_bytes
-from seqlabel.inputs.stroke_arrays import ink_of_numpy
-from seqlabel.inputs.unipen import unipen_of_text
 from seqlabel.inputs.xml_guard import parse_xml
 
 SUFFIXES = (".inkml", ".xml", ".ink", ".json", ".upn", ".unipen", ".dat", ".npy", ".npz")

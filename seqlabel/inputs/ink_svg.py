@@ -2,25 +2,27 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from seqlabel.inputs.ink import Ink
 
+def strokes_to_svg(
+    points: np.ndarray, offsets: np.ndarray, width: int, colours: Sequence[str]
+) -> str:
+    """A self-contained SVG document, `width` pixels wide, as high as the writing asks for.
 
-def ink_to_svg(ink: "Ink", width: int, colours: Sequence[str]) -> str:
-    """A self-contained SVG document, `width` pixels wide, as high as the writing asks for."""
+    points: (P, 2) x and y, y downwards. offsets: (S + 1,), stroke s is points[offsets[s] :
+    offsets[s + 1]], drawn in `colours[s % len(colours)]`; a stroke of one point is a dot.
+    """
     margin = 8.0
-    left, top, right, bottom = ink.bounds
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     extent = max(right - left, (bottom - top) / 4, 1e-9)  # a column of ink stays a readable picture
     scale = (width - 2 * margin) / extent
     height = round((bottom - top) * scale + 2 * margin)
-    points = (ink.points[:, :2] - [left, top]) * scale + margin
+    placed = (points - [left, top]) * scale + margin
     shapes = [
-        stroke_to_svg(points[a:b], colours[number % len(colours)])
-        for number, (a, b) in enumerate(itertools.pairwise(ink.offsets.tolist()))
+        stroke_to_svg(placed[a:b], colours[number % len(colours)])
+        for number, (a, b) in enumerate(itertools.pairwise(offsets.tolist()))
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '

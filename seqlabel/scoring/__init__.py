@@ -1,9 +1,7 @@
-"""Hypotheses against references: alignments, protocols, statistics, reports."""
+"""Hypotheses against references: alignments, protocols, statistics, results."""
 
 from seqlabel.scoring.alignment import Alignment, align, align_all
 from seqlabel.scoring.comparison import Comparison, compare
-from seqlabel.scoring.export import read_report, write_report
-from seqlabel.scoring.formats import read_transcripts, write_transcripts
 from seqlabel.scoring.protocols import PROTOCOLS, Protocol
 from seqlabel.scoring.results import (
     Counts,
@@ -16,7 +14,12 @@ from seqlabel.scoring.results import (
 )
 from seqlabel.scoring.scorer import score
 from seqlabel.scoring.statistics import spread
-from seqlabel.scoring.transcripts import Transcript, Transcripts
+from seqlabel.scoring.transcripts import (
+    Transcript,
+    Transcripts,
+    read_transcripts,
+    write_transcripts,
+)
 
 __all__ = [
     "PROTOCOLS",
@@ -35,10 +38,8 @@ __all__ = [
     "align",
     "align_all",
     "compare",
-    "read_report",
     "read_transcripts",
     "score",
     "spread",
-    "write_report",
     "write_transcripts",
 ]

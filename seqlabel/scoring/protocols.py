@@ -13,7 +13,7 @@ from typing import Literal
 
 from seqlabel.alphabet.phones import ANY_TO_39, PHONES_61
 from seqlabel.errors import InputError
-from seqlabel.scoring.transcripts import Transcript, Transcripts
+from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What scoring returns: counts, alignments, breakdowns, and the report that holds them.
 
-Everything is a frozen dataclass of plain values; `Report.to_json` is what `score.json` holds and
-`Report.to_text` what a terminal shows.
+Everything is a frozen dataclass of plain values; `Report.to_json` is what `score.json` holds.
+How a report reads as text or as a page is the business of `seqlabel.report`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -208,18 +208,59 @@ class Report:
             matrix[place[reference], place[hypothesis]] = count
         return labels, matrix
 
+    def totals_to_json(self) -> dict[str, Any]:
+        """The totals and what they rest on: what `seqlabel score --json` prints."""
+        return {
+            "name": self.name,
+            "metric": self.metric,
+            **_counts(self.counts),
+            "interval": None if self.interval is None else asdict(self.interval),
+            "utterances": len(self.utterances),
+            "sentence_errors": self.sentence_errors,
+            "missing": len(self.missing),
+            "skipped": len(self.skipped),
+            "unit": self.unit,
+            "protocol": self.protocol,
+            "protocol_note": self.protocol_note,
+            "costs": self.costs,
+            "reference_fingerprint": self.reference_fingerprint,
+            "decoder": self.decoder,
+            "also": [other.totals_to_json() for other in self.also],
+        }
+
     def to_json(self) -> dict[str, Any]:
-        """Totals, interval, breakdowns, labels and confusions as plain JSON values.
+        """What `score.json` holds: totals, interval, breakdowns, labels and confusions.
 
-        The alignments are not in it; `seqlabel.scoring.export.write_report` puts them beside it.
+        The alignments are not in it; `seqlabel.report.write_report` puts them beside it.
         """
-        # Imported here because the writers of reports know reports, and not the other way round.
-        from seqlabel.scoring.export import report_to_json
+        return self.totals_to_json() | {
+            "kind": self.kind,
+            "system": dict(self.system),
+            "missing_utterances": list(self.missing),
+            "skipped_utterances": dict(self.skipped),
+            "breakdowns": {
+                name: [_group(row) for row in rows] for name, rows in self.breakdowns.items()
+            },
+            "labels": [_label(score) for score in self.labels],
+            "confusions": [list(pair) for pair in self.top_confusions()],
+        }
 
-        return report_to_json(self)
 
-    def to_text(self) -> str:
-        """The report as the terminal shows it, totals first, 100 columns."""
-        from seqlabel.scoring.text import report_to_text
+def _counts(counts: Counts) -> dict[str, float | int]:
+    return {
+        "rate": counts.rate,
+        "correct": counts.correct,
+        "substitutions": counts.substitutions,
+        "deletions": counts.deletions,
+        "insertions": counts.insertions,
+        "errors": counts.errors,
+        "reference_tokens": counts.reference_tokens,
+    }
 
-        return report_to_text(self)
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"name": group.name, "utterances": group.utterances, **_counts(group.counts)}
+
+
+def _label(score: LabelScore) -> dict[str, Any]:
+    return asdict(score) | {"precision": score.precision, "recall": score.recall}

@@ -11,11 +11,11 @@ from seqlabel.errors import InputError
 from seqlabel.files import fingerprint
 from seqlabel.scoring.alignment import COSTS, align_all
 from seqlabel.scoring.breakdowns import break_down, count_confusions, score_labels
-from seqlabel.scoring.formats import read_transcripts
 from seqlabel.scoring.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol, tokenise
 from seqlabel.scoring.results import Counts, Report, UtteranceScore
 from seqlabel.scoring.statistics import bootstrap_interval
-from seqlabel.scoring.transcripts import Transcripts
+from seqlabel.scoring.transcripts.files import read_transcripts
+from seqlabel.scoring.transcripts.transcript import Transcripts
 
 Source = str | os.PathLike[str] | Mapping[str, str | Sequence[str]] | Transcripts
 """Transcripts, a file of them, or a mapping of ids to labels (or to running text)."""

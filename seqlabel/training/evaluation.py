@@ -12,7 +12,7 @@ from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
 from seqlabel.models.targets import RowError
 from seqlabel.scoring.protocols import Protocol
-from seqlabel.scoring.transcripts import Transcript
+from seqlabel.scoring.transcripts.transcript import Transcript
 from seqlabel.training.distribution import Workers
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from seqlabel.cli import main
-from seqlabel.cli.canvas import Canvas
-from seqlabel.cli.pictures import SHADES, colours
-from seqlabel.corpora.hands import Hand, write_text
 from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
-from seqlabel.inputs.iam_xml import write_iam_xml
+from seqlabel.inputs.formats.iam_xml import write_iam_xml
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.ink_files import write_ink
+from seqlabel.report.pictures.canvas import Canvas
+from seqlabel.report.pictures.signals import SHADES, colours
+from seqlabel.synthetic.hands import Hand, write_text
 
 INK = write_text("fit dog", Hand(), np.random.default_rng(0))
 WIDE = Ink([[[10000.0 * n, n % 2] for n in range(2000)]])

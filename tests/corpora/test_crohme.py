@@ -11,7 +11,7 @@ import pytest
 
 from seqlabel.corpora.crohme import Options, prepare, symbols_in_writing_order
 from seqlabel.errors import InputError
-from seqlabel.inputs.inkml import read_inkml
+from seqlabel.inputs.formats.inkml import read_inkml
 
 
 def inkml(symbols, latex, traces=6, writer="w1", kind="type"):

@@ -9,7 +9,7 @@ from seqlabel.corpora import iam_ondb
 from seqlabel.corpora.iam_ondb import Options, prepare
 from seqlabel.errors import InputError
 from seqlabel.inputs import Ink
-from seqlabel.inputs.iam_xml import write_iam_xml
+from seqlabel.inputs.formats.iam_xml import write_iam_xml
 
 FORMS = {
     "a01-000u": ["A MOVE to", "stop Mr ."],

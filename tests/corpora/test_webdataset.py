@@ -14,8 +14,8 @@ from seqlabel.corpora.manifest import read_manifest
 from seqlabel.corpora.webdataset import Options, prepare
 from seqlabel.errors import InputError
 from seqlabel.inputs import Ink, read_audio, read_ink
-from seqlabel.inputs.ink_json import ink_json
-from seqlabel.inputs.inkml import write_inkml
+from seqlabel.inputs.formats.ink_json import ink_json
+from seqlabel.inputs.formats.inkml import write_inkml
 from seqlabel.inputs.shards import open_signal, shard_of, signal_file
 from seqlabel.inputs.sphere import write_sphere
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.decoding.alignment import (
+from seqlabel.decoding.alignment.aligner import (
     BoundaryErrors,
     align,
     boundary_errors,
@@ -18,7 +18,7 @@ from seqlabel.decoding.alignment import (
     without_gaps,
     word_spans,
 )
-from seqlabel.decoding.alignment_files import write_phn, write_textgrid
+from seqlabel.decoding.alignment.files import write_phn, write_textgrid
 from seqlabel.decoding.results import Span
 from seqlabel.errors import InputError
 

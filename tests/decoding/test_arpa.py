@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from seqlabel.decoding.arpa import read_arpa
-from seqlabel.decoding.ngram import NgramLM
+from seqlabel.decoding.lm.arpa import read_arpa
+from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.errors import InputError
 
 ARPA = """\

@@ -69,7 +69,7 @@ def test_a_large_language_model_is_walked_like_a_tabled_one(random_probs, monkey
     lm, alphabet = random_lm(rng, 5, 3), alphabet_of(5)
     probs = random_probs(rng, 12, 5)
     tabled = decode_one(BeamDecoder(alphabet, 20, lm=lm, lm_weight=0.7), probs, 20)
-    monkeypatch.setattr("seqlabel.decoding.beam_lm.NgramLM.arrays", without_table(NgramLM.arrays))
+    monkeypatch.setattr("seqlabel.decoding.lm.labels.NgramLM.arrays", without_table(NgramLM.arrays))
     walked = decode_one(BeamDecoder(alphabet, 20, lm=lm, lm_weight=0.7), probs, 20)
     assert [text for text, _ in walked] == [text for text, _ in tabled]
     np.testing.assert_allclose([s for _, s in walked], [s for _, s in tabled], rtol=1e-6)

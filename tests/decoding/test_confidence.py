@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.decoding.alignment import align
+from seqlabel.decoding.alignment.aligner import align
 from seqlabel.decoding.confidence import (
     Calibration,
     Recalibration,

@@ -12,9 +12,9 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.cli import main
 from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
-from seqlabel.decoding.ngram import NgramLM
+from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.features.front_end import FrontEnd, make_extractor
-from seqlabel.scoring.formats import read_transcripts
+from seqlabel.scoring.transcripts.files import read_transcripts
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run_directory import (
     WEIGHTS,

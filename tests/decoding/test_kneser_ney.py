@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqlabel.decoding.kneser_ney import FALLBACK_DISCOUNTS, discounts
-from seqlabel.decoding.ngram import NgramLM
+from seqlabel.decoding.lm.kneser_ney import FALLBACK_DISCOUNTS, discounts
+from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.errors import InputError
 
 sentences_strategy = st.lists(st.lists(st.sampled_from("abcd"), max_size=6), min_size=1, max_size=8)

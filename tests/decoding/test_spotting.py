@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding.results import Span
-from seqlabel.decoding.spotting import Keyword, Spotter, read_keywords
-from seqlabel.decoding.spotting_merit import figure_of_merit
+from seqlabel.decoding.spotting.merit import figure_of_merit
+from seqlabel.decoding.spotting.spotter import Keyword, Spotter, read_keywords
 from seqlabel.errors import InputError
 
 ABC = Alphabet("abc")

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from seqlabel.corpora.hands import Hand, write_text
 from seqlabel.errors import InputError
 from seqlabel.features.ink import Augmentation, InkDelta, augment
 from seqlabel.features.ink.augmentation import smooth_noise
 from seqlabel.features.ink.skew import skew_angle
 from seqlabel.features.ink.slant import slant_angle
 from seqlabel.inputs import Ink
+from seqlabel.synthetic.hands import Hand, write_text
 
 INK = write_text("jumping fox 23", Hand(), np.random.default_rng(0))
 

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from seqlabel.corpora.hands import random_hand, write_text
 from seqlabel.errors import InputError
 from seqlabel.features.ink import InkBezier
 from seqlabel.features.ink.bezier import fit_pieces
 from seqlabel.inputs import Ink
+from seqlabel.synthetic.hands import random_hand, write_text
 
 AS_IT_IS = {"clean": False, "skew": False, "size": "none"}
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from seqlabel.corpora.hands import random_hand, write_text
 from seqlabel.errors import InputError
 from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.ink import liwicki_bunke as lb
 from seqlabel.features.ink.image import CELL, Image
 from seqlabel.inputs import Ink
+from seqlabel.synthetic.hands import random_hand, write_text
 
 CORNER = Ink([[[0, 0, 0], [1, 0, 1], [2, 0, 2], [2, 1, 3], [2, 2, 5]]])
 """Two to the right, two down."""

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from seqlabel.corpora.hands import Hand, random_hand, write_text
 from seqlabel.errors import InputError
 from seqlabel.features.ink import Ink25, InkDelta
 from seqlabel.features.ink.cleaning import remove_duplicates, remove_outliers
@@ -18,6 +17,7 @@ from seqlabel.features.ink.skew import correct_skew, rotate, skew_angle
 from seqlabel.features.ink.slant import correct_slant, shear, slant_angle
 from seqlabel.features.ink.width import middle_crossings, scale_width
 from seqlabel.inputs import Ink
+from seqlabel.synthetic.hands import Hand, random_hand, write_text
 
 TEXT = "the young fox jumps over a lazy dog"
 

@@ -7,17 +7,17 @@ import pytest
 
 from seqlabel.errors import InputError
 from seqlabel.inputs import Ink, read_ink
-from seqlabel.inputs.iam_xml import iam_xml, write_iam_xml
-from seqlabel.inputs.ink_json import ink_json
-from seqlabel.inputs.inkml import write_inkml
-from seqlabel.inputs.stroke_arrays import (
+from seqlabel.inputs.formats.iam_xml import iam_xml, write_iam_xml
+from seqlabel.inputs.formats.ink_json import ink_json
+from seqlabel.inputs.formats.inkml import write_inkml
+from seqlabel.inputs.formats.stroke_arrays import (
     from_stroke3,
     from_stroke5,
     to_stroke3,
     to_stroke5,
     write_stroke3,
 )
-from seqlabel.inputs.unipen import write_unipen
+from seqlabel.inputs.formats.unipen import write_unipen
 
 INK = Ink([[[10, 20, 0.0], [13, 24, 0.25]], [[40, 20, 1.5]]])
 

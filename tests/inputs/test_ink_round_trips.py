@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seqlabel.inputs import Ink, read_ink
-from seqlabel.inputs.iam_xml import write_iam_xml
+from seqlabel.inputs.formats.iam_xml import write_iam_xml
+from seqlabel.inputs.formats.ink_json import write_ink_json
+from seqlabel.inputs.formats.inkml import TraceGroup, read_inkml, write_inkml
+from seqlabel.inputs.formats.stroke_arrays import write_stroke3, write_stroke5
+from seqlabel.inputs.formats.unipen import Segment, read_unipen, write_unipen
 from seqlabel.inputs.ink_files import write_ink
-from seqlabel.inputs.ink_json import write_ink_json
-from seqlabel.inputs.inkml import TraceGroup, read_inkml, write_inkml
-from seqlabel.inputs.stroke_arrays import write_stroke3, write_stroke5
-from seqlabel.inputs.unipen import Segment, read_unipen, write_unipen
 
 round_trip = settings(
     max_examples=40,

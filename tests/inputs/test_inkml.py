@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from seqlabel.errors import InputError
+from seqlabel.inputs.formats.inkml import inkml_of_xml, read_inkml, write_inkml
+from seqlabel.inputs.formats.inkml_trace import decode_trace
 from seqlabel.inputs.ink import Ink
-from seqlabel.inputs.inkml import inkml_of_xml, read_inkml, write_inkml
-from seqlabel.inputs.inkml_trace import decode_trace
 from seqlabel.inputs.xml_guard import parse_xml
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seqlabel.errors import InputError
+from seqlabel.inputs.formats.unipen import Segment, read_unipen, write_unipen
 from seqlabel.inputs.ink import Ink
-from seqlabel.inputs.unipen import Segment, read_unipen, write_unipen
 
 HELLO = """.VERSION 1.0
 .COORD X Y T

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqlabel.report.evidence import Evidence
+from seqlabel.report.html.page import write_html
 from seqlabel.scoring import Report, Transcript, Transcripts, score
-from seqlabel.scoring.evidence import Evidence
-from seqlabel.scoring.report_html import write_html
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PHONES = ("aa", "b", "iy", "s", "sil", "t")

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqlabel.report.html.aligned import Column, columns
 from seqlabel.scoring import align
-from seqlabel.scoring.html.aligned import Column, columns
 
 LABELS = st.lists(st.sampled_from("abc"), max_size=6)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqlabel.errors import InputError
-from seqlabel.scoring.evidence import (
+from seqlabel.report.evidence import (
     Evidence,
     assign_strokes,
     evidence_path,

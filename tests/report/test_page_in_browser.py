@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlabel.scoring.report_html import write_html
+from seqlabel.report.html.page import write_html
 
 FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """Waits until what was scrolled or opened is drawn."""

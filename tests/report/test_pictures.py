@@ -13,17 +13,17 @@ import pytest
 import soundfile
 from markupsafe import Markup
 
-from seqlabel.scoring.evidence import Evidence
-from seqlabel.scoring.html.charts import (
+from seqlabel.report.evidence import Evidence
+from seqlabel.report.html.charts import (
     curve_chart,
     element,
     rate_chart,
     stacked_bar,
     ticks,
 )
-from seqlabel.scoring.html.confusions import matrix_chart
-from seqlabel.scoring.html.panels import panel, sound_uri
-from seqlabel.scoring.html.spectrogram import ROWS, grey_png, mel, spectrogram
+from seqlabel.report.html.confusions import matrix_chart
+from seqlabel.report.html.panels import panel, sound_uri
+from seqlabel.report.html.spectrogram import ROWS, grey_png, mel, spectrogram
 from seqlabel.scoring.results import Counts, Interval
 
 

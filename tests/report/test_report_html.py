@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from seqlabel.errors import InputError
+from seqlabel.report.html import utterances
+from seqlabel.report.html.curves import read_curves
+from seqlabel.report.html.page import write_html
 from seqlabel.scoring import spread
-from seqlabel.scoring.html import utterances
-from seqlabel.scoring.html.curves import read_curves
-from seqlabel.scoring.report_html import write_html
 
 
 class Elements(HTMLParser):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from seqlabel.errors import InputError
+from seqlabel.report.text import alignment_lines
 from seqlabel.scoring import align, align_all, alignment
 from seqlabel.scoring.results import UtteranceScore
-from seqlabel.scoring.text import alignment_lines
 
 SEQUENCES = st.lists(st.sampled_from("abcd"), max_size=6).map(tuple)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from seqlabel.report import report_to_text
 from seqlabel.scoring import Transcript, Transcripts, score
 
 SPOKEN = {
@@ -56,7 +57,7 @@ def test_writers_of_ink_are_numbered_because_their_ids_may_be_names():
         "writer 3": (1, 1, 1), "writer 2": (1, 6, 2), "writer 1": (2, 7, 1),
     }  # fmt: skip
     assert found.interval.over == "writers"
-    assert "s1" not in found.to_text()
+    assert "s1" not in report_to_text(found)
     assert "speaker" not in found.breakdowns
 
 

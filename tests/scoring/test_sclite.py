@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from seqlabel.report.files import scored_hypotheses, scored_references
 from seqlabel.scoring import (
     Transcript,
     Transcripts,
@@ -16,7 +17,6 @@ from seqlabel.scoring import (
     score,
     write_transcripts,
 )
-from seqlabel.scoring.export import scored_hypotheses, scored_references
 
 DEBIAN = Path("/usr/lib/sctk/bin/sclite")
 SCLITE = shutil.which("sclite") or (str(DEBIAN) if DEBIAN.is_file() else None)

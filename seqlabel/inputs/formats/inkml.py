@@ -1,0 +1,277 @@
+"""InkML, the W3C's markup of digital ink (Recommendation of 20 September 2011).
+
+Read as it is met: with and without namespace, channels in any order or undeclared, differences,
+references with and without `#`. What a file says about its ink (annotations, groups of traces) is
+kept beside the strokes.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.files import whole_file
+from seqlabel.inputs.formats.inkml_trace import decode_trace, encode_differences, encode_trace
+from seqlabel.inputs.ink import Ink, number
+from seqlabel.inputs.reading import ink_of_columns, naming, read_bytes
+from seqlabel.inputs.xml_guard import parse_xml
+
+NAMESPACE = "http://www.w3.org/2003/InkML"
+
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+"""Units of the channel T; without one it is milliseconds."""
+
+
+@dataclass(frozen=True)
+class TraceGroup:
+    """Strokes that belong together: a symbol, a word.
+
+    id: empty where the file has none. annotations: type -> text. strokes: their numbers in the
+    ink, those of inner groups not included. groups: inner groups.
+    """
+
+    id: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    strokes: tuple[int, ...] = ()
+    groups: tuple["TraceGroup", ...] = ()
+
+
+@dataclass(frozen=True)
+class InkML:
+    """A file of InkML.
+
+    ink: the pen-down traces. ids: the id of each stroke, empty where it has none. annotations:
+    type -> text, those of the whole document only. groups: the outermost groups.
+    """
+
+    ink: Ink
+    ids: tuple[str, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[TraceGroup, ...] = ()
+
+
+def read_inkml(path: str | os.PathLike[str], times: bool = True) -> InkML:
+    """Read an InkML file; with `times=False` its times are dropped.
+
+    Raises InputError naming the file for malformed XML, text outside the grammar of traces, points
+    of different numbers of channels, references to traces that are not there, and no ink at all.
+    """
+    return inkml_of_xml(parse_xml(read_bytes(path), path), path, times)
+
+
+def inkml_of_xml(root: Element, name: str | os.PathLike[str], times: bool = True) -> InkML:
+    """The content of a parsed `ink` element; `name` begins the messages."""
+    with naming(name):
+        if root.tag != "ink":
+            raise InputError(f"root element {root.tag!r} is not ink")
+        traces = _Traces(root)
+        groups = tuple(_group(element, traces) for element in root.iterfind("traceGroup"))
+        ink = ink_of_columns(traces.strokes, traces.unit, times)
+        return InkML(ink, tuple(traces.ids), _annotations(root), groups)
+
+
+@dataclass(frozen=True)
+class _Format:
+    """Channels of a trace in order, and their units."""
+
+    names: tuple[str, ...] = ("X", "Y")
+    units: tuple[str, ...] = ("", "")
+
+    @classmethod
+    def of(cls, element: Element) -> "_Format":
+        channels = [c for c in element.iter("channel") if c.get("name")]
+        if not channels:
+            return cls()
+        names = tuple(c.get("name", "").upper() for c in channels)
+        if "X" not in names or "Y" not in names:
+            raise InputError(f"traceFormat has the channels {' '.join(names)}; X and Y are needed")
+        return cls(names, tuple(c.get("units", "") for c in channels))
+
+    def columns(self, values: np.ndarray) -> np.ndarray:
+        """(P, channels) to (P, 4): x, y, seconds, force, NaN where the points have none.
+
+        Points may hold fewer numbers than channels are declared, and more.
+        """
+        present = self.names[: values.shape[1]]
+        if "X" not in present or "Y" not in present:
+            raise InputError(f"points of {values.shape[1]} numbers for {' '.join(self.names)}")
+        columns = np.full((len(values), 4), np.nan)
+        for column, name in enumerate(("X", "Y", "T", "F")):
+            if name in present:
+                columns[:, column] = values[:, present.index(name)]
+        if "T" in present:
+            columns[:, 2] *= SECONDS.get(self.units[present.index("T")], 1e-3)
+        return columns
+
+
+class _Traces:
+    """The traces of a document as strokes, and what its references mean."""
+
+    def __init__(self, root: Element) -> None:
+        self.strokes: list[np.ndarray] = []
+        self.ids: list[str] = []
+        self.by_id: dict[str, int | None] = {}
+        self.by_element: dict[Element, int | None] = {}
+        self.groups = {g.get("id", ""): g for g in root.iter("traceGroup")}
+        self.unit = ""
+        by_id = {element.get("id", ""): element for element in root.iter()}
+        first = next(root.iter("traceFormat"), None)
+        default = _Format() if first is None else _Format.of(first)
+        for element in root.iter("trace"):
+            form = _format_of(element, by_id, default)
+            self.by_element[element] = self._add(element, form)
+        if not self.strokes:
+            raise InputError("no trace with a point; the file holds no ink")
+
+    def _add(self, element: Element, form: _Format) -> int | None:
+        name = element.get("id", "")
+        if name and name in self.by_id:
+            raise InputError(f"two traces have the id {name!r}")
+        with naming(f"trace {name or len(self.by_element)!r}"):
+            rows = decode_trace(element.text or "")
+            stroke = None
+            if rows and element.get("type") != "penUp":
+                if len({len(row) for row in rows}) != 1:
+                    raise InputError("points of different numbers of values; was the file cut off?")
+                points = form.columns(np.array(rows))
+                self.unit = self.unit or form.units[form.names.index("X")]
+                if element.get("continuation") in ("middle", "end"):
+                    stroke = self.by_id.get(element.get("priorRef", "").removeprefix("#"))
+                    if stroke is None:
+                        raise InputError("continues a trace that is not before it")
+                    self.strokes[stroke] = np.concatenate([self.strokes[stroke], points])
+                else:
+                    stroke = len(self.strokes)
+                    self.strokes.append(points)
+                    self.ids.append(name)
+        if name:
+            self.by_id[name] = stroke
+        return stroke
+
+    def find(self, reference: str) -> list[int]:
+        """Strokes that a reference means: one, none of an empty trace, or those of a group."""
+        name = reference.removeprefix("#")
+        if name in self.by_id:
+            stroke = self.by_id[name]
+            return [] if stroke is None else [stroke]
+        if name in self.groups and name:
+            if next(self.groups[name].iter("traceView"), None) is not None:
+                raise InputError(f"a reference to the group {reference!r}, itself of references")
+            found = (self.by_element[trace] for trace in self.groups[name].iter("trace"))
+            return [stroke for stroke in found if stroke is not None]
+        raise InputError(f"a reference to the trace {reference!r}, which is not in the file")
+
+
+def _format_of(trace: Element, by_id: Mapping[str, Element], default: _Format) -> _Format:
+    """The format that a trace's context names, directly or through an ink source."""
+    reference = trace.get("contextRef")
+    for _ in range(3):
+        if not reference:
+            return default
+        context = by_id.get(reference.removeprefix("#"))
+        if context is None:
+            raise InputError(f"a reference to the context {reference!r}, which is not in the file")
+        if next(context.iter("channel"), None) is not None:
+            return _Format.of(context)
+        reference = context.get("traceFormatRef") or context.get("inkSourceRef")
+    return default
+
+
+def _annotations(element: Element) -> dict[str, str]:
+    """Type -> text of the annotations directly below an element; the first of a type counts.
+
+    An `annotationXML` with a `label` counts as an annotation with its text.
+    """
+    found: dict[str, str] = {}
+    for child in element:
+        kind = child.get("type")
+        if kind and child.tag == "annotation":
+            found.setdefault(kind, (child.text or "").strip())
+        elif kind and child.tag == "annotationXML" and child.find("label") is not None:
+            found.setdefault(kind, (child.findtext("label") or "").strip())
+    return found
+
+
+def _group(element: Element, traces: _Traces) -> TraceGroup:
+    strokes: list[int] = []
+    groups = []
+    for child in element:
+        if child.tag == "trace":
+            stroke = traces.by_element[child]
+            strokes += [] if stroke is None else [stroke]
+        elif child.tag == "traceView":
+            if child.get("from") or child.get("to"):
+                raise InputError("a traceView of a part of a trace; split the trace instead")
+            strokes += traces.find(child.get("traceDataRef", ""))
+        elif child.tag == "traceGroup":
+            groups.append(_group(child, traces))
+    return TraceGroup(element.get("id", ""), _annotations(element), tuple(strokes), tuple(groups))
+
+
+def write_inkml(
+    path: str | os.PathLike[str],
+    ink: Ink,
+    annotations: Mapping[str, str] | None = None,
+    groups: Sequence[TraceGroup] = (),
+    ids: Sequence[str] = (),
+    differences: int = 0,
+) -> None:
+    """Write ink, what is said about it, and its groups, exact to the last bit.
+
+    ids: of the strokes; "0", "1", ... where not given. differences: 0 writes explicit values, 1 or
+    2 first or second differences, which need whole x and y and drop times and pressures.
+    Raises InputError for other coordinates, for text that XML cannot hold, for an unfit `ids`.
+    """
+    names = list(ids) or [str(n) for n in range(len(ink.strokes))]
+    if len(names) != len(ink.strokes) or len(set(names)) != len(names) or "" in names:
+        raise InputError(f"{path}: {len(names)} ids for {len(ink.strokes)} strokes, or some equal")
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<ink xmlns="{NAMESPACE}">']
+    lines += [*_write_format(ink, differences), *_write_annotations(annotations or {})]
+    for name, stroke in zip(names, ink.strokes, strict=True):
+        lines.append(f"<trace id={quoteattr(name)}>{_trace_text(ink, stroke, differences)}</trace>")
+    for group in groups:
+        lines += _write_group(group, names)
+    text = "\n".join([*lines, "</ink>", ""])
+    if any((ord(c) < 32 and c not in "\t\n\r") or c in "\ufffe\uffff" for c in text):
+        raise InputError(f"{path}: an annotation holds a control character, which XML cannot")
+    with whole_file(path) as stream:
+        stream.write(text)
+
+
+def _trace_text(ink: Ink, stroke: np.ndarray, differences: int) -> str:
+    if not differences:
+        shown = stroke if ink.timed else np.delete(stroke, 2, axis=1)
+        return encode_trace([[number(value) for value in row] for row in shown.tolist()])
+    if differences not in (1, 2) or (stroke[:, :2] != np.round(stroke[:, :2])).any():
+        raise InputError(f"differences={differences}: 1 or 2, and whole coordinates, are expected")
+    return encode_differences(stroke[:, :2].astype(np.int64).tolist(), differences)
+
+
+def _write_format(ink: Ink, differences: int) -> Iterator[str]:
+    unit = f" units={quoteattr(ink.unit)}" if ink.unit else ""
+    channels = [f'<channel name="{name}" type="decimal"{unit}/>' for name in "XY"]
+    if ink.timed and not differences:
+        channels.append('<channel name="T" type="decimal" units="s"/>')
+    if ink.points.shape[1] == 4 and not differences:
+        channels.append('<channel name="F" type="decimal"/>')
+    yield f"<traceFormat>{''.join(channels)}</traceFormat>"
+
+
+def _write_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
+    for kind, text in annotations.items():
+        yield f"<annotation type={quoteattr(kind)}>{escape(text)}</annotation>"
+
+
+def _write_group(group: TraceGroup, names: Sequence[str]) -> Iterator[str]:
+    name = f" xml:id={quoteattr(group.id)}" if group.id else ""
+    yield f"<traceGroup{name}>"
+    yield from _write_annotations(group.annotations)
+    for stroke in group.strokes:
+        yield f"<traceView traceDataRef={quoteattr('#' + names[stroke])}/>"
+    for inner in group.groups:
+        yield from _write_group(inner, names)
+    yield "</traceGroup>"

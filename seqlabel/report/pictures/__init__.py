@@ -1,0 +1,1 @@
+"""Pictures of signals and features as SVG or PNG."""

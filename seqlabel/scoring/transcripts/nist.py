@@ -1,0 +1,184 @@
+"""The transcript files of NIST's sclite: .trn, .ctm and .stm.
+
+As its documentation describes them (SCTK, `doc/infmts.htm`), without alternatives in braces.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seqlabel.errors import InputError
+from seqlabel.scoring.transcripts.lines import (
+    escape,
+    join_labels,
+    labels_of,
+    lines_of,
+    seconds,
+    split_labels,
+    unescape,
+)
+from seqlabel.scoring.transcripts.transcript import Segment, Span, Transcript, Transcripts
+
+IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
+"""The transcript of a stretch that an .stm file excludes."""
+
+SPECIAL = "{}@;*()"
+"""Characters that sclite does not take for themselves."""
+
+Channel = tuple[str, str]
+"""(recording, channel)"""
+
+
+def read_trn(path: Path) -> Transcripts:
+    """Labels, then the utterance id in parentheses at the end of the line."""
+
+    def rows() -> Iterator[Transcript]:
+        for number, line in lines_of(path):
+            match = re.fullmatch(r"(.*)\(([^()\s]+)\)", line)
+            if not match:
+                raise InputError(f"{path}:{number}: no utterance id in parentheses at the end")
+            yield _transcript(match[2], match[1].split(), f"{path}:{number}")
+
+    return Transcripts.gather(str(path), rows())
+
+
+def trn_lines(transcripts: Transcripts) -> Iterator[str]:
+    """The lines of a .trn file."""
+    for transcript in transcripts.by_id.values():
+        yield f"{join_labels(transcript, SPECIAL)} ({transcript.id})"
+
+
+def read_ctm(path: Path) -> Transcripts:
+    """One label a line: recording, channel, start, duration, label, confidence (may be absent)."""
+    spans: dict[Channel, list[Span]] = {}
+    for number, line in lines_of(path):
+        try:
+            recording, channel, start, duration, word, *more = line.split()
+            begin, end = seconds(start), seconds(start) + seconds(duration)
+            span = (unescape(word), begin, end, float(more[0]) if more else 1.0)
+        except ValueError:
+            raise InputError(
+                f"{path}:{number}: expected: recording channel start duration label [confidence]"
+            ) from None
+        spans.setdefault((recording, channel), []).append(span)
+    names = _recording_names(spans)
+
+    def rows() -> Iterator[Transcript]:
+        for channel, found in spans.items():
+            found.sort(key=lambda span: span[1])
+            labels = tuple(span[0] for span in found)
+            yield Transcript(names[channel], labels, " ".join(labels), spans=tuple(found))
+
+    return replace(Transcripts.gather(str(path), rows()), recordings=True)
+
+
+def ctm_lines(transcripts: Transcripts) -> Iterator[str]:
+    """The lines of a .ctm file; InputError for labels without times."""
+    for key in sorted(transcripts.by_id):
+        transcript = transcripts.by_id[key]
+        if len(transcript.spans) != len(labels_of(transcript)):
+            raise InputError(
+                f"{transcripts.name}: utterance {key!r} has no times for its labels, which .ctm "
+                f"needs; write .trn instead"
+            )
+        for label, start, end, probability in transcript.spans:
+            word = escape(label, SPECIAL)
+            yield f"{key} 1 {start:.3f} {end - start:.3f} {word} {probability:.4f}"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of an .stm file."""
+
+    channel: Channel
+    speaker: str
+    start: float
+    end: float
+    subset: str
+    words: list[str]
+    where: str
+
+
+def read_stm(path: Path) -> Transcripts:
+    """One segment a line: recording, channel, speaker, start, end, labels (a <subset> before them).
+
+    The id of a segment is its recording, followed by start and end in hundredths of a second where
+    the recording has several.
+    """
+    rows = [_stm_row(line, f"{path}:{number}") for number, line in lines_of(path)]
+    names = _recording_names(row.channel for row in rows)
+    scored = Counter(row.channel for row in rows if row.words != [IGNORED])
+    segments: dict[str, Segment] = {}
+    ignored: list[Segment] = []
+
+    def transcripts() -> Iterator[Transcript]:
+        for row in rows:
+            segment = Segment(names[row.channel], row.start, row.end)
+            if row.words == [IGNORED]:
+                ignored.append(segment)
+                continue
+            key = segment.recording
+            if scored[row.channel] > 1:
+                key += f"-{round(row.start * 100):06d}-{round(row.end * 100):06d}"
+            segments[key] = segment
+            yield replace(
+                _transcript(key, row.words, row.where),
+                speaker=row.speaker,
+                tags={"subset": row.subset} if row.subset else {},
+                duration=row.end - row.start,
+            )
+
+    found = Transcripts.gather(str(path), transcripts())
+    return replace(found, segments=segments, ignored=tuple(ignored))
+
+
+def _stm_row(line: str, where: str) -> _Row:
+    try:
+        recording, channel, speaker, start, end, *words = line.split()
+        begin, finish = seconds(start), seconds(end)
+    except ValueError:
+        raise InputError(
+            f"{where}: expected: recording channel speaker start end [<subset>] labels"
+        ) from None
+    if not finish > begin:
+        raise InputError(f"{where}: the segment ends at {end}, not after its start {start}")
+    # sclite takes any first word in angle brackets for the subset, and so do we.
+    subset = words.pop(0)[1:-1] if words and re.fullmatch(r"<[^<>]*>", words[0]) else ""
+    return _Row((recording, channel), speaker, begin, finish, subset, words, where)
+
+
+def stm_lines(transcripts: Transcripts) -> Iterator[str]:
+    """The lines of an .stm file; what is no segment of a recording is a recording of its own."""
+    for part in transcripts.ignored:
+        name = part.recording
+        yield f"{name} 1 {name} {part.start:.3f} {part.end:.3f} {IGNORED}"
+    for key in sorted(transcripts.by_id):
+        transcript = transcripts.by_id[key]
+        # Without a known duration the end only has to lie behind every label.
+        end = transcript.duration or max((span[2] for span in transcript.spans), default=0) + 1
+        place = transcripts.segments.get(key, Segment(key, 0.0, end))
+        speaker = re.sub(r"\s", "_", transcript.speaker) or key
+        subset = transcript.tags.get("subset", "")
+        labels = join_labels(transcript, SPECIAL)
+        if subset or labels.startswith("<"):
+            labels = f"<{subset}> {labels}"
+        times = f"{place.start:.3f} {place.end:.3f}"
+        yield f"{place.recording} 1 {speaker} {times} {labels}".rstrip()
+
+
+def _transcript(key: str, words: list[str], where: str) -> Transcript:
+    if "{" in words:
+        raise InputError(f"{where}: alternatives in braces are not supported; keep one of them")
+    return split_labels(key, words)
+
+
+def _recording_names(channels: Iterable[Channel]) -> dict[Channel, str]:
+    """A name for each channel: its recording alone where that has only one."""
+    distinct = dict.fromkeys(channels)
+    count = Counter(recording for recording, _ in distinct)
+    return {
+        (recording, channel): recording if count[recording] == 1 else f"{recording}-{channel}"
+        for recording, channel in distinct
+    }

@@ -1,0 +1,1 @@
+"""Generators of synthetic corpora, in the layouts of real ones."""

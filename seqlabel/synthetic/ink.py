@@ -1,0 +1,142 @@
+"""A synthetic corpus of handwriting in the layout of IAM-OnDB.
+
+    lineStrokes/a00/a00-001/a00-001u-01.xml    one file per line
+    ascii/a00/a00-001/a00-001u.txt             its text, in the block CSR of its form
+    trainset.txt testset_v.txt testset_t.txt testset_f.txt    the forms of each set
+    forms.txt               form and writer
+    words.txt text.txt      of sentences only: the lexicon, and text for a language model
+    synth.json              the options; the same options give the same corpus
+
+No writer is in two sets, and no text of a test set occurs in training.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.inputs.formats.iam_xml import iam_xml
+from seqlabel.progress import progress_bar
+from seqlabel.synthetic.folder import write_once
+from seqlabel.synthetic.hands import random_hand, write_text
+from seqlabel.synthetic.text import CHARACTERS, Language, make_language, random_string
+
+FORMAT = 1
+"""Changes whenever the same options would give another corpus."""
+
+LINES_PER_FORM = 6
+
+
+@dataclass(frozen=True)
+class InkCorpus:
+    """Options of a corpus.
+
+    lines, writers: of the training set, the two validation sets and the final test set.
+    words: sentences of a made-up language in place of random strings; a fifth of its words stand
+    in the lexicon and in test sentences only, and some writers link their letters.
+    characters: those of the random strings; length: the least and the greatest number of them.
+    """
+
+    lines: tuple[int, int, int, int] = (1800, 120, 120, 360)
+    writers: tuple[int, int, int, int] = (60, 10, 10, 20)
+    words: bool = False
+    characters: str = CHARACTERS
+    length: tuple[int, int] = (4, 10)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.lines) < 1 or min(self.writers) < 1:
+            raise InputError("a set without lines or without writers; at least one is needed")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: a number from 0 on is expected")
+        if not 1 <= self.length[0] <= self.length[1]:
+            raise InputError(f"length {self.length}: the least and the greatest are expected")
+        if len(set(self.characters)) < 2 or " " in self.characters:
+            raise InputError("characters: at least two different ones, and no blank")
+
+
+SETS = ("trainset", "testset_v", "testset_t", "testset_f")
+
+TEXT_LINES = 5000
+"""Sentences written to text.txt for language models."""
+
+
+def write_corpus(out: Path, options: InkCorpus) -> bool:
+    """Write the corpus to the folder `out`, whole or not at all; False when it is there already.
+
+    Raises InputError when `out` holds anything else.
+    """
+    wanted = {"format": FORMAT, **asdict(options)}
+    wanted |= {key: list(value) for key, value in wanted.items() if isinstance(value, tuple)}
+    return write_once(out, wanted, lambda folder: _write(folder, options))
+
+
+def _write(folder: Path, options: InkCorpus) -> None:
+    language = make_language(options.seed) if options.words else None
+    used: set[str] = set()
+    first_writer = 0
+    register = ["# form writer"]
+    for number, name in enumerate(SETS):
+        texts = _texts(number, options, language, used)
+        starts = range(0, len(texts), LINES_PER_FORM)
+        forms = [_form_name(number, form) for form in range(len(starts))]
+        for form, start in zip(progress_bar(forms, name), starts, strict=True):
+            writer = first_writer + start // LINES_PER_FORM % options.writers[number]
+            register.append(f"{form} {10000 + writer}")
+            _write_form(folder, form, texts[start : start + LINES_PER_FORM], writer, options)
+        first_writer += options.writers[number]
+        _write_text(folder / f"{name}.txt", "".join(f" {form}\n" for form in forms))
+    _write_text(folder / "forms.txt", "\n".join(register) + "\n")
+    if language is not None:
+        rng = np.random.default_rng([options.seed, 0x1B])
+        sentences: dict[str, None] = {}
+        while len(sentences) < TEXT_LINES:
+            sentence = language.sentence(rng)
+            if sentence not in used:
+                sentences[sentence] = None
+        _write_text(folder / "words.txt", "\n".join(language.lexicon) + "\n")
+        _write_text(folder / "text.txt", "\n".join(sentences) + "\n")
+
+
+def _texts(number: int, options: InkCorpus, language: Language | None, used: set[str]) -> list[str]:
+    """Texts of one set, none of them in `used`, to which they are added."""
+    rng = np.random.default_rng([options.seed, 0x1C, number])
+    texts: list[str] = []
+    for _ in range(100 * options.lines[number]):
+        if language is None:
+            text = random_string(rng, options.length, options.characters)
+        else:
+            text = language.sentence(rng, avoid=language.held_out if number == 0 else ())
+        if text not in used:
+            used.add(text)
+            texts.append(text)
+        if len(texts) == options.lines[number]:
+            return texts
+    raise InputError(
+        f"{len(used)} different texts are all there are; ask for fewer lines, more characters or "
+        "longer strings"
+    )
+
+
+def _form_name(number: int, form: int) -> str:
+    """`a00-000u`, `a00-001u`, ...: a letter per set, so that names are unique."""
+    return f"{'abcd'[number]}{form // 1000:02d}-{form % 1000:03d}u"
+
+
+def _write_form(folder: Path, form: str, texts: list[str], writer: int, options: InkCorpus) -> None:
+    hand = random_hand(np.random.default_rng([options.seed, 0x1D, writer]), links=options.words)
+    place = Path(form[:3]) / form[:-1]
+    (folder / "lineStrokes" / place).mkdir(parents=True)
+    (folder / "ascii" / place).mkdir(parents=True)
+    for line, text in enumerate(texts, 1):
+        rng = np.random.default_rng([options.seed, 0x1E, *form.encode(), line])
+        document = iam_xml(write_text(text, hand, rng))
+        _write_text(folder / "lineStrokes" / place / f"{form}-{line:02d}.xml", document)
+    block = "\n".join(texts)
+    _write_text(folder / "ascii" / place / f"{form}.txt", f"OCR:\n\n{block}\n\nCSR:\n\n{block}\n\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    """A file of a folder that is not yet in its place, which is why it need not be whole."""
+    path.write_text(text, encoding="utf-8")
