@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
@@ -26,20 +25,34 @@ from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.normalisation import Statistics
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.inputs.reading import naming
-from seqlabel.models.model import Model
-from seqlabel.models.transducer import Transducer, TransducerDecoder
 from seqlabel.report.evidence import Evidence
-from seqlabel.training.experiment import Experiment
-from seqlabel.training.run_directory import load_model
 
 CHUNK = 256
 """Utterances in memory at a time."""
 
 
 class Decoder(Protocol):
-    """What turns a model's frames (B, T, N) with integer lengths into B results."""
+    """What turns a network's frames (B, T, N) with integer lengths into B results."""
 
     def decode(self, frames: Any, lengths: Any, n_best: int = 1, /) -> list[Result]: ...
+
+
+class Network(Protocol):
+    """A trained network, whatever computes it: torch (`seqlabel.models.inference`) or another."""
+
+    @property
+    def subsample(self) -> int:
+        """Frames that become one of the outputs: T' = ceil(T / subsample)."""
+
+    @property
+    def per_label(self) -> bool:
+        """Whether the outputs are natural log-probabilities of the labels (N = K)."""
+
+    def __call__(self, x: np.ndarray, lengths: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
+        """x (B, T, F) float32, lengths (B,) int64 -> outputs (B, T', N) float32, lengths' (B,).
+
+        What lies behind a sequence's length changes none of its outputs.
+        """
 
 
 @dataclass(frozen=True)
@@ -71,26 +84,24 @@ class Output:
 
 
 class Recognizer:
-    """Reads speech or ink with a trained model. `decoder` may be replaced (greedy at first)."""
+    """Reads speech or ink with a trained network.
+
+    batches: how `outputs` groups utterances. decoder: may be replaced; greedy where none is given.
+    """
 
     def __init__(
         self,
-        experiment: Experiment,
+        network: Network,
         alphabet: Alphabet,
         front_end: FrontEnd,
-        model: Model,
-        device: str | torch.device = "cpu",
+        batches: BatchOptions | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
-        self.experiment = experiment
+        self.network = network
         self.alphabet = alphabet
         self.front_end = front_end
-        self.device = _device(device)
-        self.model = model.eval().to(self.device)
-        self.decoder: Decoder
-        if isinstance(model.criterion, Transducer):
-            self.decoder = TransducerDecoder(model.criterion, alphabet)
-        else:
-            self.decoder = GreedyDecoder(alphabet)
+        self.batches = batches or BatchOptions()
+        self.decoder: Decoder = decoder or GreedyDecoder(alphabet)
         extractor = front_end.extractor
         self.kind = signal_kind(extractor)
         self.rate: int | None = getattr(extractor, "rate", None)
@@ -124,7 +135,7 @@ class Recognizer:
         They are read and computed CHUNK at a time, in batches of similar length within a chunk.
         """
         own = self._speaker_statistics(utterances)
-        options = batches or self.experiment.batches
+        options = batches or self.batches
         for start in range(0, len(utterances), CHUNK):
             part = utterances[start : start + CHUNK]
             frames = [
@@ -192,42 +203,31 @@ class Recognizer:
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}
 
     def _forward(self, frames: Sequence[Frames]) -> Iterator[Output]:
-        lengths = torch.tensor([len(f) for f in frames])
-        x = torch.zeros(len(frames), int(lengths.max()), self.front_end.dim)
+        lengths = np.array([len(f) for f in frames])
+        x = np.zeros((len(frames), lengths.max(), self.front_end.dim), np.float32)
         for row, f in zip(x, frames, strict=True):
-            row[: len(f)] = torch.from_numpy(f.x)
-        with torch.inference_mode():
-            outputs, out_lengths = self.model.outputs(x.to(self.device), lengths)
-        every = self.experiment.model.subsample
+            row[: len(f)] = f.x
+        outputs, out_lengths = self.network(x, lengths)
+        every, per_label = self.network.subsample, self.network.per_label
         for f, output, length in zip(frames, outputs, out_lengths.tolist(), strict=True):
             yield Output(
-                output[:length].cpu().numpy(),
+                output[:length],
                 f.times[::every],
                 f.period * every,
                 None if f.strokes is None else f.strokes[::every],
-                self.model.criterion.per_label,
+                per_label,
             )
 
 
-def _device(name: str | torch.device) -> torch.device:
-    """A device that is there; InputError for any other."""
-    try:
-        device = torch.device(name)
-        known = device.type in ("cpu", "cuda")
-    except RuntimeError:
-        known = False
-    if not known:
-        raise InputError(f"device {str(name)!r}: cpu, cuda or cuda:N is expected")
-    count = torch.cuda.device_count()
-    if device.type == "cuda" and (device.index or 0) >= count:
-        raise InputError(f"device {str(name)!r}: torch finds {count} GPUs here; use cpu")
-    return device
-
-
-def load(folder: str | os.PathLike[str], device: str | torch.device = "cpu") -> Recognizer:
+def load(folder: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
     """The recognizer of a model directory; no code of the directory is run.
 
-    Raises InputError for a directory of another version, or with a missing or unfit file.
+    device: of torch, "cpu" or "cuda". Raises InputError for a directory of another version, or with
+    a missing or unfit file.
     """
-    torch.set_flush_denormal(True)
-    return Recognizer(*load_model(Path(folder)), device)
+    from seqlabel.models.inference import TorchNetwork
+    from seqlabel.training.run_directory import load_model
+
+    experiment, alphabet, front_end, model = load_model(Path(folder))
+    network = TorchNetwork(model, device)
+    return Recognizer(network, alphabet, front_end, experiment.batches, network.decoder(alphabet))

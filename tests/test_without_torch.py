@@ -28,6 +28,8 @@ for room in ("alphabet", "inputs", "features", "decoding", "scoring"):
     package = importlib.import_module(f"seqlabel.{room}")
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
+import seqlabel
+seqlabel.Recognizer
 """
 
 

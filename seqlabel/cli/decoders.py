@@ -4,11 +4,12 @@ import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
     from seqlabel.decoding import Lexicon, NgramLM
+    from seqlabel.models.inference import TorchNetwork
     from seqlabel.recognizer import Decoder, Recognizer
 
 
@@ -38,19 +39,19 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     """The decoder that suits the model, and its description in words, for reports."""
     from seqlabel.decoding import BeamDecoder, GreedyDecoder, NgramLM
     from seqlabel.errors import InputError
-    from seqlabel.models.transducer import Transducer, TransducerDecoder
 
-    alphabet, criterion = recognizer.alphabet, recognizer.model.criterion
+    alphabet = recognizer.alphabet
     options = "lm", "lexicon", "word_lm", "unknown_penalty", "lm_weight", "bonus"
     given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
-    if isinstance(criterion, Transducer):
+    if not recognizer.network.per_label:
         if given:
             raise InputError(f"{given[0]} does not go with a transducer")
         if args.beam is None:
-            return TransducerDecoder(criterion, alphabet), "transducer, greedy"
+            return recognizer.decoder, "transducer, greedy"
         if args.beam < 1:
             raise InputError(f"--beam {args.beam}: at least 1 is expected")
-        return TransducerDecoder(criterion, alphabet, args.beam), f"transducer, beam {args.beam}"
+        decoder = cast("TorchNetwork", recognizer.network).decoder(alphabet, args.beam)
+        return cast("Decoder", decoder), f"transducer, beam {args.beam}"
     if args.beam is None:
         if given:
             raise InputError(f"{given[0]} needs a beam search: add --beam 50")
@@ -68,7 +69,7 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     lexicon = None if args.lexicon is None else _read_lexicon(args.lexicon, alphabet)
     if lm is not None:
         _check_vocabulary(lm, path, alphabet.symbols if lexicon is None else lexicon.words)
-    decoder = BeamDecoder(
+    beam = BeamDecoder(
         alphabet, args.beam, lm=lm, lexicon=lexicon, unknown_penalty=args.unknown_penalty,
         lm_weight=weight, bonus=bonus,
     )  # fmt: skip
@@ -82,7 +83,7 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
         parts.append(f"{lm.order}-gram over {unit} {path.name} x {weight:g}")
     if bonus:
         parts.append(f"bonus {bonus:g}")
-    return decoder, ", ".join(parts)
+    return beam, ", ".join(parts)
 
 
 def _check_vocabulary(lm: "NgramLM", path: Path, wanted: Sequence[str]) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.data.batches import Batch, collate
 from seqlabel.data.index import Utterances, open_utterances
 from seqlabel.data.signals import KeptSignals, extract, read_signal
 from seqlabel.data.speakers import SpeakerStatistics
 from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
+from seqlabel.data.tensors import Batch, collate
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal

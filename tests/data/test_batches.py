@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqlabel.data.batches import BatchOptions, collate, make_batches, padding_share, shard
+from seqlabel.data.batches import BatchOptions, make_batches, padding_share, shard
 from seqlabel.data.loader import Prefetcher
+from seqlabel.data.tensors import collate
 from seqlabel.errors import InputError
 
 lengths_of_sets = st.lists(st.integers(1, 500), min_size=1, max_size=200)

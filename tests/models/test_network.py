@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seqlabel.data.batches import Batch
+from seqlabel.data.tensors import Batch
 from seqlabel.errors import InputError
 from seqlabel.models.model import Model
 from seqlabel.models.network import Encoder, ModelOptions, join_frames

@@ -1,0 +1,60 @@
+"""A trained model that torch computes, behind the arrays of `seqlabel.recognizer.Network`."""
+
+import numpy as np
+import torch
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.errors import InputError
+from seqlabel.models.model import Model
+from seqlabel.models.transducer import Transducer, TransducerDecoder
+
+
+class TorchNetwork:
+    """Runs a model without gradients on one device; raises InputError for one that is not there.
+
+    Denormal numbers count as zero from here on, which they slow down by far.
+    """
+
+    def __init__(self, model: Model, device: str | torch.device = "cpu") -> None:
+        torch.set_flush_denormal(True)
+        self.device = find_device(device)
+        self.model = model.eval().to(self.device)
+
+    @property
+    def subsample(self) -> int:
+        """Frames that become one of the outputs."""
+        return self.model.encoder.options.subsample
+
+    @property
+    def per_label(self) -> bool:
+        """Whether the outputs are natural log-probabilities of the labels."""
+        return bool(self.model.criterion.per_label)
+
+    def __call__(self, x: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x (B, T, F), lengths (B,) -> outputs (B, T', N), lengths' (B,)."""
+        frames, sizes = torch.from_numpy(x), torch.from_numpy(lengths)
+        with torch.inference_mode():
+            outputs, out_lengths = self.model.outputs(frames.to(self.device), sizes)
+        return outputs.cpu().numpy(), out_lengths.numpy()
+
+    def decoder(self, alphabet: Alphabet, beam: int = 0) -> TransducerDecoder | None:
+        """What reads the outputs of a transducer; None for criteria that any decoder reads."""
+        criterion = self.model.criterion
+        if isinstance(criterion, Transducer):
+            return TransducerDecoder(criterion, alphabet, beam)
+        return None
+
+
+def find_device(name: str | torch.device) -> torch.device:
+    """A device that is there; InputError for any other."""
+    try:
+        device = torch.device(name)
+        known = device.type in ("cpu", "cuda")
+    except RuntimeError:
+        known = False
+    if not known:
+        raise InputError(f"device {str(name)!r}: cpu, cuda or cuda:N is expected")
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise InputError(f"device {str(name)!r}: torch finds {count} GPUs here; use cpu")
+    return device
