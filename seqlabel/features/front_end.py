@@ -9,7 +9,7 @@ import numpy as np
 from seqlabel.config import as_table, build, did_you_mean
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
-from seqlabel.features.normalisation import Statistics
+from seqlabel.features.normalisation import RunningStatistics, Statistics
 from seqlabel.features.stacking import stack_frames
 from seqlabel.features.table import FEATURES
 from seqlabel.inputs import Audio, Ink
@@ -23,18 +23,24 @@ class FrontEndOptions:
     """What happens to the extracted frames.
 
     normalise: subtract the mean and divide by the standard deviation of each feature over the
-    training set ("train", the statistics belong to the model), over the "speaker"'s frames in the
-    set at hand, over the "utterance", or not at all ("none").
+    training set ("train", the statistics belong to the model), over the frames so far with the
+    training set's statistics for a start ("running"), over the "speaker"'s frames in the set at
+    hand, over the "utterance", or not at all ("none").
     stack: frames joined into one; stride: frames between the starts of two joined ones.
     """
 
-    normalise: Literal["train", "speaker", "utterance", "none"] = "train"
+    normalise: Literal["train", "running", "speaker", "utterance", "none"] = "train"
     stack: int = 1
     stride: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.stride <= self.stack:
             raise InputError(f"stride {self.stride} must lie between 1 and stack ({self.stack})")
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether normalisation takes the statistics of the training set."""
+        return self.normalise in ("train", "running")
 
 
 def make_extractor(table: Mapping[str, Any]) -> Any:
@@ -57,7 +63,7 @@ class FrontEnd:
     """Signals to the frames a network sees.
 
     extractor: signal -> Frames with F features. statistics: of the training set, needed where
-    `options.normalise` is "train".
+    `options.needs_statistics`.
     """
 
     extractor: Any
@@ -78,9 +84,11 @@ class FrontEnd:
         kind = self.options.normalise
         if kind == "none":
             return x
-        if kind == "train":
+        if self.options.needs_statistics:
             if self.statistics is None:
-                raise InputError("normalise = 'train', but the model has no statistics yet")
+                raise InputError(f"normalise = {kind!r}, but the model has no statistics yet")
+            if kind == "running":
+                return RunningStatistics(self.statistics).apply(x)
             return self.statistics.apply(x)
         return (own or Statistics.fit([x])).apply(x)
 

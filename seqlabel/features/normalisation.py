@@ -1,7 +1,8 @@
-"""Mean and variance normalisation, over an utterance, a speaker or the training set.
+"""Mean and variance normalisation: over an utterance, a speaker, the training set, or as it comes.
 
 Statistics of the training set belong to the model and are saved with it; those of an utterance or
-of a speaker are fitted to the very frames they are applied to.
+of a speaker are fitted to the very frames they are applied to. Running statistics begin with those
+of the training set and take in the signal frame by frame, so that they suit streams.
 """
 
 import os
@@ -20,6 +21,9 @@ _BLOCK = 1 << 16  # frames taken at a time, so that float64 copies stay small
 
 _LEAST_STD = 1e-5
 """A feature that hardly varies is only centred (a constant one has no scale)."""
+
+PRIOR_FRAMES = 200
+"""Frames that the training set counts for in running statistics: 2 s at 10 ms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +61,7 @@ class Statistics:
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """(T, F) -> (T, F) float32; InputError when F is not that of the statistics."""
-        if x.shape[-1] != len(self.mean):
-            raise InputError(
-                f"normalisation of {len(self.mean)} features met {x.shape[-1]}; "
-                "the features are not those of the training"
-            )
+        _check_width(x, self.mean)
         return np.asarray((x - self.mean) / self.std, dtype=np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -84,3 +84,44 @@ class Statistics:
         if mean.ndim != 1 or mean.shape != std.shape or not (std > 0).all():
             raise InputError(f"{path}: mean and std do not fit; train the model again")
         return cls(mean.astype(np.float32), std.astype(np.float32))
+
+
+class RunningStatistics:
+    """Statistics of the frames so far, each frame itself included.
+
+    With m, s those of the training set, d = x - m and N = PRIOR_FRAMES, frame t is normalised with
+
+        mean   m + (d_0 + ... + d_t) / (N + t + 1)
+        var    (N s² + d_0² + ... + d_t²) / (N + t + 1) - (mean - m)²
+
+    as if N frames of the training set's statistics had gone before. The sums run in float64, one
+    frame after the other, so that frames in pieces give, bit for bit, what all at once give.
+    """
+
+    def __init__(self, training: Statistics) -> None:
+        self._mean = training.mean.astype(np.float64)
+        self._count = PRIOR_FRAMES
+        self._sum = np.zeros_like(self._mean)
+        self._square = PRIOR_FRAMES * training.std.astype(np.float64) ** 2
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """The next frames (T, F) -> (T, F) float32; InputError when F is another."""
+        _check_width(x, self._mean)
+        if not len(x):
+            return np.asarray(x, dtype=np.float32)
+        d = x.astype(np.float64) - self._mean
+        sums = np.cumsum(np.concatenate([self._sum[None], d]), axis=0)[1:]
+        squares = np.cumsum(np.concatenate([self._square[None], d**2]), axis=0)[1:]
+        counts = (self._count + np.arange(1.0, len(x) + 1))[:, None]
+        shift = sums / counts
+        std = np.sqrt(squares / counts - shift**2)
+        self._count, self._sum, self._square = self._count + len(x), sums[-1], squares[-1]
+        return np.asarray((d - shift) / std, dtype=np.float32)
+
+
+def _check_width(x: np.ndarray, mean: np.ndarray) -> None:
+    if x.shape[-1] != len(mean):
+        raise InputError(
+            f"normalisation of {len(mean)} features met {x.shape[-1]}; "
+            "the features are not those of the training"
+        )

@@ -1,7 +1,7 @@
 """The model directory: a run that describes itself, and that `seqlabel.load` reads.
 
 config.toml            the resolved configuration        alphabet.json   symbols, the blank's index
-normalisation.safetensors   statistics of the training set (with normalise = "train")
+normalisation.safetensors   statistics of the training set (normalise = "train", "running")
 weights.safetensors    the best weights so far           metrics.json    their dev scores
 run.json               command, versions, data, host     log.csv         one line per epoch
 checkpoints/           what --resume reads
@@ -102,7 +102,7 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
     experiment = Experiment.load(folder / CONFIG)
     alphabet = Alphabet.load(folder / ALPHABET)
     statistics = None
-    if experiment.front_end.normalise == "train":
+    if experiment.front_end.needs_statistics:
         statistics = Statistics.load(folder / STATISTICS)
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end, statistics)
     model = make_model(experiment, front_end, alphabet)

@@ -37,7 +37,7 @@ def load_datasets(
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
     train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise)
-    if experiment.front_end.normalise == "train":
+    if experiment.front_end.needs_statistics:
         front_end = replace(front_end, statistics=train.store.statistics())
     distortion = make_distortion(experiment, train)
     train = Dataset(train.utterances, train.store, alphabet, front_end, distortion, framewise)

@@ -1,0 +1,117 @@
+"""Ink features stroke by stroke: of a stroke as soon as it ends, those it has in the whole ink.
+
+What can be said of a stroke when it ends, and what must wait for the last one:
+
+    times, smoothing, resampling    concern a stroke by itself: they stream
+    clean           outliers are told by the lower quartile of all steps: must be False
+    skew, slant     are fitted to the line of writing: must be False
+    size            is measured on the whole ink: must be "none"
+    width, delayed  need all letters, all strokes: must be False
+
+    ink_raw         from the first point on: streams
+    ink_delta       from the last point of the stroke before on: streams
+    ink_bezier      pieces of the stroke, and the move to it; `places` look at the stroke before:
+                    streams
+    ink_25          its image of the surroundings holds later strokes: does not
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.features.frames import Frames
+from seqlabel.features.ink.liwicki_bunke import Ink25
+from seqlabel.inputs.ink import Ink
+
+_NEEDED = {"clean": False, "skew": False, "slant": False, "size": "none", "width": False,
+           "delayed": False}  # fmt: skip
+
+_CONTEXT = 2
+"""Strokes before a stroke that its features look at: the move to it is a piece of the one before,
+and has the one before that beside it (`places`)."""
+
+
+def why_not(extractor: Any) -> str | None:
+    """What keeps ink features from coming stroke by stroke, with the way out; None: nothing."""
+    if isinstance(extractor, Ink25):
+        return "features.kind = 'ink_25' look at later strokes; train with ink_delta or ink_bezier"
+    wrong = [name for name, value in _NEEDED.items() if getattr(extractor, name) != value]
+    if not wrong:
+        return None
+    wanted = ", ".join(f"{name} = {str(_NEEDED[name]).lower()}" for name in wrong)
+    return f"features.{wrong[0]} waits for the whole ink; train with {wanted} in [features]"
+
+
+class Strokes:
+    """The strokes of one ink as they are written, and their frames."""
+
+    def __init__(self, extractor: Any) -> None:
+        assert why_not(extractor) is None
+        self._untimed = not extractor.times
+        # points are numbered here, as those of the whole ink, and not in every part of it anew
+        self._extractor = replace(extractor, times=True)
+        self._open: list[np.ndarray] = []  # pieces of the stroke that is being written
+        self._before: list[np.ndarray] = []  # the first point of the ink, the last strokes
+        self._points = 0
+        self._columns: int | None = None
+        self._last_time = -np.inf
+        self._count = 0  # strokes that have ended
+
+    def push(self, points: Any, pen_up: bool = False) -> Frames | None:
+        """Points (n, 2 to 4) of the present stroke, n from 0 on; `pen_up` ends it after them.
+
+        Returns the frames of a stroke that ended, with times and stroke numbers as in the whole
+        ink (their `period` means nothing), None where none did. Raises InputError for points that
+        an `Ink` refuses, for other columns than before, and for times that go back.
+        """
+        piece = np.asarray(points, dtype=np.float64)
+        if piece.size or piece.ndim == 2:
+            if piece.ndim != 2 or piece.shape[1] not in (2, 3, 4):
+                raise InputError(
+                    f"points of shape {piece.shape}; (points, 2 to 4) is expected: x, y, t, "
+                    "pressure"
+                )
+            if len(piece):
+                self._append(piece)
+        return self._end() if pen_up and self._open else None
+
+    def _append(self, piece: np.ndarray) -> None:
+        columns = piece.shape[1]
+        if self._columns not in (None, columns):
+            raise InputError(
+                f"points with {columns} columns after points with {self._columns}; give every "
+                "stroke the same channels"
+            )
+        if columns == 2 or self._untimed:
+            numbers = self._points + np.arange(len(piece), dtype=np.float64)
+            piece = np.column_stack([piece[:, :2], numbers, piece[:, 3:]])
+        try:
+            Ink([piece])
+        except InputError as error:
+            raise InputError(str(error).replace("stroke 0", f"stroke {self._count}", 1)) from None
+        if piece[0, 2] < self._last_time:
+            raise InputError(
+                f"stroke {self._count}: time goes back from {self._last_time!r} to "
+                f"{float(piece[0, 2])!r} s; push points in the order of writing"
+            )
+        self._last_time = float(piece[-1, 2])
+        self._columns = columns
+        self._points += len(piece)
+        self._open.append(piece)
+
+    def _end(self) -> Frames:
+        stroke = np.concatenate(self._open)
+        timed = not self._untimed and self._columns != 2
+        known = len(self._extractor(Ink(self._before, timed=timed))) if self._before else 0
+        frames = self._extractor(Ink([*self._before, stroke], timed=timed))
+        numbers = frames.strokes[known:] + np.int32(self._count - len(self._before))
+        # the first point of the ink, a stroke by itself, is where places and times count from
+        first, *others = [*self._before, stroke]
+        if len(others) >= _CONTEXT:
+            first, others = first[:1], others[-_CONTEXT:]
+        self._before = [first, *others]
+        self._open = []
+        self._count += 1
+        return Frames(frames.x[known:], frames.times[known:], frames.period, numbers)

@@ -1,0 +1,171 @@
+"""A front end whose signal comes in pieces; its frames are, bit for bit, those of the whole signal.
+
+windows, derivatives, stacking   wait for the samples they cover (`stages.py`)
+normalise = "train", "running"   need nothing but what has come: they stream
+normalise = "none"               streams
+normalise = "utterance", "speaker"   need all frames first: they do not
+ink                              stroke by stroke where it can (`ink/strokes.py`)
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.features.fbank import Fbank
+from seqlabel.features.frames import Frames
+from seqlabel.features.front_end import FrontEnd
+from seqlabel.features.ink import strokes
+from seqlabel.features.mfcc import Mfcc
+from seqlabel.features.normalisation import RunningStatistics
+from seqlabel.features.stages import Chain, Deltas, Normalisation, Stacking, Stage, Windows
+from seqlabel.features.windows import frames_of
+
+Speech = Fbank | Mfcc
+
+
+def why_not(front_end: FrontEnd) -> str | None:
+    """What keeps a front end from streaming, with the way out; None if nothing does."""
+    kind = front_end.options.normalise
+    if kind in ("utterance", "speaker"):
+        return (
+            f"front_end.normalise = {kind!r} needs all frames before the first; train with "
+            "normalise = 'train' or 'running'"
+        )
+    if isinstance(front_end.extractor, Speech):
+        return None
+    return strokes.why_not(front_end.extractor)
+
+
+def latency(front_end: FrontEnd) -> float:
+    """Seconds from the first sample of a frame's first window to the last sample it waits for.
+
+    For ink 0: a stroke's frames are there when it ends (but the stacks that wait for the next one).
+    """
+    extractor, options = front_end.extractor, front_end.options
+    if not isinstance(extractor, Speech):
+        return 0.0
+    further = options.stack - 1 + _reach(extractor)
+    return (extractor.window_samples + further * extractor.step_samples) / extractor.rate
+
+
+def _reach(extractor: Speech) -> int:
+    """Frames behind its own that derivatives wait for."""
+    return extractor.deltas * extractor.delta_window
+
+
+class FrontEndStream:
+    """A signal to the frames a network sees, as it comes.
+
+    stream = FrontEndStream(front_end)
+    stream.push(samples)            # speech: (n,) -> (m, F) frames; n and m from 0 on
+    stream.push(points, pen_up=True)  # ink: (n, 2 to 4) points of one stroke, which ends here
+    stream.finish()                 # the frames that waited for more
+    stream.times, stream.period     # of all frames given out, as in `Frames`
+
+    Raises InputError, with the way out, for a front end that cannot stream.
+    """
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        reason = why_not(front_end)
+        if reason is not None:
+            raise InputError(reason)
+        self._front_end = front_end
+        self._strokes: strokes.Strokes | None = None
+        if not isinstance(front_end.extractor, Speech):
+            self._strokes = strokes.Strokes(front_end.extractor)
+        self._chain = Chain(list(_stages(front_end)))
+        self._ink_times: list[float] = []
+        self._ink_strokes: list[int] = []
+        self._finished = False
+        self.frames = 0
+        """Frames given out."""
+
+    def push(self, signal: Any, pen_up: bool = False) -> np.ndarray:
+        """The frames (m, F) that are settled by n more samples or points.
+
+        Raises InputError for a signal that cannot be read, and nothing of it is taken then.
+        """
+        self._check_open()
+        if self._strokes is not None:
+            return self._count(self._chain.push(self._of_strokes(signal, pen_up)))
+        if pen_up:
+            raise InputError("pen_up is for ink; this front end reads speech")
+        return self._count(self._chain.push(np.asarray(signal)))
+
+    def finish(self) -> np.ndarray:
+        """The frames that waited for more. Raises InputError where the signal has no frame."""
+        self._check_open()
+        rest = self._chain.push(self._of_strokes(None, True)) if self._strokes is not None else None
+        self._finished = True
+        last = self._chain.finish()
+        frames = self._count(last if rest is None else np.concatenate([rest, last]))
+        if not self.frames:
+            what = "a window of the features" if self._strokes is None else "a stroke of one point"
+            raise InputError(f"the signal is over, and shorter than {what}: nothing to read")
+        return frames
+
+    @property
+    def times(self) -> np.ndarray:
+        """(T,) seconds at which the frames given out start."""
+        stride = self._front_end.options.stride
+        if self._strokes is not None:
+            return np.array(self._ink_times)[::stride][: self.frames]
+        return self._empty(self.frames * stride).times[::stride]
+
+    @property
+    def period(self) -> float:
+        """Seconds from one frame to the next; of ink, so far."""
+        stride = self._front_end.options.stride
+        if self._strokes is None:
+            return self._empty(0).period * stride
+        times = self._ink_times
+        return float((times[-1] - times[0]) / max(len(times) - 1, 1)) * stride
+
+    @property
+    def strokes(self) -> np.ndarray | None:
+        """(T,) int32 strokes of the frames given out, None for speech."""
+        if self._strokes is None:
+            return None
+        stride = self._front_end.options.stride
+        return np.array(self._ink_strokes, np.int32)[::stride][: self.frames]
+
+    def _of_strokes(self, points: Any, pen_up: bool) -> np.ndarray:
+        assert self._strokes is not None
+        new = self._strokes.push(() if points is None else points, pen_up)
+        if new is None:
+            return np.zeros((0, self._front_end.extractor.dim), np.float32)
+        assert new.strokes is not None
+        self._ink_times += new.times.tolist()
+        self._ink_strokes += new.strokes.tolist()
+        return new.x
+
+    def _empty(self, frames: int) -> Frames:
+        return frames_of(np.zeros((frames, 0), np.float32), self._front_end.extractor)
+
+    def _count(self, frames: np.ndarray) -> np.ndarray:
+        self.frames += len(frames)
+        return frames
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise InputError("the stream is finished; begin another one")
+
+
+def _stages(front_end: FrontEnd) -> Iterator[Stage]:
+    """What a signal of samples, or the features of strokes, go through."""
+    extractor, options = front_end.extractor, front_end.options
+    if isinstance(extractor, Speech):
+        windows = Windows(extractor)
+        yield windows
+        if _reach(extractor):
+            yield Deltas(windows.dim, extractor.deltas, extractor.delta_window)
+    if options.needs_statistics:
+        statistics = front_end.statistics
+        if statistics is None:
+            raise InputError(f"normalise = {options.normalise!r}, but the model has no statistics")
+        running = options.normalise == "running"
+        yield Normalisation(extractor.dim, RunningStatistics(statistics) if running else statistics)
+    if options.stack > 1 or not isinstance(extractor, Speech):
+        yield Stacking(extractor.dim, options.stack, options.stride)
