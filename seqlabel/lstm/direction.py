@@ -104,13 +104,27 @@ class DirectionRun:
             masked[frames:] = h * self.mask
         return Memory(a, c, m, masked)
 
-    def forward(self, large_x: Tensor, y: Tensor, memory: Memory) -> partial[None]:
-        """The work that fills the memory and this direction's columns of y."""
+    def forward(
+        self,
+        large_x: Tensor,
+        y: Tensor,
+        memory: Memory,
+        matrices: sequence.Matrices | None = None,
+    ) -> partial[None]:
+        """The work that fills the memory and this direction's columns of y.
+
+        matrices: what `forward_matrices` gave, where the weights are used again.
+        """
+        matrices = matrices or self.forward_matrices()
+        frames = self._frames(large_x, y, memory)
+        return partial(sequence.forward, self.constants, self.plan, matrices, frames)
+
+    def forward_matrices(self) -> sequence.Matrices:
+        """The weights as the time loop takes them."""
         weights = self._ordered()
         for name in ("input", "recurrent", "gate_recurrent", "projection"):
             weights = weights._replace(**{name: getattr(weights, name).t()})
-        matrices, frames = self._matrices(weights), self._frames(large_x, y, memory)
-        return partial(sequence.forward, self.constants, self.plan, matrices, frames)
+        return self._matrices(weights)
 
     def final_states(self, memory: Memory) -> list[Tensor]:
         """All but h."""

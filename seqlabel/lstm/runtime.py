@@ -41,15 +41,15 @@ def side_by_side(tasks: Iterable[Callable[[], None]]) -> None:
         for task in (first, *others):
             task()
         return
-    running = [_second_thread(os.getpid()).submit(_on_one_core, task) for task in others]
+    running = [_second_thread(os.getpid()).submit(on_one_core, task) for task in others]
     try:
-        _on_one_core(first)
+        on_one_core(first)
     finally:
         for other in running:
             other.result()
 
 
-def _on_one_core(work: Callable[[], None]) -> None:
+def on_one_core(work: Callable[[], None]) -> None:
     """Runs `work` with single-threaded products; the setting is the calling thread's own."""
     set_threads = address("MKL_Set_Num_Threads_Local")
     if not set_threads:
