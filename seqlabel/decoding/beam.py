@@ -14,6 +14,7 @@ from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.decoding.checks import (
     batch_probabilities,
     check_batch,
+    check_chunk,
     check_n_best,
     frame_probabilities,
 )
@@ -25,7 +26,7 @@ from seqlabel.decoding.results import Result, Span
 from seqlabel.decoding.search.labels import Hypothesis, LabelSearch
 from seqlabel.decoding.search.spans import LabelSpans, batch_spans
 from seqlabel.decoding.search.words import WordSearch
-from seqlabel.decoding.stream import BeamStream, check_chunk
+from seqlabel.decoding.stream import BeamStream
 from seqlabel.errors import InputError
 
 LARGEST_WEIGHT = 100.0

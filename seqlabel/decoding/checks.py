@@ -65,6 +65,13 @@ def check_frames(log_probs: np.ndarray, K: int) -> None:
         )
 
 
+def check_chunk(chunk: np.ndarray, K: int) -> None:
+    """Check the shape of a chunk (T, K), T from 0 on; raises InputError."""
+    if chunk.ndim != 2:
+        raise InputError(f"the chunk has shape {chunk.shape}, expected (T, K)")
+    check_frames(chunk, K)
+
+
 def frame_probabilities(
     log_probs: np.ndarray, name: str, out: np.ndarray | None = None
 ) -> np.ndarray:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqlabel.alphabet import BLANK, Alphabet
-from seqlabel.decoding.checks import check_batch, frame_probabilities
+from seqlabel.decoding.checks import as_array, check_batch, check_chunk, frame_probabilities
 from seqlabel.decoding.results import Result, Span
-from seqlabel.decoding.stream import GreedyStream, check_chunk
 from seqlabel.errors import InputError
 
 
@@ -26,8 +25,8 @@ class GreedyDecoder:
 
     alphabet: Alphabet
 
-    def stream(self) -> GreedyStream:
-        """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
+    def stream(self) -> "GreedyStream":
+        """Begin an utterance whose frames come in chunks, see `GreedyStream`."""
         return GreedyStream(self)
 
     def check(self, chunk: np.ndarray) -> None:
@@ -42,16 +41,15 @@ class GreedyDecoder:
         path. An utterance with a frame of -inf only has no possible path: no labels, log_prob
         -inf. Raises InputError for bad input, see `seqlabel.decoding.checks`.
         """
-        if n_best != 1:
-            raise InputError(
-                f"n_best is {n_best}; greedy decoding has one best, use BeamDecoder (--beam 50)"
-            )
+        check_one_best(n_best)
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
-        B, T, _ = log_probs.shape
-        for b in range(B):
+        for b in range(len(log_probs)):
             frame_probabilities(log_probs[b, : lengths[b]], f"utterance {b}")
-        path = log_probs.argmax(axis=2)
-        best = np.take_along_axis(log_probs, path[:, :, None], axis=2)[:, :, 0].astype(np.float64)
+        return self.collapse(*best_path(log_probs), lengths)
+
+    def collapse(self, path: np.ndarray, best: np.ndarray, lengths: Any) -> list[Result]:
+        """The results of the paths (B, T) and their log-probabilities, see `best_path`."""
+        B, T = path.shape
         inside = np.arange(T) < np.asarray(lengths)[:, None]
         totals = np.where(inside, best, 0.0).sum(axis=1)
 
@@ -77,3 +75,63 @@ class GreedyDecoder:
                 Result(names, float(totals[b]), spans=own, text=self.alphabet.text(names))
             )
         return results
+
+
+def best_path(log_probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most probable label of each frame of (..., T, K), and its log-probability, float64."""
+    path = log_probs.argmax(axis=-1)
+    best = np.take_along_axis(log_probs, path[..., None], axis=-1)[..., 0]
+    return path, best.astype(np.float64)
+
+
+class GreedyStream:
+    """Greedy decoding under way, with the methods of `BeamStream`."""
+
+    def __init__(self, decoder: GreedyDecoder) -> None:
+        self._decoder = decoder
+        self._paths: list[np.ndarray] = []
+        self._best: list[np.ndarray] = []
+        self._labels: list[int] = []
+        self._last, self._frames, self._total = BLANK, 0, 0.0
+
+    def push(self, log_probs: Any) -> None:
+        """Read frames (T, K); InputError for what `decode` refuses, and nothing of them is read."""
+        chunk = as_array(log_probs)
+        self._decoder.check(chunk)
+        frame_probabilities(chunk, f"the chunk from frame {self._frames} on")
+        path, best = best_path(chunk)
+        for label in path.tolist():
+            if label not in (BLANK, self._last):
+                self._labels.append(label)
+            self._last = label
+        self._frames += len(chunk)
+        self._total += float(best.sum())
+        self._paths.append(path)
+        self._best.append(best)
+
+    def partial(self) -> Result:
+        """The labels so far; no spans."""
+        if self._total == -np.inf:
+            return Result((), -np.inf)
+        names = tuple(self._decoder.alphabet.decode(self._labels))
+        return Result(names, self._total, text=self._decoder.alphabet.text(names))
+
+    def stable(self) -> tuple[str, ...]:
+        """All labels so far: more frames add to them (unless one makes all impossible)."""
+        return self.partial().labels
+
+    def finish(self, n_best: int = 1) -> Result:
+        """The result of all frames pushed. Raises InputError where there were none."""
+        check_one_best(n_best)
+        if not self._frames:
+            raise InputError("no frames were pushed; there is nothing to decode")
+        path, best = np.concatenate(self._paths)[None], np.concatenate(self._best)[None]
+        return self._decoder.collapse(path, best, [self._frames])[0]
+
+
+def check_one_best(n_best: int) -> None:
+    """Raise InputError where more than the one best path is asked for."""
+    if n_best != 1:
+        raise InputError(
+            f"n_best is {n_best}; greedy decoding has one best, use BeamDecoder (--beam 50)"
+        )

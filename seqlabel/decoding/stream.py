@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seqlabel.decoding.checks import as_array, check_frames, check_n_best
+from seqlabel.decoding.checks import as_array, check_n_best
 from seqlabel.decoding.results import Result
 from seqlabel.decoding.search.labels import Hypothesis, LabelSearch
 from seqlabel.decoding.search.spans import LabelSpans, batch_spans
@@ -62,49 +62,3 @@ class BeamStream:
         frames = np.concatenate(self._chunks)[None]
         spans = batch_spans(frames, np.array([frames.shape[1]]), [hypotheses])
         return self._decoder.result(hypotheses, *spans)
-
-
-class BatchDecoder(Protocol):
-    """A decoder of whole utterances whose labels only grow as frames come in."""
-
-    def check(self, chunk: np.ndarray) -> None: ...
-
-    def decode(self, log_probs: Any, lengths: Any) -> list[Result]: ...
-
-
-class GreedyStream:
-    """Greedy decoding under way, with the methods of `BeamStream`."""
-
-    def __init__(self, decoder: BatchDecoder) -> None:
-        self._decoder = decoder
-        self._frames: np.ndarray | None = None
-
-    def push(self, log_probs: Any) -> None:
-        """Read frames (T, K); InputError for what `decode` refuses, and nothing of them is read."""
-        chunk = as_array(log_probs)
-        self._decoder.check(chunk)
-        if len(chunk):
-            self._decoder.decode(chunk[None], [len(chunk)])
-            before = [] if self._frames is None else [self._frames]
-            self._frames = np.concatenate([*before, chunk])
-
-    def partial(self) -> Result:
-        """The labels so far."""
-        return Result((), 0.0) if self._frames is None else self.finish()
-
-    def stable(self) -> tuple[str, ...]:
-        """All labels so far: more frames add to them (unless one makes all impossible)."""
-        return self.partial().labels
-
-    def finish(self) -> Result:
-        """The result of all frames pushed. Raises InputError where there were none."""
-        if self._frames is None:
-            raise InputError("no frames were pushed; there is nothing to decode")
-        return self._decoder.decode(self._frames[None], [len(self._frames)])[0]
-
-
-def check_chunk(chunk: np.ndarray, K: int) -> None:
-    """Check the shape of a chunk (T, K), T from 0 on; raises InputError."""
-    if chunk.ndim != 2:
-        raise InputError(f"the chunk has shape {chunk.shape}, expected (T, K)")
-    check_frames(chunk, K)
