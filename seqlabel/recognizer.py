@@ -5,12 +5,13 @@ result = model.read("utt.wav")              # or samples, or an Ink
 result.text, result.labels, result.spans    # spans in seconds
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,9 +24,11 @@ from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.normalisation import Statistics
+from seqlabel.features.stream import FrontEndStream, latency, why_not
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.inputs.reading import naming
 from seqlabel.report.evidence import Evidence
+from seqlabel.stream import Endpoints, NetworkStream, Stream, StreamableDecoder
 
 CHUNK = 256
 """Utterances in memory at a time."""
@@ -53,6 +56,18 @@ class Network(Protocol):
 
         What lies behind a sequence's length changes none of its outputs.
         """
+
+
+@runtime_checkable
+class StreamingNetwork(Network, Protocol):
+    """A network that may take frames in pieces too."""
+
+    @property
+    def waits(self) -> int | None:
+        """Frames behind a frame that its outputs wait for, at most; None for all of them."""
+
+    def stream(self) -> NetworkStream:
+        """Begin a signal; InputError, with the way out, for a network that needs all frames."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +177,49 @@ class Recognizer:
         results = self.decoder.decode(padded, np.array(lengths), n_best)
         pairs = zip(results, outputs, strict=True)
         return [result.with_times(output.times.tolist(), output.period) for result, output in pairs]
+
+    def stream(
+        self, decoder: StreamableDecoder | None = None, endpoints: Endpoints | None = None
+    ) -> Stream:
+        """Begin a signal that comes in pieces, see `seqlabel.stream`.
+
+        decoder: the model's own where none is given. endpoints: cut speech into utterances.
+        Raises InputError, with the way out, for a model or a decoder that needs the whole signal.
+        """
+        if not isinstance(self.network, StreamingNetwork):
+            raise InputError("this network reads whole signals only; load a model directory")
+        chosen = decoder or self.decoder
+        if not isinstance(chosen, StreamableDecoder):
+            raise InputError(
+                f"{type(chosen).__name__} reads whole signals only; stream with a GreedyDecoder or "
+                "a BeamDecoder, and a model of criterion.kind = 'ctc'"
+            )
+        if endpoints is not None and self.kind != "speech":
+            raise InputError("endpoints are silences, which ink has none of: leave them out")
+        return Stream(
+            FrontEndStream(self.front_end),
+            self.network.stream(),
+            chosen,
+            self.alphabet,
+            self.network.subsample,
+            endpoints,
+        )
+
+    @property
+    def latency(self) -> float:
+        """Seconds that a stream lags behind its signal at worst, computing time excepted.
+
+        From the first sample of a frame's window to the sample after which the frame has its
+        outputs: window + stacking + derivatives + the network's chunk and look-ahead. For ink from
+        the end of a stroke: 0, or inf where its last frames wait for the next stroke. inf for
+        models that read whole signals only.
+        """
+        waits = self.network.waits if isinstance(self.network, StreamingNetwork) else None
+        if waits is None or why_not(self.front_end):
+            return math.inf
+        if self.kind == "ink":
+            return math.inf if waits or self.front_end.options.stack > 1 else 0.0
+        return latency(self.front_end, waits)
 
     def evidence(self, utterance: Utterance, output: Output, result: Result) -> Evidence:
         """The signal and the posteriors behind a result, for the report.

@@ -12,7 +12,7 @@ PACKAGE = Path(seqlabel.__file__).parent
 ROOMS = (
     "errors", "files", "progress", "torchaudio_guard", "config", "glyphs", "alphabet", "inputs",
     "features", "corpora", "synthetic", "data", "lstm", "decoding", "models", "scoring", "report",
-    "training", "recognizer", "cli",
+    "training", "stream", "recognizer", "cli",
 )  # fmt: skip
 """Packages and modules of `seqlabel`, each of which may import those before it."""
 

@@ -38,16 +38,15 @@ def why_not(front_end: FrontEnd) -> str | None:
     return strokes.why_not(front_end.extractor)
 
 
-def latency(front_end: FrontEnd) -> float:
+def latency(front_end: FrontEnd, further: int = 0) -> float:
     """Seconds from the first sample of a frame's first window to the last sample it waits for.
 
-    For ink 0: a stroke's frames are there when it ends (but the stacks that wait for the next one).
+    further: frames behind it that it waits for besides. For speech alone.
     """
     extractor, options = front_end.extractor, front_end.options
-    if not isinstance(extractor, Speech):
-        return 0.0
-    further = options.stack - 1 + _reach(extractor)
-    return (extractor.window_samples + further * extractor.step_samples) / extractor.rate
+    assert isinstance(extractor, Speech)
+    steps = options.stack - 1 + _reach(extractor) + further * options.stride
+    return (extractor.window_samples + steps * extractor.step_samples) / extractor.rate
 
 
 def _reach(extractor: Speech) -> int:

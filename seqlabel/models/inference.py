@@ -6,6 +6,7 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
 from seqlabel.models.model import Model
+from seqlabel.models.streaming import ModelStream, waits
 from seqlabel.models.transducer import Transducer, TransducerDecoder
 
 
@@ -36,6 +37,16 @@ class TorchNetwork:
         with torch.inference_mode():
             outputs, out_lengths = self.model.outputs(frames.to(self.device), sizes)
         return outputs.cpu().numpy(), out_lengths.numpy()
+
+    @property
+    def waits(self) -> int | None:
+        """Frames behind a frame that its outputs wait for, at most; None for all of them."""
+        return waits(self.model)
+
+    def stream(self) -> ModelStream:
+        """The same for frames in pieces, on the CPU; InputError, with the way out, for a network
+        that needs them all."""
+        return ModelStream(self.model)
 
     def decoder(self, alphabet: Alphabet, beam: int = 0) -> TransducerDecoder | None:
         """What reads the outputs of a transducer; None for criteria that any decoder reads."""

@@ -1,0 +1,206 @@
+"""Reading while the signal still comes in.
+
+stream = model.stream()             # or model.stream(decoder, endpoints=Endpoints())
+stream.push(samples)                # any number of them, none included
+stream.partial().text               # the best labelling so far
+stream.stable                       # the labels at its beginning that will not change any more
+result = stream.finish()            # what model.read says of the whole signal
+
+Whatever the pieces, the result is the same to the last bit; it has the labels that the whole signal
+gives, and its probabilities up to rounding. What a model needs in order to stream:
+
+    features        see `seqlabel.features.stream`
+    network         in one direction, or latency-controlled: see `seqlabel.lstm.chunks`
+    criterion       CTC or framewise
+    decoder         greedy, or a beam search with or without n-gram and lexicon
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from seqlabel.alphabet import Alphabet
+from seqlabel.decoding import Result
+from seqlabel.errors import InputError
+from seqlabel.features.stream import FrontEndStream
+
+
+class NetworkStream(Protocol):
+    """A network over frames in pieces, whatever computes it."""
+
+    def push(self, x: np.ndarray, /) -> np.ndarray:
+        """x (n, F) float32 -> the outputs (m, K) that are settled by them."""
+
+    def finish(self) -> np.ndarray:
+        """The outputs that waited for more; then it begins anew."""
+
+    def reset(self) -> None:
+        """Begin another signal."""
+
+
+class DecoderStream(Protocol):
+    """A decoder over frames in pieces, see `seqlabel.decoding.stream`."""
+
+    def push(self, log_probs: Any, /) -> None: ...
+
+    def partial(self) -> Result: ...
+
+    def stable(self) -> tuple[str, ...]: ...
+
+    def finish(self, n_best: int = 1, /) -> Result: ...
+
+
+@runtime_checkable
+class StreamableDecoder(Protocol):
+    """A decoder that begins streams."""
+
+    def stream(self) -> DecoderStream: ...
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """When an utterance of speech is over, in seconds; after Kaldi's rules for online decoding.
+
+    A frame is silent where the blank, or a label that `silence` names, is the most probable. The
+    utterance ends with the frame after which it has been
+
+        trailing    silent, having said something; this is the end that speakers make
+        before      silent from its beginning: it is dropped, and gives no result
+        longest     going on, as soon as a frame is silent
+
+    and the next frame begins the next one, at zero state as in training. A bidirectional network
+    has seen its look-ahead behind the end all the same.
+    """
+
+    trailing: float = 1.0
+    before: float = 5.0
+    longest: float = 30.0
+    silence: tuple[str, ...] = (" ", "sil", "h#", "pau")
+
+    def __post_init__(self) -> None:
+        if not min(self.trailing, self.before, self.longest) > 0:
+            raise InputError("endpoints: trailing, before and longest are seconds above 0")
+
+    def silent(self, alphabet: Alphabet) -> np.ndarray:
+        """(K,) whether a label counts as silence."""
+        return np.array([True, *(symbol in self.silence for symbol in alphabet.symbols)])
+
+
+class _Rules:
+    """Endpoints over the outputs of one utterance after the other."""
+
+    def __init__(self, endpoints: Endpoints, alphabet: Alphabet, period: float) -> None:
+        self._silent = endpoints.silent(alphabet)
+        seconds = endpoints.trailing, endpoints.before, endpoints.longest
+        self._trailing, self._before, self._longest = (
+            math.ceil(s / period - 1e-9) for s in seconds
+        )
+        self.begin()
+
+    def begin(self) -> None:
+        """The next utterance."""
+        self.said = False
+        self._frames = self._still = 0
+
+    def end(self, outputs: np.ndarray) -> int | None:
+        """How many of the next outputs (n, K) there are up to an end, None where there is none."""
+        for n, silent in enumerate(self._silent[outputs.argmax(axis=1)].tolist(), 1):
+            self._frames += 1
+            self._still = self._still + 1 if silent else 0
+            self.said = self.said or not silent
+            if silent and self._still >= (self._trailing if self.said else self._before):
+                return n
+            if silent and self._frames >= self._longest:
+                return n
+        return None
+
+
+class Stream:
+    """A signal on its way through front end, network and decoder. `Recognizer.stream` makes it.
+
+    subsample: frames that become one of the network's outputs.
+    """
+
+    def __init__(
+        self,
+        front_end: FrontEndStream,
+        network: NetworkStream,
+        decoder: StreamableDecoder,
+        alphabet: Alphabet,
+        subsample: int = 1,
+        endpoints: Endpoints | None = None,
+    ) -> None:
+        self._front_end, self._network, self._decoder = front_end, network, decoder
+        self._every = subsample
+        self._rules: _Rules | None = None
+        if endpoints is not None:
+            self._rules = _Rules(endpoints, alphabet, front_end.period * subsample)
+        self._first = 0  # frame that the present utterance begins with
+        self._outputs = 0  # of the network in this utterance
+        self._frames: np.ndarray | None = None  # of no output yet; the next utterance's, maybe
+        self._decoding = decoder.stream()
+
+    def push(self, signal: Any, pen_up: bool = False) -> list[Result]:
+        """Take more of the signal.
+
+        Speech: samples (n,) in [-1, 1] or int16, at the model's rate. Ink: points (n, 2 to 4) of
+        one stroke, which ends behind them with `pen_up`. n from 0 on.
+        Returns the utterances that endpoints ended; none without endpoints.
+        Raises InputError for what cannot be read, and then nothing of it is taken.
+        """
+        frames = self._front_end.push(signal, pen_up)
+        outputs = self._network.push(frames)
+        ended: list[Result] = []
+        if self._rules is None:
+            self._decode(outputs)
+            return ended
+        waiting = frames if self._frames is None else np.concatenate([self._frames, frames])
+        while (end := self._rules.end(outputs)) is not None:
+            self._decode(outputs[:end])
+            if self._rules.said:
+                ended.append(self._result(1))
+            self._first += self._outputs * self._every
+            self._outputs = 0
+            self._decoding = self._decoder.stream()
+            self._rules.begin()
+            waiting = waiting[end * self._every :]
+            self._network.reset()
+            outputs = self._network.push(waiting)
+        self._decode(outputs)
+        self._frames = waiting[len(outputs) * self._every :].copy()
+        return ended
+
+    def partial(self, spans: bool = False) -> Result:
+        """The best labelling so far of the present utterance, its end left open.
+
+        spans: say where the labels lie, as if the utterance ended here; this takes time in
+        proportion to its length.
+        """
+        return self._result(1) if spans and self._outputs else self._decoding.partial()
+
+    @property
+    def stable(self) -> tuple[str, ...]:
+        """The labels that every later result of this utterance begins with."""
+        return self._decoding.stable()
+
+    def finish(self, n_best: int = 1) -> Result:
+        """The signal is over: the result of the present utterance, spans in seconds.
+
+        What is left belongs to it, silent or not; after an endpoint it may be empty. Raises
+        InputError where the whole signal has no frame.
+        """
+        self._decode(self._network.push(self._front_end.finish()))
+        self._decode(self._network.finish())
+        return self._result(n_best) if self._outputs else Result((), 0.0)
+
+    def _decode(self, outputs: np.ndarray) -> None:
+        if len(outputs):
+            self._decoding.push(outputs)
+            self._outputs += len(outputs)
+
+    def _result(self, n_best: int) -> Result:
+        times = self._front_end.times[self._first :: self._every][: self._outputs]
+        period = self._front_end.period * self._every
+        return self._decoding.finish(n_best).with_times(times.tolist(), period)
