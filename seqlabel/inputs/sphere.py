@@ -42,10 +42,9 @@ def read_sphere_header(path: Path) -> SphereHeader:
     """
     with open_signal(path) as stream:
         begin = stream.read(16)
-        try:
-            size = int(begin[8:16])
-        except ValueError:
-            raise InputError(f"{path}: SPHERE header without its size on line 2") from None
+        if not begin[8:16].strip().isdigit():
+            raise InputError(f"{path}: SPHERE header without its size on line 2")
+        size = int(begin[8:16])
         stream.seek(0)
         header = stream.read(size)
         body_begin = stream.read(4)

@@ -73,6 +73,30 @@ def test_gzip_windows_line_ends_and_spaces_read_the_same(tmp_path):
         assert NgramLM.from_arpa(path).score("a b a x") == plain.score("a b a x")
 
 
+def test_blank_lines_after_the_head_of_a_section_are_passed_over(tmp_path, caplog):
+    plain = NgramLM.from_arpa(write(tmp_path, ARPA))
+    text = ARPA.replace("2-grams:\n", "2-grams:\n\n \n").replace("1-grams:\n-", "1-grams:\n\n-")
+    lm = NgramLM.from_arpa(write(tmp_path, text, "blank"))
+    assert lm.score("a b a x") == plain.score("a b a x")
+    assert [record.getMessage().rpartition("/")[2] for record in caplog.records] == [
+        "blank:10: blank line in the 1-grams",
+        "blank:19: blank line in the 2-grams",
+    ]
+    with pytest.raises(InputError, match=":21: '-0.2x5' is not a number"):
+        NgramLM.from_arpa(write(tmp_path, text.replace("-0.25", "-0.2x5"), "blank"))
+
+
+def test_without_start_sentences_begin_without_a_context(tmp_path, caplog):
+    """Models over characters have no <s>: what would follow it backs off to its 1-gram."""
+    text = "\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-0.6\t</s>\n-0.5\ta\t-0.2\n-0.7\tb\n"
+    lm = NgramLM.from_arpa(write(tmp_path, text + "\n\\2-grams:\n-0.25\ta  b\n\\end\\\n"))
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "no <s>; sentences begin without a context"
+    ]
+    assert lm.score("a b") / math.log(10) == pytest.approx(-0.5 - 0.25 - 0.6, rel=1e-6)
+    assert lm.score("b") / math.log(10) == pytest.approx(-0.7 - 0.6, rel=1e-6)
+
+
 def test_n_grams_of_a_section_may_come_in_any_order(tmp_path):
     lines = ARPA.split("\n")
     shuffled = [*lines[:9], *lines[13:8:-1], *lines[14:16], *lines[19:15:-1], *lines[20:]]
@@ -157,7 +181,9 @@ DAMAGE = {
     "not a number": (ARPA.replace("-0.25", "nan"), ":18: log10 probability nan"),
     "above one": (ARPA.replace("-0.25", "0.25"), ":18: log10 probability 0.25"),
     "infinite back-off": (ARPA.replace("-0.05", "-inf"), ":18: .*back-off -inf"),
-    "no start": (ARPA.replace("<s>", "s"), "no <s> among the 1-grams"),
+    "beyond float32": (ARPA.replace("-0.25", "-1e39"), ":18: -1e.39 .*beyond what float32"),
+    "back-off beyond": (ARPA.replace("-0.05", "1.5e38"), ":18: .*1.5e.38: beyond what float32"),
+    "blank in a section": (ARPA.replace("-0.4\tb", "\n-0.4\tb"), ":19: 2 2-grams .* announces 4"),
     "no end": (ARPA.replace("</s>", "s"), "no </s> among the 1-grams"),
 }
 

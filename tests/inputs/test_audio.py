@@ -45,6 +45,14 @@ def test_sphere_named_wav_is_read_by_its_content(tmp_path, caplog):
     assert not caplog.records
 
 
+@pytest.mark.parametrize("size", [b"  -1024\n", b"   1_24\n", b"   0x40\n", b"       \n"])
+def test_sphere_header_of_a_size_that_is_none(tmp_path, size):
+    path = sphere(tmp_path / "a.sph", change=lambda h: h.replace(b"   1024\n", size))
+    for read in (read_audio_header, read_audio):
+        with pytest.raises(InputError, match=r"a\.sph: SPHERE header without its size on line 2"):
+            read(path)
+
+
 def test_big_endian_sphere(tmp_path):
     path = sphere(tmp_path / "a.sph", change=lambda h: h.replace(b"-s2 01", b"-s2 10"))
     data = path.read_bytes()

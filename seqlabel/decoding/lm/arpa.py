@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import itertools
+import logging
 import math
 import os
 import re
@@ -21,8 +22,12 @@ MISSING_UNKNOWN = -100.0
 """log10 probability of <unk> in a file that has none (KenLM's convention)."""
 NEVER = -99.0
 """log10 probability that files give to what is never predicted: <s>."""
+LARGEST = float(np.finfo(np.float32).max) / LN10
+"""Largest log10 value whose natural logarithm float32 can hold."""
 LINES = 1 << 16
 """Lines held as Python objects at a time; keeps memory near the size of the arrays."""
+
+log = logging.getLogger("seqlabel")
 
 
 class Ngrams(NamedTuple):
@@ -46,10 +51,12 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], list[Ngram
     Token 0 is `<unk>` (or `<UNK>`), the others follow the order of the file; a file without
     `<unk>` gets one at log10 probability -100. Whatever stands before the line `\data\` is free
     text. The n-grams of a section may come in any order (KenLM and SRILM do not sort them either);
-    the sections must ascend.
+    the sections must ascend. A file without `<s>` (a model over characters, say) is taken as one
+    whose sentences begin without a context, and blank lines after the head of a section are passed
+    over; both with a remark in the log.
     Raises InputError, with file and line, for a file that is cut off, is no ARPA file, miscounts
     its n-grams, skips or permutes its sections, repeats a word, uses a word that is no 1-gram, has
-    a number that is none or a probability above one, or lacks `<s>` or `</s>`.
+    a number that is none, that float32 cannot hold or a probability above one, or lacks `</s>`.
     """
     try:
         with open(path, "rb") as raw:
@@ -86,9 +93,8 @@ class _Reader:
                 if re.match(rb"[-+.\d]", line):
                     raise self.error(f"more than the {count} {order}-grams that the head announces")
                 raise self.error(f"{_show(line)} where {_show(expected)} is expected")
-        for word in (START, END):
-            if word.encode() not in self.index:
-                raise InputError(f"{self.path}: no {word} among the 1-grams; sentences need it")
+        if END.encode() not in self.index:
+            raise InputError(f"{self.path}: no {END} among the 1-grams; sentences need it")
         return tuple(self.words), orders
 
     def read_counts(self) -> list[int]:
@@ -113,6 +119,7 @@ class _Reader:
 
     def read_section(self, order: int, count: int) -> Ngrams:
         """The `count` lines of one section."""
+        self.pass_blank_lines(order if count else 0)
         first_line = self.number + 1
         tokens, numbers = [], []
         while (done := self.number + 1 - first_line) < count:
@@ -131,6 +138,12 @@ class _Reader:
         if order == 1 and not any((block == 0).any() for block in tokens):
             tokens.append(np.zeros((1, 1), np.int32))
             numbers.append(np.array([[MISSING_UNKNOWN, 0.0]]))
+        if order == 1 and START.encode() not in self.index:
+            log.warning("%s: no <s>; sentences begin without a context", self.path)
+            self.index[START.encode()] = len(self.words)
+            tokens.append(np.array([[len(self.words)]], np.int32))
+            numbers.append(np.array([[NEVER, 0.0]]))
+            self.words.append(START)
         log10 = np.concatenate(numbers) if numbers else np.zeros((0, 2))
         ln = (log10 * LN10).astype(np.float32)
         all_tokens = np.concatenate(tokens) if tokens else np.zeros((0, order), np.int32)
@@ -176,7 +189,23 @@ class _Reader:
                 "at most 0, the second finite",
                 i + 1,
             )
+        beyond = (np.isfinite(values) & (np.abs(values) > LARGEST)).any(axis=1)
+        if beyond.any():
+            i = int(np.argmax(beyond))
+            shown = " ".join(f"{value:g}" for value in values[i])
+            raise self.error(f"{shown}: beyond what float32 can hold; correct the model", i + 1)
         return values
+
+    def pass_blank_lines(self, order: int) -> None:
+        """Go to the first line of a section of this order that is not blank (0: stay)."""
+        first = self.number
+        for line in self.lines if order else ():
+            if line.strip():
+                self.lines = itertools.chain([line], self.lines)
+                break
+            self.number += 1
+        if self.number > first:
+            log.warning("%s:%d: blank line in the %d-grams", self.path, self.number, order)
 
     def next_line(self) -> bytes:
         """The next line that is not blank."""
