@@ -1,7 +1,7 @@
 """Symbols and integers; the blank is always index 0."""
 
 from seqlabel.alphabet.phones import PHONE_CLASSES, PHONES_39, PHONES_48, PHONES_61
-from seqlabel.alphabet.symbols import BLANK, UNITS, Alphabet, required_frames
+from seqlabel.alphabet.symbols import BLANK, UNITS, Alphabet, name_counts, required_frames
 
 __all__ = [
     "BLANK",
@@ -11,5 +11,6 @@ __all__ = [
     "PHONE_CLASSES",
     "UNITS",
     "Alphabet",
+    "name_counts",
     "required_frames",
 ]

@@ -1,15 +1,18 @@
 """The alphabet of a task: K-1 symbols, index 0 kept for the blank of CTC."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_json, write_json
 
 BLANK = 0
 """Index of the blank in every array of K labels."""
+
+NAMED = 20
+"""Symbols that `name_counts` names, where there are many."""
 
 UNITS = {"character": "CER", "phone": "PER", "symbol": "SER", "word": "WER"}
 """What a symbol stands for, and the error rate that counts it."""
@@ -116,3 +119,10 @@ class Alphabet:
 def required_frames(labels: Sequence[object]) -> int:
     """Least frames of a CTC path: one for each label, and a blank between equal neighbours."""
     return len(labels) + sum(a == b for a, b in pairwise(labels))
+
+
+def name_counts(counts: Mapping[str, int]) -> str:
+    """Symbols and how often they occur, in words; the first NAMED of them."""
+    shown = [f"{symbol!r} ({count})" for symbol, count in islice(counts.items(), NAMED)]
+    more = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
         problems += 1
         place = " ".join(part for part in (problem.set, one_line(problem.id)) if part)
         print(f"{place}: {problem.reason}" if place else problem.reason)
-    for remark in find_remarks(splits):
+    for remark in find_remarks(alphabet, splits):
         print(f"remark: {remark}")
     total = sum(len(utterances) for utterances in splits.values())
     print(f"{args.data}: {total} utterances checked, {problems or 'no'} problems")

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int | None:
     from seqlabel.corpora.manifest import read_manifest
+    from seqlabel.corpora.prepared import unseen_labels
     from seqlabel.errors import InputError
     from seqlabel.files import keep_apart, write_jsonl
     from seqlabel.progress import progress_bar
@@ -73,6 +74,7 @@ def main(args: argparse.Namespace) -> int | None:
                 "model": str(args.model),
                 "data": str(args.data),
                 "unit": recognizer.alphabet.unit,
+                "unseen": unseen_labels(utterances, recognizer.alphabet),
                 "seconds": round(elapsed, 3),
                 "times_real_time": round(seconds / elapsed, 1) if seconds else None,
             }

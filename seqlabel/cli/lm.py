@@ -96,7 +96,7 @@ def main(args: argparse.Namespace) -> None:
             stream.write("".join(f"{word}\n" for word in words))
         print(f"{args.lexicon}: {len(words)} of {len(counts)} words")
     if args.test is not None:
-        fit = lm.fit(read_sentences(args.test, "test", args.unit, alphabet))
+        fit = lm.fit(read_sentences(args.test, "test", args.unit, alphabet, unseen=True))
         known = ""
         if fit.unknown:
             known = f"; {fit.perplexity_known:.2f} without {fit.unknown} unknown ones"
@@ -107,13 +107,14 @@ def main(args: argparse.Namespace) -> None:
 
 
 def read_sentences(
-    path: Path, name: str, unit: str, alphabet: "Alphabet | None" = None
+    path: Path, name: str, unit: str, alphabet: "Alphabet | None" = None, unseen: bool = False
 ) -> Sentences:
     """The transcripts of a manifest, of set `name` of a prepared folder, or of a text file.
 
     unit: "words" takes the text of a manifest, "labels" its labels. A line of a text file is split
     by the alphabet (into characters or at white space), without one at white space.
-    Raises InputError for a file without sentences.
+    Raises InputError for a file without sentences, and unless `unseen` allows it for a label that
+    the alphabet lacks.
     """
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.errors import InputError
@@ -125,7 +126,7 @@ def read_sentences(
         if unit == "labels":
             sentences = [utterance.labels for utterance in utterances]
         else:
-            sentences = [tuple(utterance.text.split()) for utterance in utterances]
+            sentences = [tuple((utterance.text or "").split()) for utterance in utterances]
             if utterances and not any(sentences):
                 raise InputError(f"{path}: its utterances have no text; use --unit labels")
     else:
@@ -136,7 +137,7 @@ def read_sentences(
     if not sentences:
         raise InputError(f"{path}: no sentences")
     for number, sentence in enumerate(sentences, 1):
-        if alphabet is not None:
+        if alphabet is not None and not unseen:
             alphabet.encode(sentence, f"{path}, sentence {number}")
         if not SPECIAL.isdisjoint(sentence):
             raise InputError(

@@ -111,7 +111,7 @@ class _Reader:
             source=path,
             kind="ink",
             labels=labels,
-            text=latex,
+            text=latex or None,
             speaker=file.annotations.get("writer", ""),
             duration=file.ink.duration,
             tags={"linear": "yes" if is_linear(latex) else "no"},

@@ -31,8 +31,9 @@ from seqlabel.progress import progress_bar
 def prepare(source: Path, options: Options) -> Prepared:
     """Every audio or ink file below `source` with the transcript of the same name beside it.
 
-    Raises InputError for a folder without such files or with both kinds, two files of one name, a
-    missing or empty transcript, and files that cannot be read.
+    An empty transcript says that nothing is said or written. Raises InputError for a folder without
+    such files or with both kinds, two files of one name, a missing transcript, and files that
+    cannot be read.
     """
     if not source.is_dir():
         raise InputError(f"{source}: no such folder")
@@ -61,8 +62,6 @@ class _Reader:
         if not transcript.is_file():
             raise InputError(f"{path}: no transcript {transcript.name} beside it")
         text = clean_text(read_text(transcript).removeprefix("\ufeff"))
-        if not text:
-            raise InputError(f"{transcript}: the transcript is empty; write what is to be read")
         folders = path.relative_to(self.root).parts[:-1]
         if folders and folders[0].lower() in SET_NAMES:
             folders = folders[1:]

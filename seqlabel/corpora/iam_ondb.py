@@ -104,15 +104,13 @@ def prepare(source: Path, options: Options) -> Prepared:
             f"{root}: {sizes} lines where the official sets have {_LINES}; get a whole copy, or "
             "go on with --set check_counts=false"
         )
-    alphabet, unseen = alphabet_of(splits, unit="character")
+    alphabet = alphabet_of(splits, unit="character")
     notes = shared_speakers(splits)
     if official and options.check_counts and notes:
         raise InputError(
             f"{root}: {notes[0]}, which the official sets are not; get a whole copy, or go on "
             "with --set check_counts=false"
         )
-    if unseen:
-        notes.append(f"characters outside the training set only: {' '.join(unseen)}")
     if not writers:
         notes.append("writers unknown (no original/ and no forms.txt): sets not checked for them")
     return Prepared("iam_ondb", "ink", alphabet, splits, skipped, tuple(notes))

@@ -32,7 +32,8 @@ from seqlabel.progress import progress_bar
 def prepare(source: Path, options: Options) -> Prepared:
     """Complete the lines of one file, or of {train,dev,test}.jsonl in a folder.
 
-    Raises InputError naming file and line for unknown keys, absent files and empty transcripts.
+    An empty text says that nothing is said or written. Raises InputError naming file and line for
+    unknown keys, absent files, and lines with neither text nor labels.
     """
     files = [source]
     if source.is_dir():
@@ -82,14 +83,16 @@ def _complete(
     kind = row.get("kind", options.kind if options.kind != "any" else kind_of(source))
     if kind is None:
         raise InputError(f"{where}: {source.name} may be speech or ink; add the key kind")
-    text = row.get("text", "")
     if "labels" not in row:
-        text = clean_text(text) if isinstance(text, str) else text
-        labels = split_text(text, options.unit) if isinstance(text, str) else ()
-        row = {**row, "text": text, "labels": list(labels)}
+        text = row.get("text")
+        if isinstance(text, str):
+            text = clean_text(text)
+            row = {**row, "text": text, "labels": list(split_text(text, options.unit))}
+        else:  # refused below, if it is there at all
+            row = {**row, "labels": []}
     name = utterance_id(Path(row["source"]), Path(Path(row["source"]).anchor))
     utterance = utterance_from({"id": name, **row, "kind": kind}, path.resolve().parent, where)
-    if not utterance.labels:
+    if not utterance.labels and utterance.text is None:
         raise InputError(f"{where}: neither text nor labels; write what is to be read")
     check_labels(utterance.labels, options.unit, where)
     return dataclasses.replace(utterance, duration=measure.seconds(source, kind))

@@ -27,7 +27,9 @@ class Utterance:
     """One sequence to be labelled: where its signal lies and what is said or written in it.
 
     id: unique within a prepared corpus. source: the audio or ink file.
-    labels: the target, symbols of the corpus's alphabet. text: the transcript as a person reads it.
+    labels: the target, symbols of the corpus's alphabet. text: the transcript as a person reads it,
+    in the order of Unicode, which is that of writing and speaking in every script; "" where
+    nothing is said or written, None where the text is not known (labels may be, all the same).
     speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown.
     segments: hand labels with their times. words: the same for words (may overlap or leave gaps).
     tags: whatever else is known (sex, region, ...).
@@ -37,7 +39,7 @@ class Utterance:
     source: Path
     kind: Kind
     labels: tuple[str, ...]
-    text: str = ""
+    text: str | None = None
     speaker: str = ""
     duration: float = 0.0
     segments: tuple[Segment, ...] = ()
@@ -101,7 +103,11 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "words": [list(word) for word in utterance.words],
         "tags": dict(utterance.tags),
     }
-    return {key: value for key, value in row.items() if value or key in _REQUIRED}
+    return {
+        key: value
+        for key, value in row.items()
+        if value or key in _REQUIRED or (key == "text" and value is not None)
+    }
 
 
 def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
@@ -112,7 +118,7 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
         source=folder / row["source"],
         kind=row["kind"],
         labels=tuple(row["labels"]),
-        text=row.get("text", ""),
+        text=row.get("text"),
         speaker=row.get("speaker", ""),
         duration=float(row.get("duration", 0.0)),
         segments=_segments(row, "segments", where),

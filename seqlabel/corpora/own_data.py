@@ -52,11 +52,9 @@ def prepared_own_data(
     rates: Iterable[int],
 ) -> Prepared:
     """`Prepared` with the alphabet of all transcripts and remarks on what looks amiss."""
-    alphabet, unseen = alphabet_of(splits, unit)
-    notes = shared_speakers(splits)
-    if unseen:
-        notes.append(f"symbols outside the training set only: {' '.join(unseen)}")
-    return Prepared(corpus, kind, alphabet, splits, skipped, tuple(notes), common_rate(rates))
+    alphabet = alphabet_of(splits, unit)
+    notes = tuple(shared_speakers(splits))
+    return Prepared(corpus, kind, alphabet, splits, skipped, notes, common_rate(rates))
 
 
 def divide(

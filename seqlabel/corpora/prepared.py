@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seqlabel.alphabet import Alphabet
+from seqlabel.alphabet import Alphabet, name_counts
 from seqlabel.corpora.manifest import Kind, Utterance, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_json, write_json
@@ -45,6 +45,8 @@ class Prepared:
     """What a reader makes of a corpus on disk.
 
     corpus: name of the reader. kind: speech or ink. splits: set name -> utterances.
+    alphabet: holds every training label. Labels of other sets that it lacks are kept: they are
+    counted in `unseen`, and scored as errors, for no model of this alphabet can write them.
     skipped: id -> reason of what was left out. notes: remarks that belong in a report.
     rate: samples per second of the audio, None for ink or where files differ.
     """
@@ -66,7 +68,14 @@ class Prepared:
                 if utterance.id in seen:
                     raise InputError(f"{self.corpus}: id {utterance.id!r} occurs twice ({name})")
                 seen.add(utterance.id)
-                self.alphabet.encode(utterance.labels, utterance.id)
+                if name == "train":
+                    self.alphabet.encode(utterance.labels, utterance.id)
+
+    @property
+    def unseen(self) -> dict[str, dict[str, int]]:
+        """Set -> labels that the alphabet lacks, with their counts; only sets that have some."""
+        found = {name: unseen_labels(u, self.alphabet) for name, u in self.splits.items()}
+        return {name: counts for name, counts in found.items() if counts}
 
     def save(self, out: str | os.PathLike[str]) -> None:
         """Write OUT/{train,dev,test,...}.jsonl, alphabet.json and, last, corpus.json."""
@@ -87,7 +96,8 @@ class Prepared:
             "rate": self.rate,
             "counts": {name: counts(utterances) for name, utterances in self.splits.items()},
             "skipped": [{"id": name, "reason": reason} for name, reason in self.skipped.items()],
-            "notes": list(self.notes),
+            "unseen": self.unseen,
+            "notes": [*self.notes, *text_remarks(self.splits), *unseen_remarks(self.unseen)],
             "fingerprint": fingerprint(
                 f"{name} {utterance.id} {' '.join(utterance.labels)}"
                 for name, utterances in self.splits.items()
@@ -123,12 +133,37 @@ def shared_speakers(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
     return remarks
 
 
-def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> tuple[Alphabet, list[str]]:
-    """The alphabet of all sets in code point order, and the symbols that no training label has."""
-    used = {name: {k for u in utterances for k in u.labels} for name, utterances in splits.items()}
-    symbols = sorted(set().union(*used.values()))
-    unseen = sorted(set(symbols) - used.get("train", set()))
-    return Alphabet(symbols, unit=unit), unseen
+def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> Alphabet:
+    """The alphabet of the training labels, in code point order."""
+    symbols = {label for utterance in splits.get("train", ()) for label in utterance.labels}
+    return Alphabet(sorted(symbols), unit=unit)
+
+
+def unseen_labels(utterances: Iterable[Utterance], alphabet: Alphabet) -> dict[str, int]:
+    """Labels that an alphabet lacks with their counts, most frequent first."""
+    found = Counter(k for utterance in utterances for k in utterance.labels if k not in alphabet)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def unseen_remarks(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """One remark for each set with labels that no model of the alphabet can write."""
+    return [
+        f"{name}: {sum(counts.values())} labels are of symbols that training lacks, and scored as "
+        f"errors: {name_counts(counts)}"
+        for name, counts in unseen.items()
+    ]
+
+
+def text_remarks(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
+    """One remark for each set with utterances in which nothing is said or written."""
+    empty = {
+        name: [u.id for u in us if u.text == "" and not u.labels] for name, us in splits.items()
+    }
+    return [
+        f"{name}: {len(ids)} of {len(splits[name])} transcripts are empty, {ids[0]} first"
+        for name, ids in empty.items()
+        if ids
+    ]
 
 
 def common_rate(rates: Iterable[int]) -> int | None:

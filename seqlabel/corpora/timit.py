@@ -186,7 +186,7 @@ def _utterance(recording: _Recording, rate: int, samples: int) -> Utterance:
         source=recording.audio,
         kind="speech",
         labels=tuple(segment.label for segment in phones),
-        text=read_sentence(files[".txt"]) if ".txt" in files else "",
+        text=read_sentence(files[".txt"]) if ".txt" in files else None,
         speaker=recording.speaker,
         duration=samples / rate,
         segments=phones,

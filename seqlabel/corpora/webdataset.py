@@ -64,8 +64,8 @@ def prepare(source: Path, options: Options) -> Prepared:
     """Every sample of the shards of a folder, a pattern such as `data/train-*.tar`, or one file.
 
     The manifest points into the shards; nothing is unpacked. Raises InputError that names shard
-    and sample for what `list_members` refuses, a missing or second partner, labels that are empty,
-    and signals that cannot be read.
+    and sample for what `list_members` refuses, a missing or second partner, neither text nor
+    labels, and signals that cannot be read.
     """
     shards = _shards(source)
     root = source if source.is_dir() else Path(os.path.commonpath([s.parent for s in shards]))
@@ -109,8 +109,8 @@ class _Reader:
     def __call__(self, sample: Sample) -> Utterance:
         kind, source = self._signal(sample)
         labels, text, speaker = self._labels(sample)
-        if not labels:
-            raise InputError(f"{sample}: no labels; write what is to be read")
+        if not labels and text is None:
+            raise InputError(f"{sample}: neither text nor labels; write what is to be read")
         check_labels(labels, self.options.unit, str(sample))
         return Utterance(
             id=utterance_id(sample.shard.with_suffix("") / f"{sample.key}.x", self.root),
@@ -135,19 +135,19 @@ class _Reader:
         kind, ending = found[0]
         return kind, sample.files[ending]
 
-    def _labels(self, sample: Sample) -> tuple[tuple[str, ...], str, str]:
-        """Labels, text and speaker."""
+    def _labels(self, sample: Sample) -> tuple[tuple[str, ...], str | None, str]:
+        """Labels, text (None where it is not known) and speaker."""
         facts: dict[str, Any] = {}
         if "json" in sample.files and "json" not in sample.signals("ink"):
             facts = _facts(sample.files["json"])
         elif "txt" not in sample.files:
             raise InputError(f"{sample}: no .txt or .json with its labels; pack one beside it")
-        text, speaker = facts.get("text", ""), facts.get("speaker", "")
+        text, speaker = facts.get("text"), facts.get("speaker", "")
         if "txt" in sample.files:
             path = sample.files["txt"]
-            text = as_text(read_bytes(path), path)
-        text = clean_text(text)
-        labels = facts.get("labels", split_text(text, self.options.unit))
+            text = as_text(read_bytes(path, blank=True), path)
+        text = text if text is None else clean_text(text)
+        labels = facts.get("labels", split_text(text or "", self.options.unit))
         return tuple(labels), text, speaker
 
 

@@ -10,7 +10,12 @@ import numpy as np
 
 from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.corpora.manifest import Kind, Utterance, read_manifest
-from seqlabel.corpora.prepared import shared_speakers
+from seqlabel.corpora.prepared import (
+    shared_speakers,
+    text_remarks,
+    unseen_labels,
+    unseen_remarks,
+)
 from seqlabel.data.signals import read_signal
 from seqlabel.errors import InputError
 from seqlabel.inputs import Audio
@@ -51,7 +56,8 @@ def find_problems(
     extractors: feature extractor for each kind of signal. reduction: frames that the network joins
     into one. Found are: signals that cannot be read, silent audio, no or unknown labels, fewer
     frames than CTC needs for the labels, features that are no numbers, hand labels that differ from
-    the labels or leave the signal, an id or a speaker in two sets.
+    the labels or leave the signal, an id or a speaker in two sets. Unknown labels outside the
+    training set are no problem, but a remark (`find_remarks`).
     """
     home: dict[str, str] = {}
     for name, utterances in splits.items():
@@ -60,13 +66,16 @@ def find_problems(
         for utterance in progress_bar(utterances, f"checking {name}"):
             if home.setdefault(utterance.id, name) != name:
                 yield Problem(name, utterance.id, f"the id occurs in {home[utterance.id]} too")
-            for reason in _faults(utterance, alphabet, extractors[utterance.kind], reduction):
+            unknown = [label for label in utterance.labels if label not in alphabet]
+            if unknown and name == "train":
+                yield Problem(name, utterance.id, f"symbol {unknown[0]!r} is not in the alphabet")
+            for reason in _faults(utterance, extractors[utterance.kind], reduction):
                 yield Problem(name, utterance.id, reason)
     for remark in shared_speakers(splits):
         yield Problem("", "", remark)
 
 
-def find_remarks(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
+def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
     """What may be as it should be, but is worth knowing before a figure is quoted."""
     train = splits.get("train", [])
     known_texts = {utterance.labels for utterance in train}
@@ -78,20 +87,21 @@ def find_remarks(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
         copies = sum(utterance.labels in known_texts for utterance in utterances)
         if copies:
             remarks.append(f"{name}: {copies} of {len(utterances)} label sequences are in train")
-        unseen = sorted({k for utterance in utterances for k in utterance.labels} - known.keys())
-        if unseen and train:
-            remarks.append(f"{name}: not one training example of {' '.join(unseen)}")
-    return remarks
+        labels = {k for utterance in utterances for k in utterance.labels if k in alphabet}
+        rare = sorted(labels - known.keys())
+        if rare and train:
+            remarks.append(f"{name}: not one training example of {' '.join(rare)}")
+    unseen = {name: unseen_labels(us, alphabet) for name, us in splits.items() if name != "train"}
+    return [
+        *remarks,
+        *text_remarks(splits),
+        *unseen_remarks({name: counts for name, counts in unseen.items() if counts}),
+    ]
 
 
-def _faults(
-    utterance: Utterance, alphabet: Alphabet, extractor: Any, reduction: int
-) -> Iterator[str]:
-    if not utterance.labels:
+def _faults(utterance: Utterance, extractor: Any, reduction: int) -> Iterator[str]:
+    if not utterance.labels and utterance.text is None:
         yield "no labels"
-    unknown = [label for label in utterance.labels if label not in alphabet]
-    if unknown:
-        yield f"symbol {unknown[0]!r} is not in the alphabet"
     if utterance.segments:
         if tuple(segment.label for segment in utterance.segments) != utterance.labels:
             yield "hand labels and labels differ"

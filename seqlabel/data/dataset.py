@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqlabel.alphabet import Alphabet
+from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.index import Utterances, open_utterances
 from seqlabel.data.signals import KeptSignals, extract, read_signal
@@ -78,7 +78,8 @@ class Dataset:
     """N utterances, their features and their targets.
 
     lengths: (N,) frames of each utterance as the network gets them (after stacking).
-    targets: alphabet indices of the utterances of the whole manifest.
+    targets: alphabet indices of the utterances of the whole manifest. With `unseen` these hold 0
+    for a label that the alphabet lacks; without it such a label raises InputError.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Dataset:
         front_end: FrontEnd,
         distortion: Distortion | None = None,
         frame_targets: bool = False,
+        unseen: bool = False,
     ) -> None:
         self.utterances = utterances
         self.store = store
@@ -96,7 +98,7 @@ class Dataset:
         self.front_end = front_end
         self.distortion = distortion or Distortion()
         self.frame_targets = frame_targets
-        self.targets = utterances.encoded(alphabet)
+        self.targets = utterances.encoded(alphabet, unseen)
         self.lengths: np.ndarray = front_end.frame_count(store.lengths)
         self._chosen: np.ndarray | None = None  # numbers in the manifest, None for all in order
         self._own: SpeakerStatistics | None = None
@@ -108,14 +110,21 @@ class Dataset:
 
     @classmethod
     def read(
-        cls, manifest: Path, alphabet: Alphabet, front_end: FrontEnd, frame_targets: bool = False
+        cls,
+        manifest: Path,
+        alphabet: Alphabet,
+        front_end: FrontEnd,
+        frame_targets: bool = False,
+        unseen: bool = False,
     ) -> "Dataset":
         """The dataset of a manifest, undistorted; InputError where it is empty."""
         utterances = open_utterances(manifest)
         if not len(utterances):
             raise InputError(f"{manifest}: no utterances; run seqlabel prepare again")
         store = load_features(utterances, front_end)
-        return cls(utterances, store, alphabet, front_end, frame_targets=frame_targets)
+        return cls(
+            utterances, store, alphabet, front_end, frame_targets=frame_targets, unseen=unseen
+        )
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -139,6 +148,10 @@ class Dataset:
     def target(self, n: int) -> list[int]:
         """Alphabet indices of the labels of utterance n."""
         return self.targets[self._number(n)]
+
+    def spelled(self, n: int) -> bool:
+        """Whether the alphabet has all labels of utterance n."""
+        return BLANK not in self.target(n)
 
     def batch(
         self, chosen: Sequence[int], seed: Sequence[int] | None = None, weight: float = 1.0
@@ -202,25 +215,28 @@ class Dataset:
         labels = np.full(len(frames.x), -1, dtype=np.int64)
         middle = frames.times + frames.period / 2
         for segment in utterance.segments:
-            inside = (middle >= segment.start) & (middle < segment.end)
-            labels[inside] = self.alphabet.encode([segment.label], utterance.id)[0]
+            if segment.label in self.alphabet:
+                inside = (middle >= segment.start) & (middle < segment.end)
+                labels[inside] = self.alphabet.encode([segment.label], utterance.id)[0]
         return labels
 
     def unusable(
         self, output_lengths: Callable[[np.ndarray], np.ndarray] = lambda frames: frames
     ) -> list[Skipped]:
-        """Utterances without labels, or with fewer frames than CTC needs for labels and repeats.
+        """Utterances without labels, with a label that the alphabet lacks, or with fewer frames
+        than CTC needs for labels and repeats.
 
         output_lengths: frames that the encoder makes of numbers of frames (N,).
         """
         frames, needed = output_lengths(self.lengths), self.utterances.needed
         if self._chosen is not None:
             needed = needed[self._chosen]
-        return [
-            Skipped(
-                n,
-                self.utterance(n).id,
-                f"{frames[n]} frames, its labels need {needed[n]}" if needed[n] else "no labels",
-            )
-            for n in np.flatnonzero((frames < needed) | (needed == 0)).tolist()
-        ]
+        reasons: dict[int, str] = {}
+        for n in np.flatnonzero((frames < needed) | (needed == 0)).tolist():
+            short = f"{frames[n]} frames, its labels need {needed[n]}"
+            reasons[n] = short if needed[n] else "no labels"
+        for n in range(len(self)) if self.targets.lacking else ():
+            lacking = [k for k in self.utterance(n).labels if k not in self.alphabet]
+            if lacking:
+                reasons.setdefault(n, f"symbol {lacking[0]!r} is not in the alphabet")
+        return [Skipped(n, self.utterance(n).id, reasons[n]) for n in sorted(reasons)]

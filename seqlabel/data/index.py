@@ -14,7 +14,7 @@ from typing import overload
 
 import numpy as np
 
-from seqlabel.alphabet import Alphabet
+from seqlabel.alphabet import BLANK, Alphabet
 from seqlabel.corpora.manifest import Utterance, utterance_from
 from seqlabel.data.arrays import growing_array, map_array
 from seqlabel.data.index_arrays import ARRAYS, ManifestReader
@@ -69,13 +69,18 @@ class Utterances(Sequence[Utterance]):
         line = os.pread(self._descriptor, end - start, start)
         return utterance_from(parse_object(line, where), self._folder, where)
 
-    def encoded(self, alphabet: Alphabet) -> "EncodedLabels":
-        """The labels as indices of an alphabet; InputError names the first one it does not have."""
+    def encoded(self, alphabet: Alphabet, unseen: bool = False) -> "EncodedLabels":
+        """The labels as indices of an alphabet.
+
+        A label that it does not have raises InputError that names the first one, or with `unseen`
+        becomes 0, the index of the blank, which is no label.
+        """
         table = np.array(
-            [alphabet.encode([s])[0] if s in alphabet else -1 for s in self.symbols], dtype=np.int64
+            [alphabet.encode([s])[0] if s in alphabet else BLANK for s in self.symbols],
+            dtype=np.int64,
         )
-        if (table < 0).any():
-            unknown = np.flatnonzero(table < 0)
+        if (table == BLANK).any() and not unseen:
+            unknown = np.flatnonzero(table == BLANK)
             for start in range(0, len(self.labels), _CHUNK):
                 found = np.flatnonzero(np.isin(self.labels[start : start + _CHUNK], unknown))
                 if len(found):
@@ -86,10 +91,14 @@ class Utterances(Sequence[Utterance]):
 
 
 class EncodedLabels(Sequence[list[int]]):
-    """Alphabet indices of the labels of N utterances, looked up when they are used."""
+    """Alphabet indices of the labels of N utterances, looked up when they are used.
+
+    lacking: whether labels may be 0, because the alphabet lacks some.
+    """
 
     def __init__(self, labels: np.ndarray, bounds: np.ndarray, table: np.ndarray) -> None:
         self._labels, self._bounds, self._table = labels, bounds, table
+        self.lacking = bool((table == BLANK).any())
 
     def __len__(self) -> int:
         return len(self._bounds) - 1

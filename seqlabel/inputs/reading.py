@@ -20,8 +20,11 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
         raise InputError(f"{os.fspath(name)}: {error}") from None
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of a file; raises InputError for a missing, empty or unreadable one."""
+def read_bytes(path: str | os.PathLike[str], blank: bool = False) -> bytes:
+    """The content of a file; raises InputError for a missing or unreadable one.
+
+    One of nothing but white space is refused too, unless `blank` allows it.
+    """
     try:
         with open_signal(path) as stream:
             data = stream.read()
@@ -31,7 +34,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise InputError(f"{path}: is a folder, an ink file is expected") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    if not data.strip():
+    if not blank and not data.strip():
         raise InputError(f"{path}: the file is empty")
     return data
 

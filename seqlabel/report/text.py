@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from seqlabel.alphabet import name_counts
 from seqlabel.errors import one_line
 from seqlabel.scoring.comparison import Comparison
 from seqlabel.scoring.results import Group, Interval, Report, UtteranceScore
@@ -42,9 +43,12 @@ def all_to_text(
 def summary(report: Report) -> str:
     """The number with everything that it means nothing without."""
     counts = report.counts
+    rate = f"{counts.rate:.2%}{_interval(report.interval)}"
+    if not counts.reference_tokens:
+        rate = f"undefined, the references hold no {report.unit}s"
     reason = f" (chosen because {report.protocol_reason})" if report.protocol_reason else ""
     lines = [
-        f"{one_line(report.name)}: {report.metric} {counts.rate:.2%}{_interval(report.interval)}",
+        f"{one_line(report.name)}: {report.metric} {rate}",
         f"  {counts.errors} errors in {counts.reference_tokens} {report.unit}s: "
         f"{counts.substitutions} substituted, {counts.deletions} deleted, "
         f"{counts.insertions} inserted",
@@ -54,6 +58,11 @@ def summary(report: Report) -> str:
         f"  alignment costs {report.costs}; references {report.reference_fingerprint}"
         + (f"; decoder {one_line(report.decoder)}" if report.decoder else ""),
     ]
+    if report.unseen:
+        lines.append(
+            f"  {sum(report.unseen.values())} labels of the references are of symbols that the "
+            f"model lacks, scored as errors: {one_line(name_counts(report.unseen))}"
+        )
     for other in report.also:
         lines.append(
             f"  beside it: {other.metric} {other.rate:.2%}{_interval(other.interval)}, "

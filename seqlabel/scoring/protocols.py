@@ -47,11 +47,13 @@ class Protocol:
         """
         if self.tokens == "labels":
             labels = transcript.labels
-            return self._folded(tuple(transcript.text.split()) if labels is None else labels)
+            words = (transcript.text or "").split()
+            return self._folded(tuple(words) if labels is None else labels)
         if of_characters and transcript.labels is not None:
             text = "".join(transcript.labels)
         else:
-            text = transcript.text or " ".join(transcript.labels or ())
+            known = transcript.text
+            text = " ".join(transcript.labels or ()) if known is None else known
         text = unicodedata.normalize("NFC", text)
         if self.ignore_case:
             text = text.casefold()

@@ -39,8 +39,8 @@ class Counts:
     def rate(self) -> float:
         """Errors per reference label; above 1 when much was inserted.
 
-        An empty reference has no label to divide by: its rate is its number of insertions, so an
-        empty hypothesis scores 0 (the convention of jiwer 4).
+        Without a reference label there is nothing to divide by: the rate is then the number of
+        insertions, so that an empty hypothesis scores 0 (the convention of jiwer 4).
         """
         return self.errors / max(1, self.reference_tokens)
 
@@ -184,6 +184,16 @@ class Report:
         return self.counts.rate
 
     @property
+    def unseen(self) -> Mapping[str, int]:
+        """Labels of the references that the model has no symbol for, with their counts.
+
+        `seqlabel decode` writes them into the header of its hypotheses. They are scored like all
+        others, that is as errors.
+        """
+        found = self.system.get("unseen")
+        return found if isinstance(found, dict) else {}
+
+    @property
     def sentence_errors(self) -> int:
         """Utterances with at least one error."""
         return sum(utterance.counts.errors > 0 for utterance in self.utterances)
@@ -219,6 +229,7 @@ class Report:
             "sentence_errors": self.sentence_errors,
             "missing": len(self.missing),
             "skipped": len(self.skipped),
+            "unseen": dict(self.unseen),
             "unit": self.unit,
             "protocol": self.protocol,
             "protocol_note": self.protocol_note,

@@ -46,9 +46,10 @@ def score(
     name: of the system in the report; the hypothesis file's by default.
     resamples, seed: of the bootstrap behind the interval.
     Raises InputError for utterance sets that differ, repeated ids, symbols outside the protocol's
-    map, unreadable files, and a reference set without a single label. An empty reference is scored:
-    what was read is inserted. Under a protocol of characters the word error rate comes along in
-    `Report.also`.
+    map, unreadable files, and references of which not one is known. An empty reference is scored,
+    as one or as the whole set: what was read is inserted. An utterance whose reference is unknown
+    (a row of a manifest with no labels and no text) is skipped. Under a protocol of characters the
+    word error rate comes along in `Report.also`.
     """
     if unit and unit not in UNITS:
         raise InputError(f"unit {unit!r} is none of {', '.join(UNITS)}")
@@ -56,7 +57,7 @@ def score(
         raise InputError(f"costs {costs!r} are none of {', '.join(COSTS)}")
     if resamples < 1:
         raise InputError(f"resamples is {resamples}, at least 1 is expected")
-    references = _transcripts(reference, "reference", unit)
+    references, unknown = _known(_transcripts(reference, "reference", unit))
     if references.of_characters():
         references = replace(references, unit="character")
     hypotheses = _transcripts(hypothesis, "hypothesis", unit).cut(references)
@@ -64,7 +65,7 @@ def score(
     task = _Task(
         references,
         hypotheses,
-        *_differences(references, hypotheses, allow_missing),
+        *_differences(references, hypotheses, unknown, allow_missing),
         costs,
         name or Path(hypotheses.name).stem,
         resamples,
@@ -105,12 +106,25 @@ def _transcripts(source: Source, name: str, unit: str) -> Transcripts:
     return replace(found, unit=unit) if unit else found
 
 
+def _known(references: Transcripts) -> tuple[Transcripts, tuple[str, ...]]:
+    """The references that say something, and the ids of the others."""
+    unknown = tuple(key for key, said in references.by_id.items() if not said.known)
+    if len(unknown) == len(references.by_id):
+        raise InputError(
+            f"{references.name}: neither labels nor text in any utterance; where nothing is said "
+            'or written, text is ""'
+        )
+    known = {key: said for key, said in references.by_id.items() if said.known}
+    return replace(references, by_id=known), unknown
+
+
 def _differences(
-    references: Transcripts, hypotheses: Transcripts, allow_missing: bool
+    references: Transcripts, hypotheses: Transcripts, unknown: Sequence[str], allow_missing: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Ids without a hypothesis, and what is not scored with its cause; InputError for others."""
     missing = tuple(key for key in references.by_id if key not in hypotheses.by_id)
-    extra = tuple(key for key in hypotheses.by_id if key not in references.by_id)
+    expected = {*references.by_id, *unknown}
+    extra = tuple(key for key in hypotheses.by_id if key not in expected)
     for lost, here, there, effect in (
         (missing, references, hypotheses, "scores them as deletions"),
         (extra, hypotheses, references, "leaves them out"),
@@ -127,6 +141,7 @@ def _differences(
         f"{part.recording} {part.start:g}-{part.end:g} s": "excluded by the reference"
         for part in references.ignored
     }
+    excluded |= dict.fromkeys(unknown, "the reference has neither labels nor text")
     return missing, excluded | dict.fromkeys(extra, "no reference")
 
 
@@ -156,10 +171,6 @@ class _Task:
         expected = tokenise(references, protocol)
         known = {key: t for key, t in hypotheses.by_id.items() if key in expected}
         read = tokenise(replace(hypotheses, by_id=known), protocol)
-        if not any(expected.values()):
-            raise InputError(
-                f"{references.name}: not one label to score under protocol {protocol.name!r}"
-            )
         alignments = align_all(
             list(expected.values()),
             [read.get(key, ()) for key in expected],

@@ -1,6 +1,7 @@
 """Dev loss and dev error rate of a model, greedy, each process on its share of the utterances."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -54,7 +55,8 @@ def evaluate(
         for chosen in batches:
             batch = dataset.batch(chosen).to(workers.device)
             encoded, lengths = model.encoder(batch.x, batch.lengths)
-            for value in _losses(model, encoded, lengths, batch):
+            spelled = [row for row, n in enumerate(chosen) if dataset.spelled(n)]
+            for value in _losses(model, encoded, lengths, batch, spelled):
                 if math.isfinite(value):
                     loss, finite = loss + value, finite + 1
             hypotheses = model.criterion.best_labels(encoded, lengths)
@@ -85,23 +87,31 @@ def evaluate(
     )
 
 
-def _losses(model: Model, encoded: Tensor, lengths: Tensor, batch: Batch) -> list[float]:
-    """The losses of the utterances that have one: too few frames for the labels leave none."""
+def _losses(
+    model: Model, encoded: Tensor, lengths: Tensor, batch: Batch, rows: Sequence[int]
+) -> list[float]:
+    """The losses of those of `rows` that have one: too few frames for the labels leave none."""
+    if not rows:
+        return []
+    if len(rows) < len(batch.ids):
+        batch, encoded, lengths = _part(batch, rows), encoded[rows], lengths[rows]
     try:
         losses: list[float] = model.criterion.losses(encoded, lengths, batch).tolist()
     except RowError as error:
-        rows = [row for row in range(len(batch.ids)) if row not in error.rows]
-        if not rows:
-            return []
-        labels = batch.frame_labels
-        part = replace(
-            batch,
-            x=batch.x[rows],
-            lengths=batch.lengths[rows],
-            targets=batch.targets[rows],
-            target_lengths=batch.target_lengths[rows],
-            ids=tuple(batch.ids[row] for row in rows),
-            frame_labels=None if labels is None else labels[rows],
-        )
-        return _losses(model, encoded[rows], lengths[rows], part)
+        others = [row for row in range(len(batch.ids)) if row not in error.rows]
+        return _losses(model, encoded, lengths, batch, others)
     return losses
+
+
+def _part(batch: Batch, rows: Sequence[int]) -> Batch:
+    """The batch of some of the utterances."""
+    labels = batch.frame_labels
+    return replace(
+        batch,
+        x=batch.x[rows],
+        lengths=batch.lengths[rows],
+        targets=batch.targets[rows],
+        target_lengths=batch.target_lengths[rows],
+        ids=tuple(batch.ids[row] for row in rows),
+        frame_labels=None if labels is None else labels[rows],
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from seqlabel.alphabet import BLANK
 from seqlabel.models.prediction import LabelModel, pad_labels
 from seqlabel.models.transducer import Transducer
 
@@ -26,7 +27,9 @@ def pretrain_prediction(
     options, prediction = transducer.options, transducer.prediction
     if not options.label_epochs:
         return
-    training, dev = ([labels for labels in part if labels] for part in (training, dev))
+    training, dev = (
+        [labels for labels in part if labels and BLANK not in labels] for part in (training, dev)
+    )
     model = LabelModel(prediction.labels, options.prediction, options.cell)
     train_label_model(model, training, dev, options.label_epochs, seed=seed)
     prediction.load_state_dict(model.prediction.state_dict())

@@ -41,7 +41,7 @@ def load_datasets(
         front_end = replace(front_end, statistics=train.store.statistics())
     distortion = make_distortion(experiment, train)
     train = Dataset(train.utterances, train.store, alphabet, front_end, distortion, framewise)
-    dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise)
+    dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise, unseen=True)
     if workers.first:
         workers.barrier()
     return front_end, train, dev

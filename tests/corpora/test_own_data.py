@@ -9,8 +9,10 @@ import pytest
 import soundfile
 
 from seqlabel.corpora import folder, jsonl
+from seqlabel.corpora.manifest import read_manifest
 from seqlabel.corpora.own_data import Options
 from seqlabel.errors import InputError
+from seqlabel.files import read_jsonl
 from seqlabel.inputs import Ink
 from seqlabel.inputs.ink_files import write_ink
 
@@ -75,9 +77,12 @@ def test_folders_may_be_the_sets(tmp_path):
 
 def test_words_and_phones(voices):
     prepared = folder.prepare(voices, Options(unit="word"))
-    assert set(prepared.alphabet.symbols) == {"hello", "anna", "ben", "cleo", "dora"}
+    train = {word for utterance in prepared.splits["train"] for word in utterance.labels}
+    assert set(prepared.alphabet.symbols) == train < {"hello", "anna", "ben", "cleo", "dora"}
     assert prepared.alphabet.metric == "WER"
-    assert any("outside the training set only" in note for note in prepared.notes)
+    (name,) = {u.labels[1] for u in prepared.splits["test"]} - train
+    assert prepared.unseen["test"] == {name: len(prepared.splits["test"])}
+    assert f"scored as errors: '{name}' (" in prepared.facts()["notes"][-1]
 
 
 def test_ink(tmp_path):
@@ -112,7 +117,6 @@ def test_composed_characters_are_one_label(tmp_path):
     ("fault", "words"),
     [
         (lambda root: (root / "anna/take 1.txt").unlink(), "take 1.wav: no transcript take 1.txt"),
-        (lambda root: (root / "anna/take 1.txt").write_text(" \n"), "transcript is empty"),
         (lambda root: (root / "anna/take 1.txt").write_bytes(b"\xff\xfe"), "not UTF-8"),
         (lambda root: (root / "anna/take 1.wav").write_bytes(b"RIFF"), "no readable audio"),
     ],
@@ -125,6 +129,20 @@ def test_bad_files_stop_or_are_skipped_by_name(voices, fault, words):
     assert "skip_bad=true" in str(caught.value)
     prepared = folder.prepare(voices, Options(skip_bad=True))
     assert list(prepared.skipped) == ["anna/take_1"]
+
+
+def test_an_empty_transcript_is_not_a_missing_one(voices):
+    (voices / "anna/take 1.txt").write_text(" \n")
+    prepared = folder.prepare(voices, Options(dev=0.0, test=0.0))
+    (empty,) = [u for u in prepared.splits["train"] if u.text == ""]
+    assert (empty.id, empty.labels) == ("anna/take_1", ())
+    assert prepared.facts()["notes"] == [
+        f"train: 1 of {len(prepared.splits['train'])} transcripts are empty, anna/take_1 first"
+    ]
+    prepared.save(voices / "out")
+    rows = {row["id"]: row for _, row in read_jsonl(voices / "out" / "train.jsonl")}
+    assert (rows["anna/take_1"]["text"], rows["anna/take_1"]["labels"]) == ("", [])
+    assert [u.text for u in read_manifest(voices / "out" / "train.jsonl") if not u.labels] == [""]
 
 
 def test_folders_without_data(tmp_path):

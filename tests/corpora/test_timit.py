@@ -170,7 +170,7 @@ def test_missing_companions(tmp_path):
     (folder / "SX26.WRD").unlink()
     (folder / "SX26.TXT").unlink()
     utterance = prepare(tmp_path, LISTS).splits["train"][1]
-    assert (utterance.id, utterance.text, utterance.words) == ("FAAA0_SX26", "", ())
+    assert (utterance.id, utterance.text, utterance.words) == ("FAAA0_SX26", None, ())
     (folder / "SX26.PHN").rename(folder / "SX26.PHN.bak")
     with pytest.raises(InputError, match=r"SX26\.WAV: no \.PHN file beside it"):
         prepare(tmp_path, LISTS)

@@ -33,9 +33,9 @@ def data(tmp_path):
     return tmp_path
 
 
-def change(data, **fields):
-    utterance = dataclasses.replace(read_manifest(data / "test.jsonl")[0], **fields)
-    write_manifest(data / "test.jsonl", [utterance])
+def change(data, name="test", /, **fields):
+    utterance = dataclasses.replace(read_manifest(data / f"{name}.jsonl")[0], **fields)
+    write_manifest(data / f"{name}.jsonl", [utterance])
 
 
 def write(data, samples, rate=16000):
@@ -49,7 +49,10 @@ FAULTS = {
     "silent": (lambda data: write(data, np.zeros(4000, np.int16)), "silent audio"),
     "shorter than a window": (lambda data: write(data, np.ones(300, np.int16)), "shorter than"),
     "too short": (lambda data: write(data, np.ones(640, np.int16)), "2 frames, its labels need 4"),
-    "unknown symbol": (lambda data: change(data, labels=("a", "c")), "symbol 'c' is not in"),
+    "unknown symbol": (
+        lambda data: change(data, "train", labels=("a", "c")),
+        "train train: symbol 'c' is not in",
+    ),
     "no labels": (lambda data: change(data, labels=(), segments=()), "no labels"),
     "other hand labels": (lambda data: change(data, labels=("b",)), "labels and labels differ"),
     "hand labels past the end": (lambda data: change(data, duration=0.2), "end after the signal"),
@@ -70,8 +73,20 @@ def test_faults_are_listed_and_fail(data, capsys, fault):
     lines = capsys.readouterr().out.splitlines()
     assert any(words in line for line in lines), lines
     assert lines[-1].endswith("problems")
-    if fault not in ("speaker in two sets", "empty set", "id in two sets"):
+    if fault not in ("speaker in two sets", "empty set", "id in two sets", "unknown symbol"):
         assert lines[0].startswith("test test: ")
+
+
+def test_symbols_that_training_lacks_and_empty_texts_are_remarks(data, capsys):
+    """No model can write those symbols, and nothing may be said in a recording."""
+    change(data, labels=("c", "a", "d", "c"), segments=())
+    change(data, "dev", labels=(), text="", segments=())
+    assert main(["check", str(data)]) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        "remark: dev: 1 of 1 transcripts are empty, dev first",
+        "remark: test: 3 labels are of symbols that training lacks, and scored as errors: "
+        "'c' (2), 'd' (1)",
+    ]
 
 
 def test_good_data_passes(data, capsys):

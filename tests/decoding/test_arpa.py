@@ -82,7 +82,7 @@ def test_blank_lines_after_the_head_of_a_section_are_passed_over(tmp_path, caplo
         "blank:10: blank line in the 1-grams",
         "blank:19: blank line in the 2-grams",
     ]
-    with pytest.raises(InputError, match=":21: '-0.2x5' is not a number"):
+    with pytest.raises(InputError, match=r":21: '-0\.2x5' is not a number"):
         NgramLM.from_arpa(write(tmp_path, text.replace("-0.25", "-0.2x5"), "blank"))
 
 

@@ -333,3 +333,28 @@ def test_ids_and_file_names_keep_to_their_line(letters, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{tmp_path}/two\\nlines.wav: ")
     assert main([*spot, "--keywords", str(tmp_path / "keywords"), "--window", "inf"]) == 2
     assert "--window inf: more than 0 seconds" in capsys.readouterr().err
+
+
+def test_symbols_that_the_model_lacks_stop_no_verb(letters, tmp_path, capsys):
+    """They are named and counted by decode and score, and unknown words to a language model."""
+    data, hypotheses = tmp_path / "test.jsonl", tmp_path / "hyp.jsonl"
+    items = [utterance(tmp_path, "one", "ONE"), utterance(tmp_path, "four", "FOUR")]
+    write_manifest(data, [replace(item, text="".join(item.labels)) for item in items])
+    LETTERS.save(tmp_path / "alphabet.json")
+    assert run("decode", letters, data, "--out", hypotheses) == 0
+    header = json.loads(hypotheses.read_text().splitlines()[0])
+    assert header["unseen"] == {"F": 1, "R": 1, "U": 1}
+    assert run("score", data, hypotheses, "--out", tmp_path / "report") == 0
+    assert "3 labels of the references are of symbols that the model" in capsys.readouterr().out
+    scores = json.loads((tmp_path / "report" / "score.json").read_text())
+    assert scores["unseen"] == {"F": 1, "R": 1, "U": 1}
+    assert {row["label"]: row["correct"] for row in scores["labels"] if row["label"] in "FUR"} == {
+        "F": 0, "R": 0, "U": 0
+    }  # fmt: skip
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "Symbols the model lacks" in page
+    assert run("align", letters, data, "--out", tmp_path / "ctm") == 0
+    (tmp_path / "text").write_text("ONE\nNO\n")
+    arguments = ["--out", tmp_path / "lm.arpa", "--alphabet", tmp_path / "alphabet.json"]
+    assert run("lm", tmp_path / "text", *arguments, "--order", "2", "--test", data) == 0
+    assert "without 3 unknown ones" in capsys.readouterr().out

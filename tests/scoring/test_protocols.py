@@ -10,7 +10,7 @@ from seqlabel.scoring.protocols import default_protocol, get_protocol, tokenise
 PHONES = ["h#", "sh", "ix", "pau", "bcl", "b", "q", "axr", "kcl", "k", "h#"]
 
 
-def tokens(name, labels=None, text="", characters=False):
+def tokens(name, labels=None, text=None, characters=False):
     return PROTOCOLS[name](
         Transcript("u", None if labels is None else tuple(labels), text), characters
     )
@@ -68,6 +68,7 @@ def test_characters_join_to_words_and_other_labels_do_not():
     assert tokens("wer", ["ab", "cd"]) == ("ab", "cd")
     # The text goes before labels that are no characters: a lexicon wrote it.
     assert tokens("wer", ["ae", "n", "d"], text="and") == ("and",)
+    assert tokens("wer", ["sil"], text="") == ()
 
 
 def test_what_cannot_be_ignored_is_refused():

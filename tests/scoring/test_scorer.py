@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlabel.errors import InputError
+from seqlabel.files import write_jsonl
+from seqlabel.report.text import summary
 from seqlabel.scoring import Transcript, Transcripts, score
 
 LABELS = st.lists(st.sampled_from(["aa", "b", "sil", "t"]), max_size=8)
@@ -97,13 +99,47 @@ def test_an_empty_reference_is_scored_by_what_was_inserted():
     assert two.utterances[1].counts.rate == 2
 
 
-def test_references_without_a_label_are_refused():
-    with pytest.raises(InputError, match="not one label"):
-        score({"u": []}, {"u": ["a"]})
-    with pytest.raises(InputError, match="not one label to score under protocol 'kaldi'"):
-        score({"u": ["q"]}, {"u": ["q"]}, "kaldi")
+def test_an_empty_reference_set_scores_insertions():
+    """What jiwer 4 gives for "peaceful silence" against nothing: 2 insertions, a rate of 2."""
+    for empty, said in (("", "peaceful silence"), ([], ["peaceful", "silence"])):
+        report = score({"u": empty}, {"u": said}, "wer")
+        assert (report.counts.insertions, report.counts.reference_tokens) == (2, 0)
+        assert report.rate == 2
+        assert "WER undefined, the references hold no words" in summary(report)
+        assert "2 errors in 0 words" in summary(report)
+    assert score({"u": ""}, {"u": ""}, "wer").rate == 0
+    folded = score({"u": ["q"], "v": ["q"]}, {"u": ["q"], "v": ["aa"]}, "kaldi")
+    assert (folded.counts.errors, folded.counts.reference_tokens) == (1, 0)
     with pytest.raises(InputError, match="no utterances"):
         score({}, {})
+
+
+def test_an_unknown_text_is_not_an_empty_one(tmp_path):
+    """Neither labels nor text: skipped and named. An empty text: scored."""
+    reference, hypothesis = tmp_path / "ref.jsonl", tmp_path / "hyp.jsonl"
+    rows = [{"id": "u", "labels": ["a"]}, {"id": "v", "labels": [], "text": ""}]
+    write_jsonl(reference, [*rows, {"id": "w", "labels": []}])
+    write_jsonl(hypothesis, [{"id": key, "labels": ["a"], "text": "a"} for key in "uvw"])
+    report = score(reference, hypothesis)
+    assert [(u.id, u.counts.errors) for u in report.utterances] == [("u", 0), ("v", 1)]
+    assert report.skipped == {"w": "the reference has neither labels nor text"}
+    write_jsonl(hypothesis, [{"id": key, "labels": ["a"], "text": "a"} for key in "uv"])
+    assert [u.id for u in score(reference, hypothesis).utterances] == ["u", "v"]
+    write_jsonl(reference, [{"id": "w", "labels": []}])
+    with pytest.raises(InputError, match="neither labels nor text in any utterance"):
+        score(reference, hypothesis, allow_missing=True)
+
+
+def test_symbols_that_the_model_lacks_are_named_and_scored_as_errors(tmp_path):
+    hypothesis = tmp_path / "hyp.jsonl"
+    header = {"decoder": "greedy", "unseen": {"\\prime": 2, "z": 1}}
+    write_jsonl(hypothesis, [header, {"id": "u", "labels": ["x", "x"], "text": "x x"}])
+    report = score({"u": ["x", "\\prime", "z", "\\prime"]}, hypothesis, "plain")
+    assert (report.counts.correct, report.counts.errors) == (1, 3)
+    assert report.unseen == {"\\prime": 2, "z": 1}
+    assert report.to_json()["unseen"] == report.unseen
+    assert "3 labels of the references are of symbols that the model lacks" in summary(report)
+    assert "'z' (1)" in summary(report)
 
 
 def test_different_utterance_sets_are_refused_and_named():

@@ -8,12 +8,13 @@ import torch
 
 from seqlabel.corpora.manifest import read_manifest, write_manifest
 from seqlabel.data import BatchOptions
+from seqlabel.errors import InputError
 from seqlabel.models.model import Model
 from seqlabel.scoring.protocols import get_protocol
 from seqlabel.training.distribution import Workers
 from seqlabel.training.evaluation import evaluate
 from seqlabel.training.experiment import Experiment
-from seqlabel.training.setup import load_datasets
+from seqlabel.training.setup import load_datasets, name_unusable
 
 
 def test_an_utterance_too_short_for_its_labels_has_no_loss_and_counts_as_errors(
@@ -41,3 +42,35 @@ def test_an_utterance_too_short_for_its_labels_has_no_loss_and_counts_as_errors(
     assert [score.loss for score in scores] == pytest.approx([scores[-1].loss] * 4, rel=1e-5)
     assert scores[0].error_rate == scores[1].error_rate
     assert scores[0].error_rate != scores[2].error_rate
+
+
+def test_symbols_that_training_lacks_count_as_errors_and_have_no_loss(
+    tiny_corpus, config, tmp_path, caplog
+):
+    experiment = Experiment.load(config)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("alphabet.json", "train.jsonl"):
+        (folder / name).write_bytes((tiny_corpus / name).read_bytes())
+    known = read_manifest(tiny_corpus / "dev.jsonl")
+    unseen = [replace(known[0], labels=("?", *known[0].labels[1:])), *known[1:]]
+    scores = []
+    for utterances in (known[1:], unseen):
+        write_manifest(folder / "dev.jsonl", utterances)
+        _, train, dev = load_datasets(experiment, folder, Workers())
+        torch.manual_seed(1)
+        model = Model(
+            train.front_end.dim, len(train.alphabet), experiment.model, experiment.criterion
+        )
+        scores.append(evaluate(model, dev, BatchOptions(), get_protocol("plain"), Workers()))
+    assert scores[0].loss == pytest.approx(scores[1].loss, rel=1e-5)
+    assert math.isfinite(scores[1].error_rate)
+    assert f"{known[0].id} (symbol '?' is not in the alphabet)" in named(dev, model, caplog)
+    write_manifest(folder / "train.jsonl", unseen)
+    with pytest.raises(InputError, match=r"symbol '\?' is not in the alphabet"):
+        load_datasets(experiment, folder, Workers())
+
+
+def named(dataset, model, caplog):
+    name_unusable(dataset, model, "dev")
+    return caplog.text

@@ -92,17 +92,17 @@ def read_json_lines(path: Path) -> Transcripts:
 
 
 def _from_json(row: dict[str, Any], where: str) -> Transcript:
-    key, labels, text = row.get("id"), row.get("labels"), row.get("text", "")
+    key, labels, text = row.get("id"), row.get("labels"), row.get("text")
     tags = row.get("tags") or {}
     if not isinstance(key, str) or not key:
         raise InputError(f'{where}: "id" must be a non-empty string')
-    if labels is None and "text" not in row:
+    if labels is None and text is None:
         raise InputError(f'{where}: utterance {key!r} has neither "labels" nor "text"')
     if labels is not None and not (
         isinstance(labels, list) and {*map(type, labels)} <= {str} and "" not in labels
     ):
         raise InputError(f'{where}: "labels" must be a list of non-empty strings')
-    if not isinstance(text, str) or not isinstance(tags, dict):
+    if not isinstance(text, str | None) or not isinstance(tags, dict):
         raise InputError(f'{where}: "text" must be a string and "tags" an object')
     try:
         duration = seconds(row.get("duration") or 0)
@@ -129,7 +129,9 @@ def _span(label: str, start: float, end: float, probability: float = 1.0) -> Spa
 def json_rows(transcripts: Transcripts) -> Iterator[dict[str, Any]]:
     """The objects of a JSON-lines file of transcripts."""
     for transcript in transcripts.by_id.values():
-        row = {"id": transcript.id, "labels": list(labels_of(transcript)), "text": transcript.text}
+        row: dict[str, Any] = {"id": transcript.id, "labels": list(labels_of(transcript))}
+        if transcript.text is not None:
+            row["text"] = transcript.text
         yield row | ({"spans": [list(s) for s in transcript.spans]} if transcript.spans else {})
 
 

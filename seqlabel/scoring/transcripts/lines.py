@@ -30,7 +30,9 @@ def seconds(value: str | float) -> float:
 
 def labels_of(transcript: Transcript) -> tuple[str, ...]:
     """The labels, or the words of a transcript that only has text."""
-    return tuple(transcript.text.split()) if transcript.labels is None else transcript.labels
+    return (
+        tuple((transcript.text or "").split()) if transcript.labels is None else transcript.labels
+    )
 
 
 def join_labels(transcript: Transcript, special: str = "") -> str:

@@ -15,18 +15,23 @@ class Transcript:
     """One utterance's labels or text.
 
     labels: None when only running text is known.
-    text: running text; "" when only labels are known.
+    text: running text; "" when nothing is said or written, None when only labels are known.
     speaker, tags, duration: as in a manifest (speaker is the writer of ink; duration in seconds).
     spans: the labels in time, when the source knows it.
     """
 
     id: str
     labels: tuple[str, ...] | None
-    text: str = ""
+    text: str | None = None
     speaker: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     duration: float = 0.0
     spans: tuple[Span, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether it says anything: no labels and no text are not the same as an empty text."""
+        return bool(self.labels) or self.text is not None
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,14 @@ class Transcripts:
 
     @classmethod
     def of(cls, name: str, values: Mapping[str, str | Sequence[str]]) -> "Transcripts":
-        """From id -> labels, or id -> running text where the value is a string."""
+        """From id -> labels, or id -> running text where the value is a string.
+
+        No labels and no text both say that nothing is said or written.
+        """
         transcripts = (
             Transcript(key, None, value)
             if isinstance(value, str)
-            else Transcript(key, tuple(value))
+            else Transcript(key, tuple(value), None if value else "")
             for key, value in values.items()
         )
         return cls.gather(name, transcripts)
