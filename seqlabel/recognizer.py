@@ -17,7 +17,7 @@ import numpy as np
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.data.batches import BatchOptions, make_batches
+from seqlabel.data.batches import BatchOptions, elapsed_times, make_batches
 from seqlabel.data.signals import extract, read_signal, signal_kind
 from seqlabel.decoding import GreedyDecoder, Result
 from seqlabel.errors import InputError
@@ -41,7 +41,11 @@ class Decoder(Protocol):
 
 
 class Network(Protocol):
-    """A trained network, whatever computes it: torch (`seqlabel.models.inference`) or another."""
+    """A trained network, whatever computes it: torch (`seqlabel.models.inference`) or another.
+
+    One whose `timed` is true is called with a third argument, the time in seconds from the frame
+    before to each frame, (B, T) float32.
+    """
 
     @property
     def subsample(self) -> int:
@@ -265,7 +269,10 @@ class Recognizer:
         x = np.zeros((len(frames), lengths.max(), self.front_end.dim), np.float32)
         for row, f in zip(x, frames, strict=True):
             row[: len(f)] = f.x
-        outputs, out_lengths = self.network(x, lengths)
+        run: Any = self.network
+        timed = getattr(run, "timed", False)
+        more = (elapsed_times([f.times for f in frames]),) if timed else ()
+        outputs, out_lengths = run(x, lengths, *more)
         every, per_label = self.network.subsample, self.network.per_label
         for f, output, length in zip(frames, outputs, out_lengths.tolist(), strict=True):
             yield Output(

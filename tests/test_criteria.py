@@ -56,6 +56,28 @@ def test_from_manifest_to_labels(kind, segmented, config, tmp_path):
         )
 
 
+@pytest.mark.parametrize("features", ["ink_delta", "ink_raw"])
+def test_the_times_of_the_pen_reach_the_cells(features, tiny_corpus, config, tmp_path):
+    """Trained with times; alone and in a batch read the same; other times, another output."""
+    overrides = [
+        f"features.kind={features}", 'model.cell={decay="log", time_unit=0.01}',
+        "phases=[{epochs=1}]",
+    ]  # fmt: skip
+    train(Experiment.load(config, overrides), tiny_corpus, tmp_path / "exp", Workers())
+    model = seqlabel.load(tmp_path / "exp")
+    utterances = read_manifest(tiny_corpus / "dev.jsonl")
+    for utterance, output in model.outputs(utterances):
+        ink = seqlabel.inputs.read_ink(utterance.source)
+        np.testing.assert_allclose(model.output(ink).log_probs, output.log_probs, atol=1e-4)
+        frames = model.front_end.finish(model.front_end.extractor(ink))
+        late = replace(frames, times=frames.times * 9)
+        (other,) = model._forward([late])
+        assert np.abs(other.log_probs - output.log_probs).max() > 1e-4
+        frames.times[2] = np.nan
+        with pytest.raises(InputError, match="frame 2 has the time nan s after"):
+            next(model._forward([frames]))
+
+
 def frame_error_rate(utterances, outputs, alphabet) -> float:
     """Frame by frame: the segment that a frame's middle lies in against its best label."""
     wrong = total = 0

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import counting
+import gaps
 import lags
 import reber
 import torch
@@ -22,6 +23,7 @@ EXPERIMENTS = {  # name -> the experiment, seeds
     "adding": (lags.adding, 5),
     "odyssey": (lags.odyssey, 5),
     "counting": (counting.run, 10),
+    "gaps": (gaps.run, 3),
 }
 
 

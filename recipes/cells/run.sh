@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What each cell of the literature can and cannot learn, on generated sequences.
 #
-#   recipes/cells/run.sh [reber|wave|order|adding|odyssey|counting]... [--seeds N] [--quick] [--json FILE]
+#   recipes/cells/run.sh [reber|wave|order|adding|odyssey|counting|gaps]... [--seeds N] [--quick] [--json FILE]
 set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)

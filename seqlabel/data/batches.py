@@ -124,3 +124,23 @@ def shard(batch: Sequence[int], rank: int, world: int) -> tuple[list[int], float
     """
     part = list(batch[rank::world])
     return (part, 1.0) if part else ([batch[0]], 0.0)
+
+
+def elapsed_times(times: Sequence[np.ndarray], ids: Sequence[str] = ()) -> np.ndarray:
+    """B arrays (T_b,) of times in seconds -> (B, T) float32, from the frame before to each frame.
+
+    0 for the first frame and in the padding. Raises InputError for times that are NaN or go back,
+    with the id of the utterance where `ids` are given.
+    """
+    elapsed = np.zeros((len(times), max(map(len, times))), np.float32)
+    for b, (row, seconds) in enumerate(zip(elapsed, times, strict=True)):
+        passed = np.diff(seconds)
+        wrong = np.flatnonzero(~(passed >= 0) | ~np.isfinite(passed))
+        if len(wrong):
+            frame = int(wrong[0]) + 1
+            raise InputError(
+                f"{f'{ids[b]}: ' if ids else ''}frame {frame} has the time {seconds[frame]:g} s "
+                f"after {seconds[frame - 1]:g} s: mend the times, or take a cell without decay"
+            )
+        row[1 : len(seconds)] = passed
+    return elapsed

@@ -77,6 +77,7 @@ def load_features(
 class Dataset:
     """N utterances, their features and their targets.
 
+    frame_targets, elapsed: whether batches have `frame_labels`, and times in `elapsed`.
     lengths: (N,) frames of each utterance as the network gets them (after stacking).
     targets: alphabet indices of the utterances of the whole manifest. With `unseen` these hold 0
     for a label that the alphabet lacks; without it such a label raises InputError.
@@ -91,13 +92,14 @@ class Dataset:
         distortion: Distortion | None = None,
         frame_targets: bool = False,
         unseen: bool = False,
+        elapsed: bool = False,
     ) -> None:
         self.utterances = utterances
         self.store = store
         self.alphabet = alphabet
         self.front_end = front_end
         self.distortion = distortion or Distortion()
-        self.frame_targets = frame_targets
+        self.frame_targets, self.elapsed = frame_targets, elapsed
         self.targets = utterances.encoded(alphabet, unseen)
         self.lengths: np.ndarray = front_end.frame_count(store.lengths)
         self._chosen: np.ndarray | None = None  # numbers in the manifest, None for all in order
@@ -116,15 +118,14 @@ class Dataset:
         front_end: FrontEnd,
         frame_targets: bool = False,
         unseen: bool = False,
+        elapsed: bool = False,
     ) -> "Dataset":
         """The dataset of a manifest, undistorted; InputError where it is empty."""
         utterances = open_utterances(manifest)
         if not len(utterances):
             raise InputError(f"{manifest}: no utterances; run seqlabel prepare again")
         store = load_features(utterances, front_end)
-        return cls(
-            utterances, store, alphabet, front_end, frame_targets=frame_targets, unseen=unseen
-        )
+        return cls(utterances, store, alphabet, front_end, None, frame_targets, unseen, elapsed)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -171,6 +172,7 @@ class Dataset:
             if self.frame_targets
             else None,
             weight,
+            [f.times for f in frames] if self.elapsed else None,
         )
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:

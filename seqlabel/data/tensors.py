@@ -1,11 +1,13 @@
 """The tensors that utterances become."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from seqlabel.data.batches import elapsed_times
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,8 @@ class Batch:
     x: (B, T, F) float32 frames. lengths: (B,) int64 frames.
     targets: (B, S) int64 label indices. target_lengths: (B,) int64.
     ids: B utterance ids. frame_labels: (B, T) int64 label of each frame from a hand segmentation,
-    -1 where there is none; absent unless the criterion needs it.
+    -1 where there is none; absent unless the criterion needs it. elapsed: (B, T) float32 seconds
+    from the frame before to each frame, 0 for the first; absent unless the cells want them.
     weight: share of the batch's utterances that count (0 for a rank's stand-in, see `shard`).
     """
 
@@ -26,6 +29,7 @@ class Batch:
     ids: tuple[str, ...]
     frame_labels: Tensor | None = None
     weight: float = 1.0
+    elapsed: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -33,16 +37,27 @@ class Batch:
         return int(self.lengths.sum())
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch with its frames and frame labels on `device`; lengths and targets stay."""
-        labels = self.frame_labels
-        return Batch(
-            self.x.to(device, non_blocking=True),
-            self.lengths,
-            self.targets,
-            self.target_lengths,
-            self.ids,
-            None if labels is None else labels.to(device),
-            self.weight,
+        """The batch with its frames, their labels and times on `device`; the rest stays."""
+        labels, elapsed = self.frame_labels, self.elapsed
+        return replace(
+            self,
+            x=self.x.to(device, non_blocking=True),
+            frame_labels=None if labels is None else labels.to(device),
+            elapsed=None if elapsed is None else elapsed.to(device),
+        )
+
+    def select(self, rows: Sequence[int]) -> "Batch":
+        """The batch of some of its utterances, padded as before."""
+        labels, elapsed = self.frame_labels, self.elapsed
+        return replace(
+            self,
+            x=self.x[rows],
+            lengths=self.lengths[rows],
+            targets=self.targets[rows],
+            target_lengths=self.target_lengths[rows],
+            ids=tuple(self.ids[row] for row in rows),
+            frame_labels=None if labels is None else labels[rows],
+            elapsed=None if elapsed is None else elapsed[rows],
         )
 
 
@@ -52,8 +67,12 @@ def collate(
     ids: Sequence[str],
     frame_labels: Sequence[np.ndarray] | None = None,
     weight: float = 1.0,
+    times: Sequence[np.ndarray] | None = None,
 ) -> Batch:
-    """Pad B arrays (T_b, F) and their label indices into one batch."""
+    """Pad B arrays (T_b, F) and their label indices into one batch.
+
+    times: (T_b,) seconds of the frames of each, where `Batch.elapsed` is wanted.
+    """
     lengths = [len(x) for x in frames]
     x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
     rows = x.numpy()  # features mapped from disk are read-only, which torch does not know
@@ -74,4 +93,5 @@ def collate(
         tuple(ids),
         aligned,
         weight,
+        None if times is None else torch.from_numpy(elapsed_times(times, ids)),
     )

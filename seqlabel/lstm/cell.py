@@ -13,12 +13,19 @@ variants of Greff et al. 2015; projection of Sak, Senior & Beaufays 2014.) Two f
 "peephole LSTM" and are not the same: `diagonal` is the one above, with every h term kept;
 `state` is the one printed in encyclopaedias, where c⁻ takes the place of h⁻ in all three gates
 (the output gate sees c⁻, not c) and the cell input has no recurrence at all.
+
+With `decay` time passes between frames (T-LSTM, Baytas et al. 2017, equations 1 to 4). After Δ
+units of time the short-term part of the state counts less, before anything in the step reads c⁻:
+
+    s = tanh(W_d c⁻ + b_d),   c⁻ := c⁻ - s + γ(Δ) s
+
+with γ(Δ) = 1 / ln(e + Δ) ("log") or 1 / max(1, Δ) ("reciprocal", for small ranges of time).
 """
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import prod
 from typing import Any, Literal, get_args
 
 from seqlabel.errors import InputError
@@ -28,6 +35,7 @@ Squash = Literal["tanh", "logistic", "identity"]
 GateRecurrence = Literal["none", "gates", "all"]
 Bias = Literal["all", "gates", "none"]
 Reset = Literal["after", "before"]
+Decay = Literal["none", "log", "reciprocal"]
 
 
 def _check_choices(cell: Any) -> None:
@@ -63,6 +71,8 @@ class Cell:
     bias: Bias = "all"
     projection: int = 0  # R, outputs after projection; 0: none
     cell_clip: float = 0.0  # 0: none
+    decay: Decay = "none"  # γ, of the short-term part of c⁻ with the time that has passed
+    time_unit: float = 1.0  # seconds that Δ is counted in
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -85,6 +95,13 @@ class Cell:
                 f"peephole={self.peephole!r} leaves the cells alone as recurrent source: "
                 "use gate_recurrence='none'"
             )
+        if self.decay != "none" and self.peephole.startswith("state"):
+            raise InputError(
+                f"peephole={self.peephole!r} reads c⁻ as recurrent source, decay={self.decay!r} "
+                "changes it before: drop one of the two flags"
+            )
+        if not 0 < self.time_unit < math.inf:
+            raise InputError(f"time_unit={self.time_unit} must be a positive number of seconds")
         if self.block_size < 1 or self.projection < 0 or self.cell_clip < 0:
             raise InputError(
                 f"block_size={self.block_size} must be at least 1, projection={self.projection} "
@@ -118,7 +135,8 @@ class Cell:
         """Weight shapes of one direction of one layer. Rows are the gates (`gates`), then z.
 
         `input` W, `recurrent` R (or the matrix that reads c⁻ in the form `state`), `gate_recurrent`
-        the matrix that reads the gates of t-1, `bias` b, `peephole` p, `projection` P.
+        the matrix that reads the gates of t-1, `bias` b, `peephole` p, `projection` P, `decay` W_d,
+        `decay_bias` b_d.
         """
         if cells % self.block_size:
             raise InputError(
@@ -139,6 +157,9 @@ class Cell:
             shapes["peephole"] = (len(self.gates), cells)
         if self.projection:
             shapes["projection"] = (self.projection, cells)
+        if self.decay != "none":
+            shapes["decay"] = (cells, cells)
+            shapes["decay_bias"] = (cells,)
         return shapes
 
 
@@ -193,6 +214,11 @@ class TanhRnn:
 AnyCell = Cell | Gru | TanhRnn
 
 
+def is_timed(cell: AnyCell) -> bool:
+    """Whether a cell wants to know how much time has passed between frames."""
+    return isinstance(cell, Cell) and cell.decay != "none"
+
+
 PRESETS: dict[str, AnyCell] = {
     "lstm": Cell(),
     "lstm1997": Cell(forget=False, g="logistic", output="logistic", gate_recurrence="all"),
@@ -201,6 +227,7 @@ PRESETS: dict[str, AnyCell] = {
     "peephole-state-diagonal": Cell(peephole="state-diagonal"),
     "cifg": Cell(peephole="diagonal", coupled=True),
     "lstmp": Cell(peephole="diagonal", cell_clip=50.0),  # the projection comes with the layer
+    "tlstm": Cell(decay="log"),  # wants the time that passed before each frame
     "V": Cell(peephole="diagonal"),
     "NIG": Cell(peephole="diagonal", input_gate=False),
     "NFG": Cell(peephole="diagonal", forget=False),
@@ -240,4 +267,4 @@ def as_cell(cell: AnyCell | str | Mapping[str, Any]) -> AnyCell:
 
 def weight_count(cell: AnyCell, inputs: int, cells: int) -> int:
     """Weights of one direction of one layer, one bias vector per gate."""
-    return sum(prod(shape) for shape in cell.shapes(inputs, cells).values())
+    return sum(math.prod(shape) for shape in cell.shapes(inputs, cells).values())

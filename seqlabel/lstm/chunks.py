@@ -31,6 +31,7 @@ from torch import Tensor
 
 from seqlabel.errors import InputError
 from seqlabel.lstm.cell import AnyCell
+from seqlabel.lstm.elapsed import Fades
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.weights import Weights
@@ -161,6 +162,7 @@ def run_layer(
     states: Sequence[State],
     masks: Sequence[Tensor | None],
     how: Recurrence,
+    fades: Fades,
     first: bool,
     last: bool,
 ) -> tuple[Tensor, list[State]]:
@@ -174,34 +176,49 @@ def run_layer(
     rows = chunks.rows
     total = len(rows.index)
 
-    def one(w: Weights, x: Tensor, where: Rows, state: State, mask: Tensor | None):
-        y, (final,) = run(cell, [w], x, where, [state], [mask], how)
+    def one(
+        w: Weights, x: Tensor, where: Rows, state: State, mask: Tensor | None, fade: Tensor | None
+    ) -> tuple[Tensor, State]:
+        y, (final,) = run(cell, [w], x, where, [state], [mask], how, [fade])
         return y, final
 
-    forward, state = weights[0], states[0]
+    forward, state, passed = weights[0], states[0], fades[0]
     wanted = not (last or chunks.ahead is None)
     if first or not wanted:
-        y, state = one(forward, frames[:total], rows, state, masks[0])
+        y, state = one(forward, frames[:total], rows, state, masks[0], passed)
         if wanted:
             y = chunks.extend(y)
     else:
-        y, state, after = _chunk_by_chunk(one, forward, frames[:total], chunks, state, masks[0])
+        y, state, after = _chunk_by_chunk(
+            one, forward, frames[:total], chunks, state, masks[0], passed
+        )
         start = tuple(s.index_select(0, chunks.ahead_state) for s in after)
         mask = None if masks[0] is None else masks[0][chunks.ahead_place]
         assert chunks.ahead is not None
-        beyond, _ = one(forward, frames[total:], chunks.ahead, start, mask)
+        passed = None if passed is None else passed.index_select(0, chunks.ahead_row)
+        beyond, _ = one(forward, frames[total:], chunks.ahead, start, mask, passed)
         y = torch.cat([y, beyond])
 
     zeros = tuple(s.new_zeros(chunks.window.batch, s.shape[1]) for s in states[1])
     mask = None if masks[1] is None else masks[1][chunks.window_place]
     back = frames.index_select(0, chunks.window_row)
-    back, _ = one(weights[1], back, chunks.window, zeros, mask)
+    passed = fades[1]
+    if passed is not None:
+        passed = chunks.extend(passed).index_select(0, chunks.window_row)
+        passed[: chunks.window.batch] = 0.0  # nothing lies behind a window
+    back, _ = one(weights[1], back, chunks.window, zeros, mask, passed)
     back = back.index_select(0, chunks.row_window[: len(y)])
     return torch.cat([y, back], dim=1), [state, tuple(torch.zeros_like(s) for s in states[1])]
 
 
 def _chunk_by_chunk(
-    one: Callable, w: Weights, x: Tensor, chunks: Chunks, state: State, mask: Tensor | None
+    one: Callable,
+    w: Weights,
+    x: Tensor,
+    chunks: Chunks,
+    state: State,
+    mask: Tensor | None,
+    fade: Tensor | None,
 ) -> tuple[Tensor, State, State]:
     """The forward direction over the chunks -> y, the final states, the states after all chunks.
 
@@ -214,7 +231,8 @@ def _chunk_by_chunk(
     for part in chunks.chunk:
         n, high = part.batch, low + len(part.index)
         begin = tuple(s[:n] for s in carried)
-        y, carried = one(w, x[low:high], part, begin, None if mask is None else mask[:n])
+        own = None if mask is None else mask[:n], None if fade is None else fade[low:high]
+        y, carried = one(w, x[low:high], part, begin, *own)
         state = tuple(torch.cat([new, s[n:]]) for new, s in zip(carried, state, strict=True))
         outputs.append(y)
         after.append(carried)

@@ -45,6 +45,8 @@ class Memory(NamedTuple):
     c: Tensor
     m: Tensor
     masked: Tensor  # h under the mask of recurrent dropout
+    short: Tensor
+    faded: Tensor
 
 
 class _Ordered(NamedTuple):
@@ -56,20 +58,29 @@ class _Ordered(NamedTuple):
     bias: Tensor
     peephole: Tensor
     projection: Tensor
+    decay: Tensor
+    decay_bias: Tensor
 
 
 class DirectionRun:
-    """A direction's weights, initial state and mask of recurrent dropout, and what is done to them.
+    """A direction's weights, initial state, mask of recurrent dropout and fades, and their use.
 
     Direction 0 runs forwards, 1 backwards.
     """
 
     def __init__(
-        self, layer: Layer, number: int, weights: Weights, state: State, mask: Tensor | None
+        self,
+        layer: Layer,
+        number: int,
+        weights: Weights,
+        state: State,
+        mask: Tensor | None,
+        fade: Tensor | None,
     ) -> None:
         self.layer, self.cell, self.number = layer, layer.cell, number
         self.weights, self.state = weights, state
         self.mask = None if layer.reads_state else mask
+        self.fade = fade
         self.width = state[0].shape[1]
         self.cells = state[isinstance(layer.cell, Cell)].shape[1]
         self.kernels = kernels(layer.cell, layer.how.truncate)
@@ -102,7 +113,8 @@ class DirectionRun:
         if self.mask is not None:
             masked = y.new_empty(total, self.width)
             masked[frames:] = h * self.mask
-        return Memory(a, c, m, masked)
+        short = y.new_empty(0 if self.fade is None else frames, self.cells)
+        return Memory(a, c, m, masked, short, torch.empty_like(short))
 
     def forward(
         self,
@@ -122,7 +134,7 @@ class DirectionRun:
     def forward_matrices(self) -> sequence.Matrices:
         """The weights as the time loop takes them."""
         weights = self._ordered()
-        for name in ("input", "recurrent", "gate_recurrent", "projection"):
+        for name in ("input", "recurrent", "gate_recurrent", "projection", "decay"):
             weights = weights._replace(**{name: getattr(weights, name).t()})
         return self._matrices(weights)
 
@@ -169,10 +181,11 @@ class DirectionRun:
         w = _Ordered(*(none if weight is None else weight for weight in self.weights))
         if isinstance(self.cell, Gru):  # r, u, n -> n, r, u: the parts that h reaches
             bias = torch.cat([w.bias.new_zeros(self.cells), w.bias])
-            return w._replace(recurrent=w.recurrent.roll(self.cells, 0), bias=bias)
+            w = w._replace(recurrent=w.recurrent.roll(self.cells, 0), bias=bias)
+            return w._replace(decay_bias=w.decay_bias.flatten())
         bias = w.input.new_zeros(len(w.input))
         bias[: len(w.bias)] = w.bias.flatten()
-        return w._replace(bias=bias)
+        return w._replace(bias=bias, decay_bias=w.decay_bias.flatten())
 
     def _matrices(self, w: _Ordered) -> sequence.Matrices:
         return sequence.Matrices(*_arrays(w._replace(input=self.layer.large(w.input))))
@@ -185,10 +198,11 @@ class DirectionRun:
             source, source_column = memory.c, 0
         elif self.mask is not None:
             source, source_column = memory.masked, 0
-        x, a, c, m, y_, source_, mask_ = _arrays(
-            (large_x, memory.a, memory.c, memory.m, y, source, mask)
+        fade = y.new_empty(0) if self.fade is None else self.fade
+        x, a, c, m, y_, source_, *rest = _arrays(
+            [large_x, memory.a, memory.c, memory.m, y, source, mask, fade, *memory[-2:]]
         )
-        return sequence.Frames(x, a, c, m, y_, column, source_, source_column, mask_)
+        return sequence.Frames(x, a, c, m, y_, column, source_, source_column, *rest)
 
     def _scratch(self, w: _Ordered) -> sequence.Scratch:
         rows, batch = int(self.plan.chunk_size.max()), self.layer.rows.batch
@@ -198,9 +212,11 @@ class DirectionRun:
         gates = da.new_empty(rows, w.gate_recurrent.shape[1])
         dr = da.new_empty(rows, projected)
         dm = da.new_empty(batch, self.cells if projected else 0)
+        ds = da.new_empty(0 if self.fade is None else rows, self.cells)
         large = self.layer.large
         return sequence.Scratch(
             *_arrays((da, large(da), source, large(source), gates, dr, dm, torch.zeros_like(dm)))
+            + _arrays((ds, torch.empty_like(ds)))
         )
 
 
@@ -214,7 +230,7 @@ class Results(NamedTuple):
     dgates: Tensor
 
     def tensors(self) -> list[Tensor | None]:
-        """In the order and the shapes of weights, initial state and mask."""
+        """In the order and the shapes of weights, initial state, mask and fades."""
         cells, dw = self.direction.cells, self.dw
         states: State = (self.dh, self.dc, self.dgates)
         if isinstance(self.direction.cell, Gru):
@@ -224,7 +240,7 @@ class Results(NamedTuple):
             None if weight is None else gradient[: len(weight)]  # a bias may be of gates only
             for weight, gradient in zip(self.direction.weights, dw, strict=True)
         ]
-        return [*weights, *states[: len(self.direction.state)], None]
+        return [*weights, *states[: len(self.direction.state)], None, None]
 
 
 def _arrays(tensors: Iterable[Tensor]) -> list:

@@ -16,6 +16,7 @@ from seqlabel.lstm import runtime
 from seqlabel.lstm.blas import address
 from seqlabel.lstm.cell import AnyCell, Cell, Gru
 from seqlabel.lstm.direction import DirectionRun, Layer, Memory, State
+from seqlabel.lstm.elapsed import Fades
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.weights import Weights
@@ -29,13 +30,14 @@ def run_layer(
     states: Sequence[State],
     masks: Sequence[Tensor | None],
     how: Recurrence,
+    fades: Fades,
     bf16: bool = False,
 ) -> tuple[Tensor, list[State]]:
     """One layer, as `reference.run_layer`; `bf16` rounds the operands of the large products."""
     runtime.settle()
     tensors: list[Tensor | None] = []
-    for w, state, mask in zip(weights, states, masks, strict=True):
-        tensors += [*w, *state, mask]
+    for w, state, mask, fade in zip(weights, states, masks, fades, strict=True):
+        tensors += [*w, *state, mask, fade]
     y, *carried = _Function.apply(Layer(cell, rows, how, bf16), x, *tensors)
     width = y.shape[1] // len(weights)
     each = len(cell.state) - 1  # states besides h
@@ -101,13 +103,13 @@ class _Function(torch.autograd.Function):
 
 
 def _directions(layer: Layer, tensors: Sequence[Tensor | None]) -> list[DirectionRun]:
-    """The directions of a flat list of tensors: of each its weights, its state and its mask."""
+    """The directions of a flat list of tensors: of each its weights, state, mask and fades."""
     known = [None if tensor is None else tensor.detach() for tensor in tensors]
     fields = len(Weights._fields)
-    each = fields + len(layer.cell.state) + 1
+    each = fields + len(layer.cell.state) + 2
     directions = []
     for number, first in enumerate(range(0, len(known), each)):
-        *values, mask = known[first : first + each]
+        *values, mask, fade = known[first : first + each]
         weights, state = Weights(*values[:fields]), tuple(values[fields:])  # type: ignore[arg-type]
-        directions.append(DirectionRun(layer, number, weights, state, mask))  # type: ignore[arg-type]
+        directions.append(DirectionRun(layer, number, weights, state, mask, fade))  # type: ignore[arg-type]
     return directions

@@ -13,6 +13,7 @@ above, dh, dc and dgates (n, gates * N) from the frame computed next, and dc is 
 before; dp and db are added to. All are float32.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
-from seqlabel.lstm.cell import AnyCell, Cell, Gru
+from seqlabel.lstm.cell import AnyCell, Cell, Gru, is_timed
 
 _OPTIONS: dict[str, Any] = {
     # rewrites that let loops vectorise, but none that takes values to be finite: NaN must come out
@@ -71,6 +72,9 @@ class Kernels(NamedTuple):
 @cache
 def kernels(cell: AnyCell, truncate: bool) -> Kernels:
     """Compiles the gates of a cell, or loads them from numba's cache."""
+    if is_timed(cell):  # the gates come after time has had its share of the state
+        assert isinstance(cell, Cell)
+        return kernels(replace(cell, decay="none", time_unit=1.0), truncate)
     if isinstance(cell, Cell):
         forward, backward, parts = _lstm(cell, truncate)
     elif isinstance(cell, Gru):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqlabel.lstm.cell import AnyCell
+from seqlabel.lstm.elapsed import Fades
 from seqlabel.lstm.interchange import is_plain, swap_rows
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows
@@ -27,8 +28,9 @@ def run_layer(
     states: Sequence[State],
     masks: Sequence[Tensor | None],
     how: Recurrence,
+    fades: Fades,
 ) -> tuple[Tensor, list[State]]:
-    """One layer, as `reference.run_layer`; no masks and no truncation."""
+    """One layer, as `reference.run_layer`; no masks, no truncation and no time."""
     parameters: list[Tensor] = []
     for w in weights:
         parameters += [swap_rows(w.input, "input"), swap_rows(w.recurrent, "recurrent")]

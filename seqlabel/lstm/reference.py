@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqlabel.lstm.cell import AnyCell, Cell, Gru
+from seqlabel.lstm.elapsed import Fades
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.weights import Weights
@@ -25,16 +26,18 @@ def run_layer(
     states: Sequence[State],
     masks: Sequence[Tensor | None],
     how: Recurrence,
+    fades: Fades,
 ) -> tuple[Tensor, list[State]]:
     """One layer: x (rows, F) -> y (rows, D * output), and the final state of each direction.
 
     Direction 0 runs forwards, direction 1, if there is one, backwards; each has its weights, its
-    initial state (tensors of shape (B, width) in the order of the rows) and its dropout mask for
-    the recurrent source ((B, width) or None).
+    initial state (tensors of shape (B, width) in the order of the rows), its dropout mask for the
+    recurrent source ((B, width) or None), and its fades ((rows,), see `elapsed.py`, or None).
     """
+    each = zip(weights, states, masks, fades, strict=True)
     runs = [
-        run_direction(cell, w, x, rows, state, mask, how, backwards=number == 1)
-        for number, (w, state, mask) in enumerate(zip(weights, states, masks, strict=True))
+        run_direction(cell, w, x, rows, state, mask, how, fade, backwards=number == 1)
+        for number, (w, state, mask, fade) in enumerate(each)
     ]
     return torch.cat([y for y, _ in runs], dim=1), [final for _, final in runs]
 
@@ -47,6 +50,7 @@ def run_direction(
     state: State,
     mask: Tensor | None,
     how: Recurrence,
+    fade: Tensor | None,
     backwards: bool,
 ) -> tuple[Tensor, State]:
     """One direction of one layer, see `run_layer`."""
@@ -59,6 +63,8 @@ def run_direction(
         if how.cuts(t, backwards):
             before = tuple(s.detach() for s in before)
         source = before[0] if mask is None else before[0] * mask[:n]
+        if fade is not None:
+            before = _fade(w, before, fade[start : start + n], how.truncate)
         after = step(cell, w, inputs[start : start + n], source, before, how.truncate)
         # sequences that ended (forwards) or have not begun (backwards) keep their state
         state = tuple(torch.cat([new, s[n:]]) for new, s in zip(after, state, strict=True))
@@ -66,11 +72,24 @@ def run_direction(
     return torch.cat(outputs), state
 
 
+def _fade(w: Weights, before: State, fade: Tensor, truncate: bool) -> State:
+    """The state before without the share of its short-term part that time has taken.
+
+    By the rule of 1997 c⁻ alone carries error back, not what W_d reads of it.
+    """
+    h, c, *gates = before
+    assert w.decay is not None
+    assert w.decay_bias is not None
+    short = torch.tanh((c.detach() if truncate else c) @ w.decay.T + w.decay_bias)
+    return h, c - fade[:, None] * short, *gates
+
+
 def step(
     cell: AnyCell, w: Weights, wx: Tensor, source: Tensor, before: State, truncate: bool
 ) -> State:
     """One step: from W x (n, A), the source (n, R) and the state before to the state after.
 
+    Time has had its share of the state before.
     `truncate` is the rule of 1997: no error passes through the recurrent source and the peepholes,
     only the carousel c⁻ -> c carries it.
     """

@@ -19,6 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from seqlabel.lstm.blas import product, product_over_rows
+from seqlabel.lstm.elapsed import fade_gradient, fade_state
 
 
 class Matrices(NamedTuple):
@@ -34,6 +35,8 @@ class Matrices(NamedTuple):
     bias: np.ndarray  # (A,), zeros if there is none
     peephole: np.ndarray
     projection: np.ndarray
+    decay: np.ndarray  # (N, N) of a cell that knows time
+    decay_bias: np.ndarray  # (N,)
 
 
 class Frames(NamedTuple):
@@ -48,6 +51,9 @@ class Frames(NamedTuple):
     source: np.ndarray  # what R reads: y, c, or y with the mask of recurrent dropout
     source_column: int
     mask: np.ndarray  # (B, S) of recurrent dropout on h, empty without
+    fade: np.ndarray  # (rows,) what time takes (`elapsed.py`); empty, as the next two, without
+    short: np.ndarray  # (rows, N) the short-term part of the state before
+    faded: np.ndarray  # (rows, N) the state before, as the gates read it
 
 
 class Gradients(NamedTuple):
@@ -83,6 +89,8 @@ class Scratch(NamedTuple):
     dr: np.ndarray  # (chunk, R) before projection
     dm: np.ndarray  # (B, N)
     zeros: np.ndarray  # (B, N)
+    ds: np.ndarray  # (chunk, N) of the short-term part
+    c_before: np.ndarray  # (chunk, N)
 
 
 @intrinsic
@@ -147,9 +155,14 @@ def forward(run, plan, w, v):
             before, place = plan.before[segment], plan.place[segment]
             _multiply(run.gemm, n, v.source, before, v.source_column, w.recurrent, 1, v.a, row, 0)
             _multiply(run.gemm, n, v.a, before, 0, w.gate_recurrent, 1, v.a, row, 0)
+            c_before = _at(v.c, before, 0)
+            if len(v.fade):
+                _multiply(run.gemm, n, v.c, before, 0, w.decay, 0, v.short, row, 0)
+                fade_state(n, v.c, before, w.decay_bias, v.fade, row, v.short, v.faded)
+                c_before = _at(v.faded, row, 0)
             _call_kernel(  # type: ignore[call-arg]
                 run.forward,
-                (n, run.cells, _at(v.a, row, 0), _at(v.c, before, 0), _at(v.c, row, 0),
+                (n, run.cells, _at(v.a, row, 0), c_before, _at(v.c, row, 0),
                  _at(out, row, out_column), out.shape[1], bias, peephole),
             )  # fmt: skip
             _multiply(run.gemm, n, v.m, row, 0, w.projection, 0, v.y, row, v.y_column)
@@ -181,13 +194,19 @@ def backward(run, plan, w, v, d, dw, room):
                 _multiply(run.gemm, n, room.dr, here, 0, w.projection, 0, room.dm, 0, 0)
                 above, stride = _at(room.dm, 0, 0), run.cells
                 after = _at(room.zeros, 0, 0)
+            c_before = _at(v.faded, row, 0) if len(v.fade) else _at(v.c, before, 0)
             _call_kernel(  # type: ignore[call-arg]
                 run.backward,
-                (n, run.cells, _at(v.a, row, 0), _at(v.c, before, 0), _at(v.c, row, 0),
+                (n, run.cells, _at(v.a, row, 0), c_before, _at(v.c, row, 0),
                  above, stride, after, _at(d.dc, place, 0), _at(d.dgates, place, 0),
                  _at(room.da, here, 0), w.peephole.ctypes.data, peephole, bias),
             )  # fmt: skip
             # what goes to the frame before
+            if len(v.fade):
+                fade_gradient(n, d.dc, place, v.fade, row, v.short, room.ds, here)
+                if not run.truncate:
+                    _multiply(run.gemm, n, room.ds, here, 0, w.decay, 1, d.dc, place, 0)
+                _copy(v.c, before, 0, room.c_before, here, n)
             cut = plan.cut[segment]
             if run.truncate or cut:
                 _clear(d.dh, place, n)
@@ -212,6 +231,11 @@ def backward(run, plan, w, v, d, dw, room):
         _add_products(run.large, rows, room.da_large, 0, room.source_large, 0, dw.recurrent)
         _add_products(run.gemm, rows, room.da, 0, room.gates, 0, dw.gate_recurrent)
         _add_products(run.gemm, rows, room.dr, 0, v.m, low, dw.projection)
+        if len(v.fade):
+            _add_products(run.gemm, rows, room.ds, 0, room.c_before, 0, dw.decay)
+            for r in range(rows):
+                for k in range(run.cells):
+                    dw.decay_bias[k] += room.ds[r, k]
         if len(d.dx):
             _multiply(run.large, rows, room.da_large, 0, unreached, w.input, 0, d.dx, low, 0)
 

@@ -14,6 +14,7 @@ from seqlabel.lstm import backend as backends
 from seqlabel.lstm import chunks, interchange
 from seqlabel.lstm.between import Between, Highway, connection, drop_frames, drop_mask
 from seqlabel.lstm.cell import AnyCell, Cell, as_cell
+from seqlabel.lstm.elapsed import fades
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows, check_finite, check_lengths
 from seqlabel.lstm.weights import INITIALISATIONS, Direction
@@ -153,11 +154,14 @@ class LSTM(nn.Module):
         x: Tensor | PackedSequence,
         lengths: Tensor | Sequence[int] | None = None,
         state: State | None = None,
+        elapsed: Tensor | None = None,
     ) -> tuple[Any, State]:
         """Runs all layers.
 
         x        (B, T, F) with lengths (B,), integers, 1..T, all T where None; or a PackedSequence
         state    initial state as returned by a call before; zeros where None
+        elapsed  (B, T) seconds from the frame before to each frame (before frame 0: since the
+                 frame of `state`), for a cell with `decay` and for no other
 
         Returns y (B, T, D * H), zero in the padding (a PackedSequence for a PackedSequence), and
         the state after the last frame of each sequence (after the first one for the direction that
@@ -178,6 +182,7 @@ class LSTM(nn.Module):
         check_finite(frames, rows, x)
 
         states = self._split_state(state, rows, frames)
+        faded = fades(self.cell, elapsed, rows, x.dtype, self.directions)
         run_layer = backends.runner(self.backend, self.bf16)
         windows = chunks.Chunks.of(rows, self.chunk, self.lookahead) if self.chunk else None
         if windows is not None:
@@ -192,11 +197,13 @@ class LSTM(nn.Module):
             initial = states[run : run + self.directions]
             masks = [self._recurrent_mask(frames, rows) for _ in layer]
             if windows is None:
-                y, final = run_layer(self.cell, weights, frames, rows, initial, masks, self.how)
+                y, final = run_layer(
+                    self.cell, weights, frames, rows, initial, masks, self.how, faded
+                )
             else:
                 y, final = chunks.run_layer(
                     run_layer, self.cell, weights, frames, windows, initial, masks, self.how,
-                    first=number == 0, last=number == self.num_layers - 1,
+                    faded, first=number == 0, last=number == self.num_layers - 1,
                 )  # fmt: skip
             frames = self.connections[number - 1](before[: len(y)], y) if number else y
             finals += final

@@ -16,7 +16,7 @@ from torch import Tensor
 from seqlabel.errors import InputError
 from seqlabel.lstm import backend, reference, runtime
 from seqlabel.lstm.backend import Task
-from seqlabel.lstm.cell import AnyCell
+from seqlabel.lstm.cell import AnyCell, is_timed
 from seqlabel.lstm.direction import DirectionRun, Layer
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows
@@ -33,6 +33,11 @@ def why_not(stack: LSTM) -> str | None:
         return (
             "the network reads backwards from the end of the signal; train one with model.chunk "
             "and model.lookahead, or with model.bidirectional = false"
+        )
+    if is_timed(stack.cell):
+        return (
+            "the network's cells want the time between frames, which streams do not hand on; train "
+            "one with a cell without decay"
         )
     return None
 
@@ -129,7 +134,9 @@ class _LayerStream:
         if not self._compiled:
             return _Plain(self._cell, self._weights, self._zeros)
         layer = Layer(self._cell, Rows.of([frames], frames), Recurrence(), bf16=False)
-        runs = [DirectionRun(layer, n, w, self._zeros, None) for n, w in enumerate(self._weights)]
+        runs = [
+            DirectionRun(layer, n, w, self._zeros, None, None) for n, w in enumerate(self._weights)
+        ]
         self._matrices = self._matrices or [run.forward_matrices() for run in runs]
         return _Compiled(self._cell, runs, self._matrices, frames)
 
@@ -190,7 +197,7 @@ class _Plain:
         def direction(number: int, part: Tensor, start: State) -> tuple[Tensor, State]:
             rows = Rows.of([len(part)], len(part))
             return reference.run_direction(
-                self._cell, self._weights[number], part, rows, start, None, Recurrence(),
+                self._cell, self._weights[number], part, rows, start, None, Recurrence(), None,
                 backwards=number == 1,
             )  # fmt: skip
 

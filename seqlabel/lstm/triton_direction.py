@@ -30,6 +30,8 @@ class Memory(NamedTuple):
     c: Tensor  # (rows + B, N), float32
     m: Tensor  # (rows, N) h before projection, empty without
     masked: Tensor  # (rows + B, S) h under the mask of recurrent dropout, empty without
+    short: Tensor  # (rows, N) float32, what time fades of the state before, empty without
+    faded: Tensor  # (rows, N) float32, the state before as the gates then read it
 
 
 class Segment(NamedTuple):
@@ -54,7 +56,7 @@ def _segments(rows: Rows, how: Recurrence, backwards: bool) -> tuple[list[Segmen
 
 
 class DirectionRun:
-    """A direction's weights, initial state and mask of recurrent dropout, and what is done to them.
+    """A direction's weights, initial state, mask of recurrent dropout and fades, and their use.
 
     Direction 0 runs forwards, 1 backwards.
     """
@@ -68,11 +70,13 @@ class DirectionRun:
         weights: Weights,
         state: State,
         mask: Tensor | None,
+        fade: Tensor | None,
     ) -> None:
         self.cell, self.rows, self.number, self.how = cell, rows, number, how
         self.weights, self.state = weights, state
         self.reads_state = cell.peephole.startswith("state")
         self.mask = None if self.reads_state else mask
+        self.fade = None if fade is None else fade.float()[:, None]
         self.width, self.cells = state[0].shape[1], state[1].shape[1]
         self.gates = Gates(cell, self.cells, how.truncate)
         self.segments, self.source = _segments(rows, how, number == 1)
@@ -97,12 +101,13 @@ class DirectionRun:
         if self.mask is not None:
             masked = y.new_empty(total, self.width)
             masked[frames:] = h * self.mask
-        return Memory(a, c, m, masked)
+        short = c.new_empty(0 if self.fade is None else frames, self.cells)
+        return Memory(a, c, m, masked, short, torch.empty_like(short))
 
     def forward(self, x: Tensor, y: Tensor, memory: Memory) -> None:
         """Fills the memory and this direction's columns of y."""
         w, own = self.weights, self.own(y)
-        a, c, m, masked = memory
+        a, c, m, masked, short, faded = memory
         read = self._read(own, memory)
         recurrent, fed_back, projection = (
             None if weight is None else weight.t()
@@ -121,7 +126,12 @@ class DirectionRun:
                 a[here, : recurrent.shape[1]].addmm_(read[there].to(a.dtype), recurrent)
             if fed_back is not None:
                 a[here, : fed_back.shape[1]].addmm_(a[there, : len(fed_back)], fed_back)
-            self.gates.forward(a, c, out, peephole, n, row, before)
+            if self.fade is None:
+                self.gates.forward(a, c, before, c, out, peephole, n, row)
+            else:
+                short[here] = self._short(c[there])
+                torch.addcmul(c[there], self.fade[here], short[here], value=-1, out=faded[here])
+                self.gates.forward(a, faded, row, c, out, peephole, n, row)
             if projection is not None:
                 torch.mm(m[here], projection, out=own[here])
             if self.mask is not None:
@@ -151,6 +161,7 @@ class DirectionRun:
             dgates = y.new_empty(dfinals[1].shape).copy_(dfinals[1])
         dr = None if w.projection is None else y.new_empty(len(x), self.width)
         dm = None if w.projection is None else y.new_empty(self.rows.batch, self.cells)
+        ds = torch.empty_like(memory.short)
         above = self.own(dy)
         for row, n, before, place, cut in reversed(self.segments):
             here, who = slice(row, row + n), slice(place, place + n)
@@ -160,10 +171,16 @@ class DirectionRun:
                 d_out, after, d_out_row = dm, None, place
             else:
                 d_out, after, d_out_row = above, dh, row
+            old, old_row = (c, before) if self.fade is None else (memory.faded, row)
             self.gates.backward(
-                a, c, peephole, d_out, after, dc, dgates, da, n, row, before, place, d_out_row
+                a, old, old_row, c, peephole, d_out, after, dc, dgates, da, n, row, place, d_out_row
             )
             # what goes to the frame before
+            if self.fade is not None:
+                slope = 1 - memory.short[here].square()
+                torch.mul(slope * dc[who], -self.fade[here], out=ds[here])
+                if not self.how.truncate and w.decay is not None:
+                    dc[who].addmm_(ds[here], w.decay.float())
             if self.how.truncate or cut:
                 dh[who].zero_()
                 dgates[who].zero_()
@@ -179,9 +196,16 @@ class DirectionRun:
                 dc[who].zero_()
             if mask is not None:
                 dh[who].mul_(mask[who])
-        dw = self._weight_gradients(x, self._read(self.own(y), memory), memory, da, dr)
+        dw = self._weight_gradients(x, self._read(self.own(y), memory), memory, da, dr, ds)
         states = (dh, dc, dgates)[: len(self.state)]
-        return da, [*dw, *states, None]
+        return da, [*dw, *states, None, None]
+
+    def _short(self, c: Tensor) -> Tensor:
+        """The short-term part (n, N) of states (n, N)."""
+        decay, bias = self.weights.decay, self.weights.decay_bias
+        assert decay is not None
+        assert bias is not None
+        return torch.addmm(bias.float(), c, decay.float().t()).tanh()
 
     def _read(self, own: Tensor, memory: Memory) -> Tensor:
         """What R reads: c, or h with the mask of recurrent dropout."""
@@ -190,11 +214,11 @@ class DirectionRun:
         return own if self.mask is None else memory.masked
 
     def _weight_gradients(
-        self, x: Tensor, read: Tensor, memory: Memory, da: Tensor, dr: Tensor | None
+        self, x: Tensor, read: Tensor, memory: Memory, da: Tensor, dr: Tensor | None, ds: Tensor
     ) -> list[Tensor | None]:
         """In the order of `Weights`, as sums over all rows that torch takes in a fixed order."""
         w, source = self.weights, self.source
-        a, c, m, _ = memory
+        a, c, m = memory[:3]
 
         def over_rows(weight: Tensor | None, what: Tensor) -> Tensor | None:
             if weight is None:
@@ -204,7 +228,7 @@ class DirectionRun:
 
         peephole = None
         if w.peephole is not None:
-            before = c.index_select(0, source)
+            before = c.index_select(0, source) if self.fade is None else memory.faded
             seen = dict.fromkeys(self.cell.gates, before)
             if self.cell.peephole == "diagonal":
                 seen["o"] = c[: len(da)]  # the output gate sees the new state
@@ -217,4 +241,6 @@ class DirectionRun:
             None if w.bias is None else da[:, : len(w.bias)].sum(dim=0),
             peephole,
             None if dr is None else dr.t() @ m,
+            None if w.decay is None else (ds.t() @ c.index_select(0, source)).to(w.decay.dtype),
+            None if w.decay_bias is None else ds.sum(dim=0).to(w.decay_bias.dtype),
         ]

@@ -19,8 +19,8 @@ from seqlabel.lstm.cell import Cell
 _ROWS, _CELLS = 4, 64  # of a step, treated by one program
 
 # Row numbers change from step to step: specialised, each kernel would be compiled several times.
-_FORWARD_COUNTS = ["n", "row", "before"]
-_BACKWARD_COUNTS = ["n", "row", "before", "place", "above_row"]
+_FORWARD_COUNTS = ["n", "row", "old_row"]
+_BACKWARD_COUNTS = ["n", "row", "old_row", "place", "above_row"]
 
 
 class Gates:
@@ -51,20 +51,30 @@ class Gates:
         return triton.cdiv(n, _ROWS), triton.cdiv(self.cells, self.flags["CELLS"])
 
     def forward(
-        self, a: Tensor, c: Tensor, h: Tensor, p: Tensor, n: int, row: int, before: int
+        self,
+        a: Tensor,
+        old: Tensor,
+        old_row: int,
+        c: Tensor,
+        h: Tensor,
+        p: Tensor,
+        n: int,
+        row: int,
     ) -> None:
         """Fills n rows, from `row` on, of c (., N) and h (., N), and of a (., parts * N) in place.
 
-        They come from the rows of c from `before` on. p holds the peepholes (gates, N), and is not
-        read without. h may lie in the columns of a wider matrix.
+        The states before are the rows of old (., N) from `old_row` on. p holds the peepholes
+        (gates, N), and is not read without. h may lie in the columns of a wider matrix.
         """
         forward[self._grid(n)](
-            a, c, h, h.stride(0), p, self.cells, n, row, before, **self.flags
+            a, old, c, h, h.stride(0), p, self.cells, n, row, old_row, **self.flags
         )  # fmt: skip
 
     def backward(
         self,
         a: Tensor,
+        old: Tensor,
+        old_row: int,
         c: Tensor,
         p: Tensor,
         above: Tensor,
@@ -74,7 +84,6 @@ class Gates:
         da: Tensor,
         n: int,
         row: int,
-        before: int,
         place: int,
         above_row: int,
     ) -> None:
@@ -85,8 +94,8 @@ class Gates:
         on, come from the step computed next.
         """
         backward[self._grid(n)](
-            a, c, p, above, above.stride(0), dc if after is None else after, dc, dgates, da,
-            self.cells, n, row, before, place, above_row,
+            a, old, c, p, above, above.stride(0), dc if after is None else after, dc, dgates, da,
+            self.cells, n, row, old_row, place, above_row,
             AFTER=after is not None, **self.flags, **self.backward_flags,
         )  # fmt: skip
 
@@ -121,7 +130,7 @@ def _read(pointer, inside):
 
 @triton.jit(do_not_specialize=_FORWARD_COUNTS)
 def forward(
-    a, c, h, h_stride, p, N, n, row, before,
+    a, old_c, c, h, h_stride, p, N, n, row, old_row,
     I: tl.constexpr, F: tl.constexpr, O: tl.constexpr, Z: tl.constexpr,
     COUPLED: tl.constexpr, PEEPHOLE: tl.constexpr, G: tl.constexpr, PHI: tl.constexpr,
     CLIP: tl.constexpr, ROWS: tl.constexpr, CELLS: tl.constexpr,
@@ -130,9 +139,9 @@ def forward(
     r = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
     j = tl.program_id(1) * CELLS + tl.arange(0, CELLS)[None, :]
     inside = (r < n) & (j < N)
-    here, there = (row + r).to(tl.int64), (before + r).to(tl.int64)
+    here, there = (row + r).to(tl.int64), (old_row + r).to(tl.int64)
     net = a + here * ((Z + 1) * N) + j
-    old = _read(c + there * N + j, inside)
+    old = _read(old_c + there * N + j, inside)
 
     z = _read(net + Z * N, inside)
     if G == "tanh":
@@ -183,8 +192,9 @@ def forward(
 
 @triton.jit(do_not_specialize=_BACKWARD_COUNTS)
 def backward(
-    a, c, p, above, above_stride, after, dc, dgates, da, N, n, row, before, place, above_row,
-    AFTER: tl.constexpr, I: tl.constexpr, F: tl.constexpr, O: tl.constexpr, Z: tl.constexpr,
+    a, old_c, c, p, above, above_stride, after, dc, dgates, da, N, n, row, old_row, place,
+    above_row, AFTER: tl.constexpr,
+    I: tl.constexpr, F: tl.constexpr, O: tl.constexpr, Z: tl.constexpr,
     COUPLED: tl.constexpr, PEEPHOLE: tl.constexpr, G: tl.constexpr, PHI: tl.constexpr,
     CLIP: tl.constexpr, ROWS: tl.constexpr, CELLS: tl.constexpr,
     FEEDBACK: tl.constexpr, THROUGH_PEEPHOLE: tl.constexpr,
@@ -192,13 +202,13 @@ def backward(
     r = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
     j = tl.program_id(1) * CELLS + tl.arange(0, CELLS)[None, :]
     inside = (r < n) & (j < N)
-    here, there = (row + r).to(tl.int64), (before + r).to(tl.int64)
+    here, there = (row + r).to(tl.int64), (old_row + r).to(tl.int64)
     who = (place + r).to(tl.int64)
     active = a + here * ((Z + 1) * N) + j
     dnet = da + here * ((Z + 1) * N) + j
     dgate = dgates + who * (Z * N) + j
     carried = dc + who * N + j
-    old, new = _read(c + there * N + j, inside), _read(c + here * N + j, inside)
+    old, new = _read(old_c + there * N + j, inside), _read(c + here * N + j, inside)
     d = _read(carried, inside)
     d_old = tl.zeros_like(d)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlabel.lstm.cell import AnyCell, Cell
+from seqlabel.lstm.elapsed import Fades
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.weights import Weights
@@ -37,6 +38,7 @@ def run_layer(
     states: Sequence[State],
     masks: Sequence[Tensor | None],
     how: Recurrence,
+    fades: Fades,
 ) -> tuple[Tensor, list[State]]:
     """One layer, as `reference.run_layer`; under autocast the products take its dtype."""
     assert isinstance(cell, Cell)
@@ -47,8 +49,8 @@ def run_layer(
         return tensor if tensor is None or dtype is None else tensor.to(dtype)
 
     tensors: list[Tensor | None] = []
-    for w, (h, c, *gates), mask in zip(weights, states, masks, strict=True):
-        tensors += [*map(cast, w), cast(h), c, *map(cast, gates), cast(mask)]
+    for w, (h, c, *gates), mask, fade in zip(weights, states, masks, fades, strict=True):
+        tensors += [*map(cast, w), cast(h), c, *map(cast, gates), cast(mask), fade]
     y, *carried = _Function.apply(Layer(cell, rows, how), cast(x), *tensors)
     width = y.shape[1] // len(weights)
     each = len(cell.state) - 1  # states besides h
@@ -84,7 +86,7 @@ def _try(device: torch.device) -> str | None:
             return f"runs on a GPU, the weights are on {device}"
         a, c = torch.zeros(2, 4, device=device), torch.zeros(2, 1, device=device)
         with _on(device):
-            Gates(Cell(), 1, False).forward(a, c, torch.zeros_like(c), c, 1, 0, 1)
+            Gates(Cell(), 1, False).forward(a, c, 1, c, torch.zeros_like(c), c, 1, 0)
         float(c.sum())  # waits for it
     except Exception as error:  # each of these raises an error of its own
         cause = str(error).strip().partition("\n")[0]
@@ -106,18 +108,18 @@ class Layer:
     how: Recurrence
 
     def directions(self, tensors: Sequence[Tensor | None]) -> list["DirectionRun"]:
-        """From a flat list of tensors: of each direction its weights, its state and its mask."""
+        """From a flat list of tensors: of each direction its weights, state, mask and fades."""
         from seqlabel.lstm.triton_direction import DirectionRun
 
         known = [None if tensor is None else tensor.detach() for tensor in tensors]
         fields = len(Weights._fields)
-        each = fields + len(self.cell.state) + 1
+        each = fields + len(self.cell.state) + 2
         directions = []
         for number, first in enumerate(range(0, len(known), each)):
-            *values, mask = known[first : first + each]
+            *values, mask, fade = known[first : first + each]
             weights, state = Weights(*values[:fields]), tuple(values[fields:])  # type: ignore[arg-type]
             directions.append(
-                DirectionRun(self.cell, self.rows, self.how, number, weights, state, mask)  # type: ignore[arg-type]
+                DirectionRun(self.cell, self.rows, self.how, number, weights, state, mask, fade)  # type: ignore[arg-type]
             )
         return directions
 

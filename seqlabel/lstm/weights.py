@@ -19,6 +19,8 @@ class Weights(NamedTuple):
     bias: Tensor
     peephole: Tensor | None
     projection: Tensor
+    decay: Tensor | None = None
+    decay_bias: Tensor | None = None
 
 
 class Direction(nn.Module):
@@ -68,14 +70,17 @@ class Initialisation:
     law: Literal["uniform", "normal", "orthogonal"]
     scale: float = 0.0  # half width or standard deviation; 0: 1 / sqrt(cells)
     biases: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    bias: float | None = None  # of everything that has one; None: drawn as the weights
 
     def draw(self, name: str, weight: Tensor, cells: int) -> None:
         scale = self.scale or cells**-0.5
-        if self.law == "uniform":
+        if self.bias is not None and name in ("bias", "decay_bias"):
+            nn.init.constant_(weight, self.bias)
+        elif self.law == "uniform":
             nn.init.uniform_(weight, -scale, scale)
         elif self.law == "normal":
             nn.init.normal_(weight, std=scale)
-        elif name in ("bias", "peephole"):
+        elif name in ("bias", "decay_bias", "peephole"):
             nn.init.zeros_(weight)
         elif name == "recurrent":
             for rows in weight.split(cells):
@@ -99,4 +104,5 @@ INITIALISATIONS = {
     "gers2002": Initialisation("uniform", 0.1, {"i": (0,), "f": (-2,), "o": (2,)}),
     "graves": Initialisation("normal", 0.1),  # Graves & Schmidhuber 2005 and after
     "sak2014": Initialisation("uniform", 0.02),
+    "baytas2017": Initialisation("normal", 0.1, bias=1.0),  # T-LSTM
 }

@@ -31,11 +31,19 @@ class TorchNetwork:
         """Whether the outputs are natural log-probabilities of the labels."""
         return bool(self.model.criterion.per_label)
 
-    def __call__(self, x: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """x (B, T, F), lengths (B,) -> outputs (B, T', N), lengths' (B,)."""
-        frames, sizes = torch.from_numpy(x), torch.from_numpy(lengths)
+    @property
+    def timed(self) -> bool:
+        """Whether the cells want the time between frames."""
+        return self.model.encoder.options.timed
+
+    def __call__(
+        self, x: np.ndarray, lengths: np.ndarray, elapsed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """x (B, T, F), lengths (B,), elapsed (B, T) if `timed` -> outputs (B, T', N), lengths'."""
+        frames, sizes = torch.from_numpy(x).to(self.device), torch.from_numpy(lengths)
+        times = None if elapsed is None else torch.from_numpy(elapsed).to(self.device)
         with torch.inference_mode():
-            outputs, out_lengths = self.model.outputs(frames.to(self.device), sizes)
+            outputs, out_lengths = self.model.outputs(frames, sizes, times)
         return outputs.cpu().numpy(), out_lengths.numpy()
 
     @property

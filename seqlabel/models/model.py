@@ -38,7 +38,7 @@ class Model(nn.Module):
 
         objective: takes the place of the criterion's own loss, with the same arguments.
         """
-        encoded, lengths = self.encoder(batch.x, batch.lengths)
+        encoded, lengths = self.encoder(batch.x, batch.lengths, batch.elapsed)
         try:
             if objective is not None:
                 return objective(self.criterion, encoded, lengths, batch)
@@ -52,9 +52,14 @@ class Model(nn.Module):
             factors[list(error.rows)] = math.nan
             return losses * factors
 
-    def outputs(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, F) -> (B, T', N) what a decoder reads of each frame, lengths'."""
-        encoded, lengths = self.encoder(x, lengths)
+    def outputs(
+        self, x: Tensor, lengths: Tensor, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """x (B, T, F) -> (B, T', N) what a decoder reads of each frame, lengths'.
+
+        elapsed: (B, T) seconds before each frame, for cells that want them.
+        """
+        encoded, lengths = self.encoder(x, lengths, elapsed)
         return self.criterion.outputs(encoded, lengths), lengths
 
     @property

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seqlabel.config import did_you_mean
 from seqlabel.errors import InputError
 from seqlabel.lstm import INITIALISATIONS, LSTM
-from seqlabel.lstm.cell import as_cell
+from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.chunks import check_options
 
 MOST_CELLS = 65_536
@@ -25,6 +25,7 @@ class ModelOptions:
     dropout: between layers and before the output layer; variational: one mask for all frames.
     between: what joins layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
     initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
+    truncate, tbptt: what part of the gradient through time is left out, see `LSTM`.
     forget_bias: of the forget gates at first, "none" for what `init` gives.
     subsample: after layer `subsample_after`, that many neighbouring outputs become one frame.
     chunk, lookahead: in frames as the network gets them, for streaming with both directions. The
@@ -42,6 +43,8 @@ class ModelOptions:
     variational: bool = False
     recurrent_dropout: float = 0.0
     between: Literal["plain", "residual", "highway"] = "plain"
+    truncate: Literal["none", "1997"] = "none"
+    tbptt: int = 0
     init: str = "uniform"
     initial_range: float = 0.0
     forget_bias: float | None = None
@@ -64,6 +67,10 @@ class ModelOptions:
             raise InputError(
                 f"init = {self.init!r}{did_you_mean(self.init, list(INITIALISATIONS))}"
             )
+        if self.tbptt < 0:
+            raise InputError(f"tbptt = {self.tbptt} frames must not be negative")
+        if self.tbptt and self.chunk:
+            raise InputError("tbptt and chunk do not go together: chunks cut sequences already")
         if self.subsample < 1:
             raise InputError(f"subsample = {self.subsample} must be at least 1")
         if self.subsample > 1 and not 1 <= self.subsample_after < self.layers:
@@ -77,6 +84,11 @@ class ModelOptions:
                 "chunk and subsample do not go together: join frames before the network, with "
                 "front_end.stack and front_end.stride"
             )
+
+    @property
+    def timed(self) -> bool:
+        """Whether the cells want to know the time between frames."""
+        return is_timed(as_cell(self.cell))
 
 
 class Encoder(nn.Module):
@@ -104,13 +116,20 @@ class Encoder(nn.Module):
         """T' of sequences of (B,) `lengths` frames."""
         return -(-lengths // self.options.subsample)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, F) and lengths (B,) -> outputs (B, T', E), zero in the padding, and lengths'."""
-        y, _ = self.lower(x, lengths)
+    def forward(
+        self, x: Tensor, lengths: Tensor, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """x (B, T, F) and lengths (B,) -> outputs (B, T', E), zero in the padding, and lengths'.
+
+        elapsed: (B, T) seconds from the frame before to each frame, where `ModelOptions.timed`.
+        """
+        y, _ = self.lower(x, lengths, elapsed=elapsed)
         if self.upper is not None:
             y = join_frames(self.dropout(y), self.options.subsample)
             lengths = self.output_lengths(lengths)
-            y, _ = self.upper(y, lengths)
+            if elapsed is not None:
+                elapsed = join_times(elapsed, self.options.subsample)
+            y, _ = self.upper(y, lengths, elapsed=elapsed)
         return self.dropout(y), lengths
 
 
@@ -126,6 +145,8 @@ def _stack(inputs: int, layers: int, options: ModelOptions) -> LSTM:
         variational=options.variational,
         recurrent_dropout=options.recurrent_dropout,
         between=options.between,
+        truncate=options.truncate,
+        tbptt=options.tbptt,
         init=options.init,
         forget_bias=options.forget_bias,
         chunk=options.chunk,
@@ -140,3 +161,10 @@ def join_frames(y: Tensor, size: int) -> Tensor:
     if missing:
         y = torch.cat([y, y.new_zeros(batch, missing, width)], dim=1)
     return y.reshape(batch, (frames + missing) // size, size * width)
+
+
+def join_times(elapsed: Tensor, size: int) -> Tensor:
+    """(B, T) -> (B, ceil(T / size)): from the first frame of a group to the first of the next."""
+    first = torch.arange(0, elapsed.shape[1], size, device=elapsed.device)
+    times = elapsed.double().cumsum(dim=1)[:, first]
+    return torch.diff(times, dim=1, prepend=times[:, :1] - elapsed[:, :1]).clamp(min=0)

@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
+from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.reference import step
 from seqlabel.lstm.weights import Direction
 
@@ -23,6 +25,10 @@ class PredictionNetwork(nn.Module):
 
     def __init__(self, labels: int, hidden: int, cell: str = "peephole") -> None:
         super().__init__()
+        if is_timed(as_cell(cell)):
+            raise InputError(
+                f"cell {cell!r}: no time passes between labels; take one without decay"
+            )
         self.labels = labels
         self.lstm = LSTM(labels - 1, hidden, cell=cell)
         self.output_size: int = self.lstm.output_size

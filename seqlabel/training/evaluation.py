@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from rapidfuzz.distance import Levenshtein
@@ -54,7 +54,7 @@ def evaluate(
     with torch.inference_mode():
         for chosen in batches:
             batch = dataset.batch(chosen).to(workers.device)
-            encoded, lengths = model.encoder(batch.x, batch.lengths)
+            encoded, lengths = model.encoder(batch.x, batch.lengths, batch.elapsed)
             spelled = [row for row, n in enumerate(chosen) if dataset.spelled(n)]
             for value in _losses(model, encoded, lengths, batch, spelled):
                 if math.isfinite(value):
@@ -94,24 +94,10 @@ def _losses(
     if not rows:
         return []
     if len(rows) < len(batch.ids):
-        batch, encoded, lengths = _part(batch, rows), encoded[rows], lengths[rows]
+        batch, encoded, lengths = batch.select(rows), encoded[rows], lengths[rows]
     try:
         losses: list[float] = model.criterion.losses(encoded, lengths, batch).tolist()
     except RowError as error:
         others = [row for row in range(len(batch.ids)) if row not in error.rows]
         return _losses(model, encoded, lengths, batch, others)
     return losses
-
-
-def _part(batch: Batch, rows: Sequence[int]) -> Batch:
-    """The batch of some of the utterances."""
-    labels = batch.frame_labels
-    return replace(
-        batch,
-        x=batch.x[rows],
-        lengths=batch.lengths[rows],
-        targets=batch.targets[rows],
-        target_lengths=batch.target_lengths[rows],
-        ids=tuple(batch.ids[row] for row in rows),
-        frame_labels=None if labels is None else labels[rows],
-    )

@@ -36,12 +36,17 @@ def load_datasets(
     alphabet = Alphabet.load(data / "alphabet.json")
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
-    train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise)
+    timed = experiment.model.timed
+    train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise, elapsed=timed)
     if experiment.front_end.needs_statistics:
         front_end = replace(front_end, statistics=train.store.statistics())
     distortion = make_distortion(experiment, train)
-    train = Dataset(train.utterances, train.store, alphabet, front_end, distortion, framewise)
-    dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise, unseen=True)
+    train = Dataset(
+        train.utterances, train.store, alphabet, front_end, distortion, framewise, elapsed=timed
+    )
+    dev = Dataset.read(
+        data / "dev.jsonl", alphabet, front_end, framewise, unseen=True, elapsed=timed
+    )
     if workers.first:
         workers.barrier()
     return front_end, train, dev

@@ -65,6 +65,29 @@ def test_collate_pads_with_zeros():
     assert batch.frames == 4
 
 
+def test_times_become_the_time_since_the_frame_before():
+    frames = [np.ones((3, 2), np.float32), np.full((1, 2), 2, np.float32)]
+    times = [np.array([5, 5.5, 8.0]), np.array([7.0])]
+    batch = collate(frames, [[1, 2], [3]], ["a", "b"], times=times)
+    assert batch.elapsed is not None
+    assert batch.elapsed.tolist() == [[0, 0.5, 2.5], [0, 0, 0]]
+    part = batch.select([1])
+    assert part.elapsed is not None
+    assert (part.ids, part.x.tolist(), part.elapsed.tolist()) == (
+        ("b",),
+        [[[2, 2], [0, 0], [0, 0]]],
+        [[0, 0, 0]],
+    )
+    assert collate(frames, [[1], [2]], ["a", "b"]).elapsed is None
+
+
+@pytest.mark.parametrize(("time", "seen"), [(np.nan, "nan"), (4.0, "4"), (np.inf, "inf")])
+def test_times_that_are_none_name_the_utterance(time, seen):
+    frames = [np.ones((3, 2), np.float32)]
+    with pytest.raises(InputError, match=f"a: frame 1 has the time {seen} s after 5 s: mend"):
+        collate(frames, [[1]], ["a"], times=[np.array([5, time, 8.0])])
+
+
 def test_senseless_options_are_refused():
     with pytest.raises(InputError):
         BatchOptions(frames=0)

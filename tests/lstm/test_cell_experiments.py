@@ -102,6 +102,19 @@ def test_counting_strings(load, letters, n, sets):
     assert ["".join(c for c, on in zip(names, row, strict=True) if on) for row in legal] == sets
 
 
+def test_the_class_of_impulses_follows_from_their_times(load):
+    gaps = load("gaps")
+    x, elapsed, target = gaps.sequences(np.random.default_rng(0), 200)
+    level = np.zeros(200)  # decays from impulse to impulse
+    for t in range(15):
+        level = level * np.exp(-elapsed[:, t].numpy() / 5) + x[:, t, 0].numpy()
+    assert ((level > 0) == (target.numpy() > 0.5)).all()
+    assert not elapsed[:, 0].any()
+    share, weights = gaps.right("time", 0, updates=3)
+    assert 0.3 < share < 0.8
+    assert weights == 4 * 16 * (1 + 16 + 1) + 16 * 16 + 16 + 17
+
+
 def test_a_wave_needs_peepholes(load):
     """Twelve fixed seeds: the best of them goes on for 187 steps with peepholes, for 4 without."""
     waves = load("waves")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seqlabel.lstm import LSTM, PRESETS, Cell, Gru, TanhRnn
+from seqlabel.lstm.cell import is_timed
 
 LENGTHS = [5, 7, 1]
 
@@ -78,7 +79,20 @@ def squash(kind, a):
     return a if kind == "identity" else None
 
 
-def number_by_number(cell: Cell, layer: LSTM, x: list[list[float]]) -> list[list[float]]:
+def faded(cell: Cell, w: dict, c: list[float], passed: float) -> list[float]:
+    """What is left of a state after so many seconds."""
+    units = passed / cell.time_unit
+    kept = 1 / math.log(math.e + units) if cell.decay == "log" else 1 / max(1, units)
+    left = []
+    for n, value in enumerate(c):
+        net = w["decay_bias"][n] + sum(a * b for a, b in zip(w["decay"][n], c, strict=True))
+        left.append(value - math.tanh(net) + kept * math.tanh(net))
+    return left
+
+
+def number_by_number(
+    cell: Cell, layer: LSTM, x: list[list[float]], elapsed: list[float]
+) -> list[list[float]]:
     """The equations of `seqlabel.lstm.cell` for one sequence, with floats and loops."""
     w = {name: p.tolist() for name, p in layer.layers[0][0].named_parameters()}
     N = layer.hidden_size
@@ -86,7 +100,9 @@ def number_by_number(cell: Cell, layer: LSTM, x: list[list[float]]) -> list[list
     rows = [*cell.gates, "z"]
     h, c, gates = [0.0] * R, [0.0] * N, [0.0] * (len(cell.gates) * N)
     outputs = []
-    for frame in x:
+    for frame, passed in zip(x, elapsed, strict=True):
+        if cell.decay != "none":
+            c = faded(cell, w, c, passed)
 
         def net(name, n, p_sees, frame=frame, h=h, c=c, gates=gates):
             row = rows.index(name) * N + n
@@ -137,16 +153,19 @@ CELLS = {
     "NIG with all gates fed back": Cell(input_gate=False, gate_recurrence="all"),
     "NOG, coupled": Cell(peephole="state", output_gate=False, coupled=True),
     "projected FGR": Cell(peephole="diagonal", gate_recurrence="gates", projection=2),
+    "timed peepholes": Cell(peephole="diagonal", decay="reciprocal", time_unit=0.5),
+    "timed, coupled, projected": Cell(coupled=True, decay="log", time_unit=2.0, projection=2),
 }
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_is_its_equations(name):
     layer = layer_of(name if name == "lstmp" else CELLS[name], 4, 3)
-    x = batch()
-    y, _ = layer(x, LENGTHS)
+    x, elapsed = batch(), batch(seed=4)[:, :, 0].exp() * 3
+    y, _ = layer(x, LENGTHS, None, elapsed if is_timed(layer.cell) else None)
     for b, length in enumerate(LENGTHS):
-        expected = number_by_number(layer.cell, layer, x[b, :length].tolist())
+        passed = elapsed[b, :length].tolist()
+        expected = number_by_number(layer.cell, layer, x[b, :length].tolist(), passed)
         torch.testing.assert_close(y[b, :length], torch.tensor(expected, dtype=torch.float64))
 
 
@@ -180,9 +199,10 @@ def test_gradients_of_the_reference_are_finite_differences(name):
     for state in states:
         state.requires_grad_()
     weights = list(layer.parameters())
+    elapsed = torch.tensor([[0.5, 2, 9], [0, 3, 1]]) if is_timed(layer.cell) else None
 
     def run(x, *rest):
-        return layer(x, [3, 2], tuple(rest[: len(sizes)]))[0][:, :3].sum(dim=0)
+        return layer(x, [3, 2], tuple(rest[: len(sizes)]), elapsed)[0][:, :3].sum(dim=0)
 
     assert torch.autograd.gradcheck(run, (x, *states, *weights))
 

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM, PRESETS, Cell
 from seqlabel.lstm.backend import Task, choose
-from seqlabel.lstm.cell import Gru
+from seqlabel.lstm.cell import Gru, is_timed
 from seqlabel.lstm.options import Recurrence
 
 LENGTHS = [9, 13, 1, 6]
@@ -33,12 +33,19 @@ def make(cell, backend="auto", **options):
     return layer
 
 
+def times(layer, x, seed=8):
+    """Seconds between frames for a cell that wants them, some of them 0; else None."""
+    g = torch.Generator().manual_seed(seed)
+    passed = torch.randn(x.shape[:2], generator=g).exp() * 4 - 1
+    return passed.clamp(min=0) if is_timed(layer.cell) else None
+
+
 def run(layer, x, lengths, state=None, seed=3):
     """Outputs, final states and all gradients of a random weighting of both."""
     x = x.clone().requires_grad_()
     state = None if state is None else tuple(s.clone().requires_grad_() for s in state)
     layer.zero_grad()
-    y, finals = layer(x, lengths, state)
+    y, finals = layer(x, lengths, state, times(layer, x))
     g = torch.Generator().manual_seed(seed)
     total = sum((t * torch.randn(t.shape, generator=g)).sum() for t in (y, *finals))
     total.backward()
@@ -79,7 +86,7 @@ def test_every_preset_equals_the_reference(name):
     ],
 )
 def test_options_equal_the_reference(options):
-    for cell in ("peephole", "lstm1997"):
+    for cell in ("peephole", "lstm1997", "tlstm", "gru", "rnn_tanh"):
         layer = make(cell, **options)
         assert layer.backend == "fused"
         found = run(layer, batch(), LENGTHS)

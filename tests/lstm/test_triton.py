@@ -16,6 +16,7 @@ import torch
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM, PRESETS, Cell, Gru, triton_layer
 from seqlabel.lstm.backend import Task, choose
+from seqlabel.lstm.cell import is_timed
 from seqlabel.lstm.options import Recurrence
 
 if not torch.cuda.is_available():  # read when triton is imported, which nothing has done so far
@@ -47,7 +48,8 @@ def run(layer, x, states=None):
     x = x.clone().requires_grad_()
     states = None if states is None else tuple(s.clone().requires_grad_() for s in states)
     layer.zero_grad()
-    y, finals = layer(x, LENGTHS, states)
+    elapsed = random(*x.shape[:2], seed=4).exp() if is_timed(layer.cell) else None
+    y, finals = layer(x, LENGTHS, states, elapsed)
     outputs = (y, *finals)
     sum((t * random(*t.shape, seed=n)).sum() for n, t in enumerate(outputs)).backward()
     gradients = [x.grad, *(p.grad for p in layer.parameters()), *(s.grad for s in states or ())]
@@ -84,6 +86,8 @@ CELLS = {
     "NIG, state": Cell(peephole="state-diagonal", input_gate=False, projection=3),
     "NFG, NOG": Cell(peephole="diagonal", forget=False, output_gate=False, g="identity"),
     "projected FGR": Cell(peephole="diagonal", gate_recurrence="gates", projection=2),
+    "timed peepholes": Cell(peephole="diagonal", decay="reciprocal", time_unit=0.3),
+    "timed, coupled, projected": Cell(coupled=True, decay="log", projection=2),
     "coupled, all gates fed back": Cell(coupled=True, peephole="diagonal", gate_recurrence="all"),
 }
 
@@ -105,7 +109,7 @@ def test_every_cell_equals_the_reference(name):
         {"num_layers": 2, "bidirectional": False},
     ],
 )
-@pytest.mark.parametrize("cell", ["peephole", "lstm1997", "peephole-state"])
+@pytest.mark.parametrize("cell", ["peephole", "lstm1997", "peephole-state", "tlstm"])
 def test_options_equal_the_reference(cell, options):
     if "recurrent_dropout" in options:  # the masks drawn depend on the dtype
         compare(make(cell, **options), 5e-6, torch.float32)
@@ -158,7 +162,7 @@ for name in ("lstm1997", "peephole", "lstmp", "CIFG", "peephole-state-diagonal")
     options = {"enable_fp_fusion": gates.flags.pop("enable_fp_fusion")}
     for kernel, more in ((forward, {}), (backward, {**gates.backward_flags, "AFTER": True})):
         flags = {**gates.flags, **more}
-        integers = {"N", "n", "row", "before", "place", "above_row", "h_stride", "above_stride"}
+        integers = {"N", "n", "row", "old_row", "place", "above_row", "h_stride", "above_stride"}
         signature = {
             arg: "constexpr" if arg in flags else "i32" if arg in integers else "*fp32"
             for arg in kernel.arg_names

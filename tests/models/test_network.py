@@ -2,13 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from seqlabel.data.batches import elapsed_times
 from seqlabel.data.tensors import Batch
 from seqlabel.errors import InputError
 from seqlabel.models.model import Model
-from seqlabel.models.network import Encoder, ModelOptions, join_frames
+from seqlabel.models.network import Encoder, ModelOptions, join_frames, join_times
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,54 @@ def test_join_frames_puts_neighbours_side_by_side():
     assert join_frames(y, 5).tolist() == [[[0, 1, 2, 3, 4]]]
 
 
+def test_join_times_counts_from_group_to_group():
+    times = torch.tensor([[3.0, 4, 6, 9, 13], [0, 1, 1, 0, 0]])
+    elapsed = torch.diff(times, dim=1, prepend=times[:, :1]).clamp(min=0)
+    assert join_times(elapsed, 2).tolist() == [[0, 3, 7], [0, 1, 0]]
+    assert join_times(elapsed, 1).tolist() == elapsed.tolist()
+    assert join_times(elapsed, 9).tolist() == [[0], [0]]
+
+
+def test_time_reaches_every_layer_and_no_mate_or_padding_counts():
+    torch.manual_seed(0)
+    options = ModelOptions(cell="tlstm", hidden=5, layers=3, subsample=2)
+    assert options.timed
+    assert not ModelOptions(cell={"peephole": "diagonal"}).timed
+    encoder = Encoder(4, options)
+    lengths, x = torch.tensor([7, 12, 1]), torch.randn(3, 12, 4)
+    elapsed = torch.from_numpy(
+        elapsed_times(
+            [np.cumsum(np.random.default_rng(n).exponential(3, n)) for n in lengths.tolist()]
+        )
+    )
+    y, out_lengths = encoder(x, lengths, elapsed)
+    for b, length in enumerate(lengths.tolist()):
+        alone, _ = encoder(x[b : b + 1, :length], lengths[b : b + 1], elapsed[b : b + 1, :length])
+        torch.testing.assert_close(alone[0], y[b, : out_lengths[b]], rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(encoder(x, lengths, torch.zeros(3, 12))[0], y)
+    with pytest.raises(InputError, match="wants the time that passed"):
+        encoder(x, lengths)
+
+
+def test_truncation_changes_gradients_and_no_output():
+    torch.manual_seed(0)
+    x, lengths = torch.randn(2, 9, 4), torch.tensor([9, 6])
+    found = {}
+    for name, options in (
+        ("full", {}),
+        ("1997", {"truncate": "1997"}),
+        ("tbptt", {"tbptt": 3}),
+    ):
+        torch.manual_seed(1)
+        encoder = Encoder(4, ModelOptions(hidden=5, layers=2, **options))
+        y, _ = encoder(x, lengths)
+        y.square().sum().backward()
+        found[name] = y.detach(), encoder.lower.layers[0][0].input.grad
+    for name in ("1997", "tbptt"):
+        assert torch.equal(found[name][0], found["full"][0])
+        assert not torch.allclose(found[name][1], found["full"][1])
+
+
 def test_initial_range_bounds_every_weight():
     model = Model(3, 4, ModelOptions(hidden=6, layers=2, initial_range=0.1), {"kind": "ctc"})
     values = torch.cat([weight.detach().flatten() for weight in model.parameters()])
@@ -86,6 +136,10 @@ def test_options_that_contradict_are_refused():
         ModelOptions(lookahead=3)
     with pytest.raises(InputError, match="one direction needs no chunks"):
         ModelOptions(chunk=4, bidirectional=False)
+    with pytest.raises(InputError, match="tbptt and chunk do not go together"):
+        ModelOptions(chunk=4, tbptt=2)
+    with pytest.raises(InputError, match="no time passes between labels"):
+        Model(3, 4, ModelOptions(), {"kind": "transducer", "cell": "tlstm"})
     with pytest.raises(InputError, match="subsample_after"):
         ModelOptions(layers=2, subsample=2, subsample_after=2)
     with pytest.raises(InputError, match="did you mean 'ctc'"):
