@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from seqlabel.cli.failures import run_command
 
 VERBS = (
-    "prepare", "check", "synth", "features", "train", "decode", "score", "read", "lm", "align",
-    "spot", "show",
+    "prepare", "check", "synth", "features", "train", "decode", "score", "read", "listen", "lm",
+    "align", "spot", "show",
 )  # fmt: skip
 """Verbs in the order of the work; each is the module `seqlabel.cli.<verb>`."""
 
