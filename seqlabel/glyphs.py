@@ -116,8 +116,13 @@ def controls(character: str, form: int = 0) -> Controls:
     Raises KeyError for a character without an outline; `form` counts modulo its outlines.
     """
     forms = GLYPHS[character]
+    return controls_of(forms[form % len(forms)])
+
+
+def controls_of(form: str) -> Controls:
+    """The points of an outline in the notation of `GLYPHS`, in heights of a small x."""
     strokes = []
-    for stroke in forms[form % len(forms)].split(";"):
+    for stroke in form.split(";"):
         pieces: list[np.ndarray] = []
         for piece in stroke.split("|"):
             points = np.array([[float(v) for v in p.split(",")] for p in piece.split()]) / 100

@@ -13,6 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ink = kinds.add_parser("ink", help="handwriting of several writers, as IAM-OnDB")
     ink.add_argument("out", type=Path, metavar="OUT", help="folder to write")
     ink.add_argument("--words", action="store_true", help="sentences in place of random strings")
+    ink.add_argument(
+        "--mixed", action="store_true", help="words, capitals and numbers, in widely varied hands"
+    )
     ink.add_argument("--lines", type=int, default=1800, help="training lines (%(default)s)")
     ink.add_argument("--test-lines", type=int, default=360, help="final test (%(default)s)")
     ink.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
@@ -41,13 +44,18 @@ def _ink(args: argparse.Namespace) -> None:
     from seqlabel.synthetic.ink import InkCorpus, write_corpus
     from seqlabel.synthetic.text import CHARACTERS
 
-    if args.words and (args.characters is not None or args.length is not None):
-        raise InputError("--characters and --length are of random strings; --words has none")
+    if args.words and args.mixed:
+        raise InputError("--words and --mixed: a corpus has one kind of text; give one of them")
+    if (args.words or args.mixed) and (args.characters is not None or args.length is not None):
+        raise InputError(
+            "--characters and --length are of random strings; --words and --mixed have none"
+        )
     others = max(1, args.writers // 6)
     options = InkCorpus(
         lines=(args.lines, args.dev_lines, args.dev_lines, args.test_lines),
         writers=(args.writers, others, others, 2 * others),
         words=args.words,
+        mixed=args.mixed,
         characters=CHARACTERS if args.characters is None else args.characters,
         length=(4, 10) if args.length is None else tuple(args.length),
         seed=args.seed,

@@ -2,13 +2,14 @@
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.glyphs import GLYPHS, Controls, controls, smooth
 from seqlabel.inputs.ink import Ink
+from seqlabel.synthetic.allographs import unusual_form
 
 STEP = 0.03
 """Distance of the points from which the movement of the pen is computed, in heights of an x."""
@@ -25,7 +26,8 @@ class Hand:
     delays: probability that dots and bars follow at the end of the word. links: probability that
     the pen stays down between two letters.
     forms: choice among the outlines of a character. habits: seed of the writer's own shapes,
-    `deviation` away from the outlines.
+    `deviation` away from the outlines. variety: share of the characters that the writer has
+    unusual forms of, see `seqlabel.synthetic.allographs`.
     """
 
     size: float = 100.0
@@ -43,10 +45,35 @@ class Hand:
     forms: int = 0
     habits: int = 0
     deviation: float = 0.0
+    variety: float = 0.0
 
 
-def random_hand(rng: np.random.Generator, links: bool = False) -> Hand:
-    """A hand drawn from the range of hands that the corpora hold; some link letters if `links`."""
+def random_hand(rng: np.random.Generator, links: bool = False, varied: bool = False) -> Hand:
+    """A hand drawn from the range of hands that the corpora hold.
+
+    links: some hands link letters. varied: forms, stroke orders, sizes and sampling rates differ
+    as widely as among people with pens, mice and fingers.
+    """
+    hand = _usual_hand(rng, links)
+    if not varied:
+        return hand
+    return replace(
+        hand,
+        aspect=float(rng.uniform(0.65, 1.4)),
+        slant=math.radians(rng.uniform(-20, 40)),
+        rotation=math.radians(rng.normal(0, 2.5)),
+        drift=float(rng.uniform(0, 0.25)),
+        spacing=float(rng.uniform(0.15, 0.8)),
+        gap=float(rng.uniform(0.9, 2.5)),
+        speed=float(rng.uniform(3, 14)),
+        rate=float(rng.choice([60.0, 75.0, 100.0, 120.0, 200.0])),
+        jitter=float(rng.uniform(0.02, 0.07)),
+        deviation=float(rng.uniform(0.03, 0.1)),
+        variety=float(rng.choice([0.0, 0.2, 0.5])),
+    )
+
+
+def _usual_hand(rng: np.random.Generator, links: bool) -> Hand:
     return Hand(
         size=float(rng.uniform(60, 140)),
         aspect=float(rng.uniform(0.75, 1.25)),
@@ -109,12 +136,12 @@ def _layout(text: str, hand: Hand, rng: np.random.Generator) -> list[list[np.nda
             shapes = _shapes(character, hand, rng)
             right = max(shape[:, 0].max() for shape in shapes)
             shapes = [shape + np.array([pen, 0.0]) for shape in shapes]
-            if linked and strokes:
+            if linked and strokes and character.islower():
                 shapes[0] = np.concatenate([strokes.pop(), shapes[0]])
             strokes.append(shapes[0])
             later = delayed if delays and character in DELAYED else strokes
             later += shapes[1:]
-            linked = len(shapes) == 1 and rng.random() < hand.links
+            linked = len(shapes) == 1 and rng.random() < hand.links and character.islower()
             pen += right + max(0.08, hand.spacing + rng.normal(0, 0.05))
         words.append(strokes + delayed)
         pen += hand.gap + rng.normal(0, 0.08)
@@ -143,12 +170,16 @@ def _shapes(character: str, hand: Hand, rng: np.random.Generator) -> list[np.nda
 def _habitual(character: str, hand: Hand) -> Controls:
     """The outline of a character as this writer has it in mind."""
     rng = np.random.default_rng([hand.habits, ord(character)])
+    if hand.variety and rng.random() < hand.variety:
+        form = unusual_form(character, rng)
+    else:
+        form = controls(character, hand.forms >> (ord(character) % 8))
     return tuple(
         tuple(
             piece * [hand.aspect, 1.0] + rng.normal(0, hand.deviation, piece.shape)
             for piece in pieces
         )
-        for pieces in controls(character, hand.forms >> (ord(character) % 8))
+        for pieces in form
     )
 
 

@@ -20,7 +20,7 @@ from seqlabel.inputs.formats.iam_xml import iam_xml
 from seqlabel.progress import progress_bar
 from seqlabel.synthetic.folder import write_once
 from seqlabel.synthetic.hands import random_hand, write_text
-from seqlabel.synthetic.text import CHARACTERS, Language, make_language, random_string
+from seqlabel.synthetic.text import CHARACTERS, Language, make_language, mixed_text, random_string
 
 FORMAT = 1
 """Changes whenever the same options would give another corpus."""
@@ -35,12 +35,15 @@ class InkCorpus:
     lines, writers: of the training set, the two validation sets and the final test set.
     words: sentences of a made-up language in place of random strings; a fifth of its words stand
     in the lexicon and in test sentences only, and some writers link their letters.
+    mixed: words in small and capital letters, numbers and strings (`mixed_text`), by hands that
+    vary as widely as people with pens, mice and fingers.
     characters: those of the random strings; length: the least and the greatest number of them.
     """
 
     lines: tuple[int, int, int, int] = (1800, 120, 120, 360)
     writers: tuple[int, int, int, int] = (60, 10, 10, 20)
     words: bool = False
+    mixed: bool = False
     characters: str = CHARACTERS
     length: tuple[int, int] = (4, 10)
     seed: int = 1
@@ -48,6 +51,8 @@ class InkCorpus:
     def __post_init__(self) -> None:
         if min(self.lines) < 1 or min(self.writers) < 1:
             raise InputError("a set without lines or without writers; at least one is needed")
+        if self.words and self.mixed:
+            raise InputError("words and mixed: a corpus has one kind of text")
         if self.seed < 0:
             raise InputError(f"seed {self.seed}: a number from 0 on is expected")
         if not 1 <= self.length[0] <= self.length[1]:
@@ -104,7 +109,9 @@ def _texts(number: int, options: InkCorpus, language: Language | None, used: set
     rng = np.random.default_rng([options.seed, 0x1C, number])
     texts: list[str] = []
     for _ in range(100 * options.lines[number]):
-        if language is None:
+        if options.mixed:
+            text = mixed_text(rng)
+        elif language is None:
             text = random_string(rng, options.length, options.characters)
         else:
             text = language.sentence(rng, avoid=language.held_out if number == 0 else ())
@@ -125,7 +132,8 @@ def _form_name(number: int, form: int) -> str:
 
 
 def _write_form(folder: Path, form: str, texts: list[str], writer: int, options: InkCorpus) -> None:
-    hand = random_hand(np.random.default_rng([options.seed, 0x1D, writer]), links=options.words)
+    rng = np.random.default_rng([options.seed, 0x1D, writer])
+    hand = random_hand(rng, links=options.words or options.mixed, varied=options.mixed)
     place = Path(form[:3]) / form[:-1]
     (folder / "lineStrokes" / place).mkdir(parents=True)
     (folder / "ascii" / place).mkdir(parents=True)

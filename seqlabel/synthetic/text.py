@@ -23,6 +23,30 @@ def random_string(
     return text
 
 
+def mixed_text(rng: np.random.Generator) -> str:
+    """One to three pieces of text: made-up words in small and capital letters, numbers, strings.
+
+    No word is drawn from a list: half are syllables, half are random letters, so that spelling
+    tells little and the kind of a piece (word, capitals, number) tells letters from digits.
+    """
+    return " ".join(_piece(rng) for _ in range(rng.choice([1, 1, 2, 2, 3])))
+
+
+def _piece(rng: np.random.Generator) -> str:
+    kind = rng.random()
+    if kind < 0.2:
+        return "".join(rng.choice(list("0123456789"), rng.integers(1, 6)))
+    if rng.random() < 0.5:
+        syllables = rng.integers(1, 4)
+        word = "".join(rng.choice(ONSETS) + rng.choice(NUCLEI) for _ in range(syllables))
+        word += str(rng.choice(CODAS))
+    else:
+        word = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), rng.integers(1, 9)))
+    if kind < 0.6:
+        return word
+    return word.capitalize() if kind < 0.85 else word.upper()
+
+
 SENTENCES = ("D N V", "D A N V", "N V B", "A N V B", "N V D N", "D N V P N", "A N V P N")
 """Sentences as sequences of word classes."""
 
