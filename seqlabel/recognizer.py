@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +26,7 @@ from seqlabel.features.normalisation import Statistics
 from seqlabel.features.stream import FrontEndStream, latency, why_not
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.inputs.reading import naming
+from seqlabel.pretrained import resolve
 from seqlabel.report.evidence import Evidence
 from seqlabel.stream import Endpoints, NetworkStream, Stream, StreamableDecoder
 
@@ -284,15 +284,16 @@ class Recognizer:
             )
 
 
-def load(folder: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
+def load(model: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
     """The recognizer of a model directory; no code of the directory is run.
 
+    model: the directory, or the name of a model that comes along (`seqlabel.pretrained.names()`).
     device: of torch, "cpu" or "cuda". Raises InputError for a directory of another version, or with
     a missing or unfit file.
     """
     from seqlabel.models.inference import TorchNetwork
     from seqlabel.training.run_directory import load_model
 
-    experiment, alphabet, front_end, model = load_model(Path(folder))
-    network = TorchNetwork(model, device)
+    experiment, alphabet, front_end, trained = load_model(resolve(model))
+    network = TorchNetwork(trained, device)
     return Recognizer(network, alphabet, front_end, experiment.batches, network.decoder(alphabet))

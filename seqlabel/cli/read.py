@@ -5,13 +5,24 @@ import json
 from pathlib import Path
 
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
+from seqlabel.pretrained import find, names
 
 HELP = "read audio or ink files and print their labels"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="EXP", help="model directory")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="audio or ink files")
+    parser.usage = "seqlabel read (EXP | --model NAME) FILE... [options]"
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="EXP FILE",
+        help="model directory, then files to read",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME",
+        help=f"a model that comes with seqlabel, in place of EXP: {', '.join(names())}",
+    )  # fmt: skip
     parser.add_argument("--n-best", type=int, default=1, metavar="N", help="labellings to show")
     parser.add_argument("--json", action="store_true", help="one JSON object per file")
     parser.add_argument("--spans", action="store_true", help="print every label with its times")
@@ -19,12 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int | None:
-    from seqlabel.errors import one_line
+    from seqlabel.errors import InputError, one_line
     from seqlabel.recognizer import load
 
-    recognizer = load(args.model)
+    model, files = args.model, args.files
+    if model is None:
+        model, *files = files
+    if not files:
+        raise InputError(
+            f"no file to read with {model}: name one, as in seqlabel read {model} FILE"
+        )
+    recognizer = load(find(model) if args.model else model)
     recognizer.decoder, _ = make_decoder(args, recognizer)
-    for path in args.files:
+    for path in files:
         result = recognizer.read(path, n_best=args.n_best)
         name = one_line(str(path))
         if args.json:

@@ -47,9 +47,7 @@ def _ink(args: argparse.Namespace) -> None:
     if args.words and args.mixed:
         raise InputError("--words and --mixed: a corpus has one kind of text; give one of them")
     if (args.words or args.mixed) and (args.characters is not None or args.length is not None):
-        raise InputError(
-            "--characters and --length are of random strings; --words and --mixed have none"
-        )
+        raise InputError("--characters and --length go with random strings alone")
     others = max(1, args.writers // 6)
     options = InkCorpus(
         lines=(args.lines, args.dev_lines, args.dev_lines, args.test_lines),

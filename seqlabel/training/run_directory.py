@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.numpy import load_file
+from safetensors.torch import save
 from torch import Tensor
 
 import seqlabel
@@ -29,6 +30,7 @@ from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import read_json, whole_file, write_json
 from seqlabel.models.model import Model
+from seqlabel.quantisation import restore
 from seqlabel.training.experiment import Experiment
 
 FORMAT = 1
@@ -79,12 +81,16 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Read what `save_weights` wrote; InputError that names the file for anything else."""
+    """Read what `save_weights` wrote, or the same in 8 bits (`seqlabel.quantisation`).
+
+    Raises InputError that names the file for anything else.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; the model directory is incomplete, train again")
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        arrays = restore(load_file(path))
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); copy or train it again") from None
 
 

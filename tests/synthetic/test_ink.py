@@ -8,8 +8,9 @@ import pytest
 
 from seqlabel.cli import main
 from seqlabel.errors import InputError
-from seqlabel.glyphs import GLYPHS, outline
+from seqlabel.glyphs import GLYPHS, controls_of, outline
 from seqlabel.inputs import read_ink
+from seqlabel.synthetic.allographs import ALLOGRAPHS, unusual_form
 from seqlabel.synthetic.hands import Hand, random_hand, write_text
 from seqlabel.synthetic.ink import InkCorpus, write_corpus
 from seqlabel.synthetic.text import CHARACTERS, make_language, random_string
@@ -192,6 +193,50 @@ def test_command(tmp_path, capsys):
     assert "another corpus" in capsys.readouterr().err
     for useless in (["--characters", "ab"], ["--length", "1", "2"]):
         assert main(["synth", "ink", str(tmp_path / "words"), "--words", *useless]) == 2
-        assert "are of random strings" in capsys.readouterr().err
+        assert "go with random strings alone" in capsys.readouterr().err
     assert main(["synth", "ink", str(tmp_path / "none"), "--characters", ""]) == 2
     assert "at least two different ones" in capsys.readouterr().err
+
+
+def test_mixed_corpora_hold_capitals_numbers_and_unusual_forms(tmp_path):
+    options = InkCorpus(**{**vars(SMALL), "lines": (120, 4, 4, 9), "mixed": True})
+    write_corpus(tmp_path / "ink", options)
+    texts = texts_of(tmp_path / "ink", "trainset")
+    pieces = [piece for text in texts for piece in text.split()]
+    for kind in (str.isdigit, str.islower, str.istitle, str.isupper):
+        assert sum(map(kind, pieces)) >= 10
+    assert all(len(text.split()) <= 3 for text in texts)
+
+
+@pytest.mark.parametrize("character", ALLOGRAPHS)
+def test_an_unusual_form_has_the_size_of_the_usual_one(character):
+    usual = np.concatenate(outline(character))
+    for form in ALLOGRAPHS[character]:
+        points = np.concatenate([p for stroke in controls_of(form) for p in stroke])
+        assert np.abs(points.min(axis=0) - usual.min(axis=0)).max() < 0.35
+        assert np.abs(points.max(axis=0) - usual.max(axis=0)).max() < 0.35
+        assert form not in GLYPHS[character]
+
+
+def test_unusual_forms_keep_the_points_in_another_order():
+    """Of a character without further outlines: strokes permuted, or one drawn backwards."""
+    drawn = set()
+    for seed in range(40):
+        form = unusual_form("H", np.random.default_rng(seed))
+        strokes = [np.concatenate(stroke) for stroke in form]
+        drawn.add(tuple(map(bytes, strokes)))
+        ends = {tuple(sorted(map(tuple, (s[0].tolist(), s[-1].tolist())))) for s in strokes}
+        usual = {tuple(sorted(map(tuple, (s[0].tolist(), s[-1].tolist())))) for s in outline("H")}
+        assert ends == usual
+    assert len(drawn) > 6
+
+
+def test_only_varied_hands_have_unusual_forms():
+    for seed in range(20):
+        assert random_hand(np.random.default_rng(seed)).variety == 0
+    assert {random_hand(np.random.default_rng(s), varied=True).variety for s in range(20)} > {0.0}
+
+
+def test_a_corpus_has_one_kind_of_text(capsys):
+    assert main(["synth", "ink", "out", "--words", "--mixed"]) == 2
+    assert "one kind of text" in capsys.readouterr().err
