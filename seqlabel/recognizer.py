@@ -79,10 +79,11 @@ class Output:
     """What the network says of one signal.
 
     frames: (T, N), what a decoder reads: natural log-probabilities of the labels (N = K), or of a
-    transducer the encoder's share of its joint network.
+    transducer the encoder's share of its joint network. Behind the K labels stand those of the
+    levels they are made of, where the model has levels.
     times: (T,) start of each frame in seconds; period: its length.
     strokes: (T,) stroke number of each frame of ink, None for speech.
-    per_label: whether `frames` are log-probabilities.
+    per_label: whether `frames` are log-probabilities. labels: K, 0 for all of N.
     """
 
     frames: np.ndarray
@@ -90,6 +91,7 @@ class Output:
     period: float
     strokes: np.ndarray | None = None
     per_label: bool = True
+    labels: int = 0
 
     @property
     def log_probs(self) -> np.ndarray:
@@ -99,7 +101,7 @@ class Output:
                 "a transducer gives no label probabilities per frame; take a model of "
                 "criterion.kind = 'ctc'"
             )
-        return self.frames
+        return self.frames[:, : self.labels or None]
 
 
 class Recognizer:
@@ -281,6 +283,7 @@ class Recognizer:
                 f.period * every,
                 None if f.strokes is None else f.strokes[::every],
                 per_label,
+                len(self.alphabet),
             )
 
 

@@ -1,6 +1,7 @@
 """Every criterion goes the whole way: from a manifest through training to labels with times."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,17 @@ import numpy as np
 import pytest
 
 import seqlabel
+from seqlabel.alphabet import Alphabet
+from seqlabel.cli import main
 from seqlabel.corpora.manifest import Segment, read_manifest, write_manifest
 from seqlabel.errors import InputError
+from seqlabel.files import write_jsonl
+from seqlabel.models.criteria import Ctc
+from seqlabel.models.hierarchy import HierarchicalCtc
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run import train
+from seqlabel.training.run_directory import read_log
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +96,56 @@ def frame_error_rate(utterances, outputs, alphabet) -> float:
                 total += 1
                 wrong += alphabet.decode([int(scores.argmax())])[0] != inside[0]
     return wrong / total
+
+
+def test_levels_from_json_lines_to_two_reports(tiny_corpus, config, tmp_path, capsys):
+    """Letters below words: prepared, trained, decoded in one call, scored at both levels."""
+    rows = []
+    for name in ("train", "dev", "test"):
+        for utterance in read_manifest(tiny_corpus / f"{name}.jsonl"):
+            letters = [label for label in utterance.labels if label != " "]
+            row = {"source": str(utterance.source), "id": utterance.id, "set": name}
+            rows.append({**row, "text": utterance.text, "levels": {"character": letters}})
+    write_jsonl(tmp_path / "lines.jsonl", rows)
+    data, exp = str(tmp_path / "data"), str(tmp_path / "exp")
+    hypotheses, test = str(tmp_path / "hyp.jsonl"), f"{data}/dev.jsonl"
+    assert main(["prepare", "manifest", str(tmp_path / "lines.jsonl"), data, "--set", "unit=word",
+                 "--set", "kind=ink"]) == 0  # fmt: skip
+    overrides = ["criterion={kind='levels', hidden=8}", "phases=[{epochs=1}]"]
+    arguments = [text for override in overrides for text in ("--set", override)]
+    assert main(["train", str(config), "--data", data, "--out", exp, *arguments]) == 0
+    assert main(["decode", exp, test, "--out", hypotheses]) == 0
+    utterances = read_manifest(Path(test))
+    capsys.readouterr()
+    for level, count in (
+        ([], sum(len(u.labels) for u in utterances)),
+        (["--level", "character"], sum(len(u.levels["character"]) for u in utterances)),
+    ):
+        assert main(["score", test, hypotheses, "--json", *level]) == 0
+        totals = json.loads(capsys.readouterr().out)
+        assert totals["reference_tokens"] == count
+        assert totals["metric"] == ("CER" if level else "WER")
+    model = seqlabel.load(exp)
+    result = model.read(utterances[0].source)
+    assert set(result.levels) == {"character"}
+    output = model.output(seqlabel.inputs.read_ink(utterances[0].source))
+    assert output.log_probs.shape[1] == len(model.alphabet)
+    with pytest.raises(InputError, match="several levels read whole signals only"):
+        model.network.stream()
+    assert main(["score", test, hypotheses, "--level", "phone"]) == 2
+    assert "no level 'phone' (there is character)" in capsys.readouterr().err
+
+
+def test_words_alone_are_learned_from_the_same_data(segmented, config, tmp_path):
+    """Other criteria leave the levels alone, and levels where there are none are CTC."""
+    alphabet = Alphabet.load(segmented / "alphabet.json")
+    for kind, expected in (("ctc", Ctc), ("levels", HierarchicalCtc)):
+        overrides = [f"criterion.kind={kind}", "phases=[{epochs=1}]"]
+        run = train(Experiment.load(config, overrides), segmented, tmp_path / kind, Workers())
+        assert isinstance(run.model.criterion, expected)
+        assert run.train.alphabet == alphabet
+    losses = [
+        [row["train_loss"] for row in read_log(tmp_path / kind / "log.csv")]
+        for kind in ("ctc", "levels")
+    ]
+    assert losses[0] == losses[1]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
+from typing import Any
 
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_json, write_json
@@ -25,15 +26,23 @@ class Alphabet:
     symbols: non-empty strings without repeats. With `unit="character"` each is one character and
         labels join to text without gaps (a blank between words is the symbol " "); with any other
         unit labels are joined by a space.
+    levels: what the labels are made of, as (name, alphabet) from the finest on: the phones of
+        words, the strokes and the letters of words. A manifest has those of each utterance.
     Raises InputError for an empty, repeated or unfit symbol.
     """
 
     symbols: tuple[str, ...]
     unit: str = "symbol"
+    levels: tuple[tuple[str, "Alphabet"], ...] = ()
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
     _symbol: dict[int, str] = field(init=False, repr=False, compare=False)
 
-    def __init__(self, symbols: Iterable[str], unit: str = "symbol") -> None:
+    def __init__(
+        self,
+        symbols: Iterable[str],
+        unit: str = "symbol",
+        levels: Iterable[tuple[str, "Alphabet"]] = (),
+    ) -> None:
         symbols = tuple(symbols)
         index: dict[str, int] = {}
         for k, symbol in enumerate(symbols, 1):
@@ -54,6 +63,7 @@ class Alphabet:
             raise InputError(f"alphabet: unit {unit!r} is none of {', '.join(UNITS)}")
         object.__setattr__(self, "symbols", symbols)
         object.__setattr__(self, "unit", unit)
+        object.__setattr__(self, "levels", tuple(levels))
         object.__setattr__(self, "_index", index)
         object.__setattr__(self, "_symbol", {k: symbol for symbol, k in index.items()})
 
@@ -79,6 +89,10 @@ class Alphabet:
                 f"symbols; correct the transcript or add the symbol"
             ) from None
 
+    def find(self, label: str) -> int:
+        """Index of a symbol, `BLANK` for one that is not in the alphabet."""
+        return self._index.get(label, BLANK)
+
     def decode(self, indices: Iterable[int]) -> tuple[str, ...]:
         """Symbols of indices 1..K-1 (the blank is no label and raises InputError)."""
         try:
@@ -99,11 +113,23 @@ class Alphabet:
     @property
     def fingerprint(self) -> str:
         """Digest of unit and symbols in order; equal for interchangeable alphabets."""
-        return fingerprint([self.unit, *self.symbols])
+        below = [f"{name} {alphabet.fingerprint}" for name, alphabet in self.levels]
+        return fingerprint([self.unit, *self.symbols, *below])
+
+    @property
+    def alone(self) -> "Alphabet":
+        """The alphabet without its levels."""
+        return Alphabet(self.symbols, self.unit) if self.levels else self
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the alphabet as JSON, the blank's index declared."""
-        write_json(path, {"unit": self.unit, "blank": BLANK, "symbols": list(self.symbols)})
+        value: dict[str, Any] = {"unit": self.unit, "blank": BLANK, "symbols": list(self.symbols)}
+        if self.levels:
+            value["levels"] = {
+                name: {"unit": alphabet.unit, "symbols": list(alphabet.symbols)}
+                for name, alphabet in self.levels
+            }
+        write_json(path, value)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Alphabet":
@@ -113,7 +139,14 @@ class Alphabet:
             raise InputError(f"{path}: not an alphabet; expected unit, blank and symbols")
         if value.get("blank") != BLANK:
             raise InputError(f"{path}: blank is {value.get('blank')!r}; seqlabel keeps it at 0")
-        return cls(value["symbols"], value.get("unit", "symbol"))
+        try:
+            levels = [
+                (name, cls(level["symbols"], level["unit"]))
+                for name, level in value.get("levels", {}).items()
+            ]
+        except (AttributeError, KeyError, TypeError):
+            raise InputError(f"{path}: levels must have a unit and symbols each") from None
+        return cls(value["symbols"], value.get("unit", "symbol"), levels)
 
 
 def required_frames(labels: Sequence[object]) -> int:

@@ -74,6 +74,7 @@ def main(args: argparse.Namespace) -> int | None:
                 "model": str(args.model),
                 "data": str(args.data),
                 "unit": recognizer.alphabet.unit,
+                "levels": {name: below.unit for name, below in recognizer.alphabet.levels},
                 "unseen": unseen_labels(utterances, recognizer.alphabet),
                 "seconds": round(elapsed, 3),
                 "times_real_time": round(seconds / elapsed, 1) if seconds else None,

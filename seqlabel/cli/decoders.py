@@ -55,7 +55,7 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     if args.beam is None:
         if given:
             raise InputError(f"{given[0]} needs a beam search: add --beam 50")
-        return GreedyDecoder(alphabet), "greedy"
+        return _with_levels(alphabet, GreedyDecoder(alphabet)), "greedy"
     if args.lexicon is not None and args.lm is not None:
         raise InputError("--lm counts labels; with --lexicon give --word-lm")
     if args.lexicon is None and args.word_lm is not None:
@@ -83,7 +83,14 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
         parts.append(f"{lm.order}-gram over {unit} {path.name} x {weight:g}")
     if bonus:
         parts.append(f"bonus {bonus:g}")
-    return beam, ", ".join(parts)
+    return _with_levels(alphabet, beam), ", ".join(parts)
+
+
+def _with_levels(alphabet: "Alphabet", decoder: "Decoder") -> "Decoder":
+    """The decoder of the labels, and of the levels below them where the model has some."""
+    from seqlabel.decoding import LevelsDecoder
+
+    return LevelsDecoder(alphabet, decoder) if alphabet.levels else decoder
 
 
 def _check_vocabulary(lm: "NgramLM", path: Path, wanted: Sequence[str]) -> None:

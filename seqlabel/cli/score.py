@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unit", help="phone, character, word or symbol (default: as the data say)"
     )
     parser.add_argument(
+        "--level", default="", metavar="NAME", help="score a level below the labels, as phone"
+    )
+    parser.add_argument(
         "--costs", default="sclite", help="of the alignment: sclite (4/3/3, the default) or unit"
     )
     parser.add_argument(
@@ -76,9 +79,9 @@ def main(args: argparse.Namespace) -> int | None:
         raise InputError("--seeds averages runs, --against compares systems; ask for one of them")
     if args.seeds and len(args.hyp) < 2:
         raise InputError("--seeds averages runs: name the hypotheses of two or more")
-    references = read_transcripts(args.ref)
+    references = read_transcripts(args.ref, args.level)
     protocol = _protocol(args, references)
-    hypotheses = [read_transcripts(path) for path in args.hyp]
+    hypotheses = [read_transcripts(path, args.level) for path in args.hyp]
     reports = [
         score(
             references,

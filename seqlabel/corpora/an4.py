@@ -26,13 +26,21 @@ DEV_SPEAKERS = ("fbbh", "fkai", "fsrb", "mcel", "mdxn", "mjda", "mmal", "mscg2")
 class Options:
     """unit: what the labels are; phones are those of the dictionary's first pronunciation.
 
+    levels: units that the labels are made of, the finest first, for `criterion.kind = "levels"`.
     dev_speakers: training speakers that make up the dev set, whole.
     skip_bad: leave out unusable files and name them, instead of stopping at the first.
     """
 
     unit: Literal["character", "phone", "word"] = "character"
+    levels: tuple[Literal["character", "phone"], ...] = ()
     dev_speakers: tuple[str, ...] = DEV_SPEAKERS
     skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.levels and (self.unit != "word" or len(set(self.levels)) < len(self.levels)):
+            raise InputError(
+                f"levels = {list(self.levels)}: each once, and below unit = 'word' only"
+            )
 
 
 def prepare(source: Path, options: Options) -> Prepared:
@@ -56,6 +64,7 @@ def prepare(source: Path, options: Options) -> Prepared:
             source=path,
             kind="speech",
             labels=_labels(text, options.unit, pronunciations, file_id),
+            levels={u: _labels(text, u, pronunciations, file_id) for u in options.levels},
             text=text,
             speaker=file_id.split("/")[-2],
             duration=header.duration,
@@ -75,7 +84,11 @@ def prepare(source: Path, options: Options) -> Prepared:
     return Prepared(
         corpus="an4",
         kind="speech",
-        alphabet=_alphabet(options.unit, pronunciations),
+        alphabet=Alphabet(
+            _symbols(options.unit, pronunciations),
+            options.unit,
+            [(u, Alphabet(_symbols(u, pronunciations), u)) for u in options.levels],
+        ),
         splits=splits,
         skipped=skip.reasons,
         rate=common_rate(rates),
@@ -136,9 +149,9 @@ def _labels(
     return tuple(phone for word in words for phone in pronunciations[word])
 
 
-def _alphabet(unit: str, pronunciations: dict[str, tuple[str, ...]]) -> Alphabet:
+def _symbols(unit: str, pronunciations: dict[str, tuple[str, ...]]) -> list[str]:
     if unit == "character":
-        return Alphabet(" ABCDEFGHIJKLMNOPQRSTUVWXYZ", unit=unit)
+        return list(" ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     if unit == "word":
-        return Alphabet(sorted(pronunciations), unit=unit)
-    return Alphabet(sorted({p for phones in pronunciations.values() for p in phones}), unit=unit)
+        return sorted(pronunciations)
+    return sorted({p for phones in pronunciations.values() for p in phones})

@@ -32,6 +32,7 @@ class Utterance:
     nothing is said or written, None where the text is not known (labels may be, all the same).
     speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown.
     segments: hand labels with their times. words: the same for words (may overlap or leave gaps).
+    levels: labels of what the target is made of, by the name of the level (the phones of words).
     tags: whatever else is known (sex, region, ...).
     """
 
@@ -44,6 +45,7 @@ class Utterance:
     duration: float = 0.0
     segments: tuple[Segment, ...] = ()
     words: tuple[Segment, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -101,6 +103,7 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "duration": round(utterance.duration, 6),
         "segments": [list(segment) for segment in utterance.segments],
         "words": [list(word) for word in utterance.words],
+        "levels": {name: list(labels) for name, labels in utterance.levels.items()},
         "tags": dict(utterance.tags),
     }
     return {
@@ -123,6 +126,7 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
         duration=float(row.get("duration", 0.0)),
         segments=_segments(row, "segments", where),
         words=_segments(row, "words", where),
+        levels={name: tuple(labels) for name, labels in row.get("levels", {}).items()},
         tags=row.get("tags", {}),
     )
 
@@ -148,6 +152,8 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
     labels = row["labels"]
     if not isinstance(labels, list) or not _STRING.issuperset(map(type, labels)):
         raise InputError(f"{where}: labels must be a list of strings")
+    if "levels" in row and not _are_levels(row["levels"]):
+        raise InputError(f"{where}: levels must be an object with lists of strings as values")
     duration = row.get("duration", 0.0)
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         raise InputError(f"{where}: duration is {duration!r}; seconds are expected")
@@ -157,6 +163,13 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
     for key in ("segments", "words"):
         if key in row:
             _segments(row, key, where)
+
+
+def _are_levels(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(labels, list) and _STRING.issuperset(map(type, labels))
+        for labels in value.values()
+    )
 
 
 def _segments(row: Mapping[str, Any], key: str, where: str) -> tuple[Segment, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seqlabel.alphabet import Alphabet, name_counts
+from seqlabel.alphabet import UNITS, Alphabet, name_counts
 from seqlabel.corpora.manifest import Kind, Utterance, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_json, write_json
@@ -70,6 +70,8 @@ class Prepared:
                 seen.add(utterance.id)
                 if name == "train":
                     self.alphabet.encode(utterance.labels, utterance.id)
+                    for level, alphabet in self.alphabet.levels:
+                        alphabet.encode(utterance.levels[level], utterance.id)
 
     @property
     def unseen(self) -> dict[str, dict[str, int]]:
@@ -134,9 +136,23 @@ def shared_speakers(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
 
 
 def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> Alphabet:
-    """The alphabet of the training labels, in code point order."""
-    symbols = {label for utterance in splits.get("train", ()) for label in utterance.labels}
-    return Alphabet(sorted(symbols), unit=unit)
+    """The alphabet of the training labels, in code point order, and those of their levels.
+
+    The levels have the order and the names that the first utterance gives them. Raises InputError
+    for an utterance that lacks one.
+    """
+    train = splits.get("train", ())
+    symbols = {label for utterance in train for label in utterance.labels}
+    levels = []
+    for name in train[0].levels if train else ():
+        for utterance in (u for utterances in splits.values() for u in utterances):
+            if name not in utterance.levels:
+                raise InputError(
+                    f"{utterance.id}: no labels of the level {name!r}, which others have"
+                )
+        below = sorted({label for utterance in train for label in utterance.levels[name]})
+        levels.append((name, Alphabet(below, name if name in UNITS else "symbol")))
+    return Alphabet(sorted(symbols), unit, levels)
 
 
 def unseen_labels(utterances: Iterable[Utterance], alphabet: Alphabet) -> dict[str, int]:

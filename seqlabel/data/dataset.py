@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqlabel.alphabet import BLANK, Alphabet
+from seqlabel.alphabet import BLANK, Alphabet, required_frames
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.index import Utterances, open_utterances
 from seqlabel.data.signals import KeptSignals, extract, read_signal
@@ -173,6 +173,10 @@ class Dataset:
             else None,
             weight,
             [f.times for f in frames] if self.elapsed else None,
+            [
+                [[*map(alphabet.find, u.levels.get(name, ()))] for u in utterances]
+                for name, alphabet in self.alphabet.levels
+            ],
         )
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:
@@ -226,7 +230,7 @@ class Dataset:
         self, output_lengths: Callable[[np.ndarray], np.ndarray] = lambda frames: frames
     ) -> list[Skipped]:
         """Utterances without labels, with a label that the alphabet lacks, or with fewer frames
-        than CTC needs for labels and repeats.
+        than CTC needs for labels and repeats; the same of every level that the alphabet has.
 
         output_lengths: frames that the encoder makes of numbers of frames (N,).
         """
@@ -241,4 +245,22 @@ class Dataset:
             lacking = [k for k in self.utterance(n).labels if k not in self.alphabet]
             if lacking:
                 reasons.setdefault(n, f"symbol {lacking[0]!r} is not in the alphabet")
+        for n in range(len(self)) if self.alphabet.levels else ():
+            for name, alphabet in self.alphabet.levels:
+                reason = _level_fault(self.utterance(n), name, alphabet, int(frames[n]))
+                if reason:
+                    reasons.setdefault(n, reason)
         return [Skipped(n, self.utterance(n).id, reasons[n]) for n in sorted(reasons)]
+
+
+def _level_fault(utterance: Utterance, name: str, alphabet: Alphabet, frames: int) -> str | None:
+    """Why a level of an utterance has no CTC loss, None where it has one."""
+    labels = utterance.levels.get(name, ())
+    lacking = [label for label in labels if label not in alphabet]
+    if not labels:
+        return f"no labels of the level {name!r}"
+    if lacking:
+        return f"symbol {lacking[0]!r} is not in the alphabet of the level {name!r}"
+    if required_frames(labels) > frames:
+        return f"{frames} frames, its level {name!r} needs {required_frames(labels)}"
+    return None

@@ -19,6 +19,8 @@ class Batch:
     ids: B utterance ids. frame_labels: (B, T) int64 label of each frame from a hand segmentation,
     -1 where there is none; absent unless the criterion needs it. elapsed: (B, T) float32 seconds
     from the frame before to each frame, 0 for the first; absent unless the cells want them.
+    levels: targets (B, S') and their lengths (B,) of each level that the labels are made of, the
+    finest first; none unless the criterion needs them.
     weight: share of the batch's utterances that count (0 for a rank's stand-in, see `shard`).
     """
 
@@ -30,6 +32,7 @@ class Batch:
     frame_labels: Tensor | None = None
     weight: float = 1.0
     elapsed: Tensor | None = None
+    levels: tuple[tuple[Tensor, Tensor], ...] = ()
 
     @property
     def frames(self) -> int:
@@ -58,6 +61,7 @@ class Batch:
             ids=tuple(self.ids[row] for row in rows),
             frame_labels=None if labels is None else labels[rows],
             elapsed=None if elapsed is None else elapsed[rows],
+            levels=tuple((targets[rows], sizes[rows]) for targets, sizes in self.levels),
         )
 
 
@@ -68,18 +72,18 @@ def collate(
     frame_labels: Sequence[np.ndarray] | None = None,
     weight: float = 1.0,
     times: Sequence[np.ndarray] | None = None,
+    levels: Sequence[Sequence[Sequence[int]]] = (),
 ) -> Batch:
     """Pad B arrays (T_b, F) and their label indices into one batch.
 
-    times: (T_b,) seconds of the frames of each, where `Batch.elapsed` is wanted.
+    times: (T_b,) seconds of the frames of each, where `Batch.elapsed` is wanted. levels: B lists of
+    label indices for each level.
     """
     lengths = [len(x) for x in frames]
     x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
     rows = x.numpy()  # features mapped from disk are read-only, which torch does not know
-    y = torch.zeros(len(frames), max((len(t) for t in targets), default=0), dtype=torch.int64)
-    for b, (sequence, labels) in enumerate(zip(frames, targets, strict=True)):
-        rows[b, : len(sequence)] = sequence
-        y[b, : len(labels)] = torch.as_tensor(labels, dtype=torch.int64)
+    for row, sequence in zip(rows, frames, strict=True):
+        row[: len(sequence)] = sequence
     aligned = None
     if frame_labels is not None:
         aligned = torch.full(x.shape[:2], -1, dtype=torch.int64)
@@ -88,10 +92,19 @@ def collate(
     return Batch(
         x,
         torch.tensor(lengths, dtype=torch.int64),
-        y,
-        torch.tensor([len(t) for t in targets], dtype=torch.int64),
+        *pad_targets(targets),
         tuple(ids),
         aligned,
         weight,
         None if times is None else torch.from_numpy(elapsed_times(times, ids)),
+        tuple(map(pad_targets, levels)),
     )
+
+
+def pad_targets(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """B lists of label indices -> (B, S) int64, padded with zeros, and their lengths (B,)."""
+    lengths = torch.tensor([len(labels) for labels in targets], dtype=torch.int64)
+    y = torch.zeros(len(targets), max(map(len, targets), default=0), dtype=torch.int64)
+    for row, labels in zip(y, targets, strict=True):
+        row[: len(labels)] = torch.as_tensor(labels, dtype=torch.int64)
+    return y, lengths

@@ -1,8 +1,8 @@
 """What a decoder answers: labels, where they lie, how probable they are, and the runners-up."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 
@@ -32,6 +32,7 @@ class Result:
     alternatives: the next best labellings, best first.
     text: the labels as running text; with a lexicon, the words.
     words: one span for each word where the decoder knows words.
+    levels: the results of the levels that the labels are made of, by name, the finest first.
     """
 
     labels: tuple[str, ...]
@@ -40,6 +41,7 @@ class Result:
     alternatives: tuple["Result", ...] = ()
     text: str = ""
     words: tuple[Span, ...] = ()
+    levels: Mapping[str, "Result"] = field(default_factory=dict)
 
     def with_times(self, times: Sequence[float], period: float) -> "Result":
         """The same result with spans in seconds.
@@ -60,6 +62,7 @@ class Result:
             self,
             spans=tuple(map(seconds, self.spans)),
             words=tuple(map(seconds, self.words)),
+            levels={name: level.with_times(times, period) for name, level in self.levels.items()},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -80,12 +83,16 @@ class Result:
         }
         if self.words:
             value["words"] = [list(span) for span in self.words]
+        if self.levels:
+            value["levels"] = {name: list(level.labels) for name, level in self.levels.items()}
         return value
 
     def __str__(self) -> str:
         lines = [f"{self.text or '(nothing)'}  [log-probability {self.log_prob:.3f}]"]
         for span in self.words or self.spans:
             lines.append(f"  {span.start:>8g} {span.end:>8g}  {span.probability:.3f}  {span.label}")
+        for name, level in self.levels.items():
+            lines.append(f"  {name}: {level.text or '(nothing)'}")
         for other in self.alternatives:
             lines.append(f"  or {other.text or '(nothing)'}  [{other.log_prob:.3f}]")
         return "\n".join(lines)

@@ -4,7 +4,8 @@ Each is a module built as `cls(E, K, options)` with a nested frozen dataclass `O
 
     losses(encoded, lengths, batch) -> (B,)     loss of each utterance, in nats
     outputs(encoded, lengths) -> (B, T, N)      what a decoder reads of each frame
-    per_label                                   whether these are log-probabilities, N = K
+    per_label                                   whether these are log-probabilities, N = K, or
+                                                behind these K others, of the levels below
     best_labels(encoded, lengths) -> B lists    the greedy labelling, indices without blanks
 
 where encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
@@ -15,13 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from seqlabel.config import build, did_you_mean
 from seqlabel.errors import InputError
-from seqlabel.models.ctc import ctc_loss
+from seqlabel.models.ctc import best_path, ctc_loss
 from seqlabel.models.framewise import Framewise
+from seqlabel.models.hierarchy import HierarchicalCtc
 from seqlabel.models.transducer import Transducer
 
 
@@ -51,17 +52,12 @@ class Ctc(nn.Module):
         return best_path(self.output(encoded), lengths)
 
 
-def best_path(scores: Tensor, lengths: Tensor) -> list[list[int]]:
-    """Most probable label per frame, repeats merged, blanks dropped. scores: (B, T, K)."""
-    paths = scores.argmax(dim=2).cpu()
-    labels = []
-    for path, length in zip(paths, lengths.tolist(), strict=True):
-        runs = torch.unique_consecutive(path[:length])
-        labels.append(runs[runs != 0].tolist())
-    return labels
-
-
-CRITERIA: dict[str, Any] = {"ctc": Ctc, "transducer": Transducer, "framewise": Framewise}
+CRITERIA: dict[str, Any] = {
+    "ctc": Ctc,
+    "levels": HierarchicalCtc,
+    "transducer": Transducer,
+    "framewise": Framewise,
+}
 
 
 def find_criterion(table: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -71,3 +67,8 @@ def find_criterion(table: Mapping[str, Any]) -> tuple[Any, Any]:
     if kind not in CRITERIA:
         raise InputError(f"criterion.kind = {kind!r}{did_you_mean(str(kind), list(CRITERIA))}")
     return CRITERIA[kind], build(CRITERIA[kind].Options, rest, "criterion")
+
+
+def has_levels(table: Mapping[str, Any]) -> bool:
+    """Whether a criterion's table asks for the labels of the levels below."""
+    return table.get("kind") == "levels"

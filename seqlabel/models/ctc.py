@@ -66,3 +66,13 @@ class _ForwardBackward(torch.autograd.Function):
     def backward(ctx: Any, weight: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * weight[:, None, None], None, None, None
+
+
+def best_path(scores: Tensor, lengths: Tensor) -> list[list[int]]:
+    """Most probable label per frame, repeats merged, blanks dropped. scores: (B, T, K)."""
+    paths = scores.argmax(dim=2).cpu()
+    labels = []
+    for path, length in zip(paths, lengths.tolist(), strict=True):
+        runs = torch.unique_consecutive(path[:length])
+        labels.append(runs[runs != 0].tolist())
+    return labels

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
+from seqlabel.decoding import GreedyDecoder, LevelsDecoder
 from seqlabel.errors import InputError
 from seqlabel.models.model import Model
 from seqlabel.models.streaming import ModelStream, waits
@@ -56,12 +57,15 @@ class TorchNetwork:
         that needs them all."""
         return ModelStream(self.model)
 
-    def decoder(self, alphabet: Alphabet, beam: int = 0) -> TransducerDecoder | None:
-        """What reads the outputs of a transducer; None for criteria that any decoder reads."""
+    def decoder(
+        self, alphabet: Alphabet, beam: int = 0
+    ) -> TransducerDecoder | LevelsDecoder | None:
+        """What reads the outputs of a transducer, or of several levels greedily; None for criteria
+        that any decoder reads."""
         criterion = self.model.criterion
         if isinstance(criterion, Transducer):
             return TransducerDecoder(criterion, alphabet, beam)
-        return None
+        return LevelsDecoder(alphabet, GreedyDecoder(alphabet)) if alphabet.levels else None
 
 
 def find_device(name: str | torch.device) -> torch.device:

@@ -1,13 +1,13 @@
 """A whole network: encoder and criterion."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqlabel.models.criteria import find_criterion
+from seqlabel.models.criteria import find_criterion, has_levels
 from seqlabel.models.network import Encoder, ModelOptions
 from seqlabel.models.targets import RowError
 
@@ -19,16 +19,23 @@ class Model(nn.Module):
     """Frames to losses when training, frames to what a decoder reads otherwise.
 
     inputs: F. labels: K with the blank. criterion: a table with `kind` and the options of that
-    kind, see `seqlabel.models.criteria`.
+    kind, see `seqlabel.models.criteria`. levels: K of the levels below the labels, the finest
+    first, for a criterion that has levels.
     """
 
     def __init__(
-        self, inputs: int, labels: int, options: ModelOptions, criterion: Mapping[str, Any]
+        self,
+        inputs: int,
+        labels: int,
+        options: ModelOptions,
+        criterion: Mapping[str, Any],
+        levels: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.encoder = Encoder(inputs, options)
         cls, criterion_options = find_criterion(criterion)
-        self.criterion = cls(self.encoder.output_size, labels, criterion_options)
+        below = {"levels": levels} if has_levels(criterion) else {}
+        self.criterion = cls(self.encoder.output_size, labels, criterion_options, **below)
         if options.initial_range:
             for weight in self.criterion.parameters():
                 nn.init.uniform_(weight, -options.initial_range, options.initial_range)

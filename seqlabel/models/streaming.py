@@ -62,7 +62,8 @@ class ModelStream:
         criterion = model.criterion
         if not isinstance(criterion, Ctc | Framewise):
             raise InputError(
-                "a transducer reads whole signals only; train a model with criterion.kind = 'ctc'"
+                "a transducer and a network of several levels read whole signals only; train a "
+                "model with criterion.kind = 'ctc'"
             )
         self._encoder = EncoderStream(model.encoder)
         framewise = isinstance(criterion, Framewise)

@@ -21,7 +21,7 @@ class Experiment:
     """The tables of a configuration.
 
     features: `kind` and the options of that extractor (`seqlabel.features.table`).
-    criterion: `kind` ("ctc", "transducer", "framewise") and its options.
+    criterion: `kind` ("ctc", "levels", "transducer", "framewise") and its options.
     phases: one after the other, each from the best weights of the one before.
     initial: a model directory whose weights, where names and shapes agree, are taken at the start.
     """

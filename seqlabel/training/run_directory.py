@@ -43,7 +43,8 @@ CHECKPOINTS = "checkpoints"
 
 def make_model(experiment: Experiment, front_end: FrontEnd, alphabet: Alphabet) -> Model:
     """The untrained network of a configuration."""
-    return Model(front_end.dim, len(alphabet), experiment.model, experiment.criterion)
+    levels = [len(below) for _, below in alphabet.levels]
+    return Model(front_end.dim, len(alphabet), experiment.model, experiment.criterion, levels)
 
 
 def write_description(

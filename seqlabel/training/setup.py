@@ -15,6 +15,7 @@ from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
 from seqlabel.features.ink import augment
 from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio, Ink
+from seqlabel.models.criteria import has_levels
 from seqlabel.models.model import Model
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -34,6 +35,10 @@ def load_datasets(
     if not workers.first:
         workers.barrier()
     alphabet = Alphabet.load(data / "alphabet.json")
+    if not has_levels(experiment.criterion):
+        alphabet = alphabet.alone
+    elif not alphabet.levels:
+        log.warning("%s: no levels below the labels; criterion.kind = 'levels' is 'ctc' here", data)
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
     timed = experiment.model.timed

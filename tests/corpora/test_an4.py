@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from seqlabel.alphabet import Alphabet
 from seqlabel.corpora import an4
 from seqlabel.corpora.an4 import DEV_SPEAKERS, Options, prepare
+from seqlabel.corpora.manifest import read_manifest
 from seqlabel.errors import InputError
 from seqlabel.inputs.sphere import write_sphere
 
@@ -43,6 +45,27 @@ def tiny(tmp_path):
 
 
 DEV = ("mdxn",)
+
+
+def test_levels_below_the_words(tiny, tmp_path):
+    options = Options(unit="word", levels=("phone", "character"), dev_speakers=DEV)
+    prepared = prepare(tiny.parent, options)
+    assert prepared.splits["train"][1].labels == ("GO", "A")
+    assert prepared.splits["train"][1].levels == {
+        "phone": ("G", "OW", "AH"),
+        "character": ("G", "O", " ", "A"),
+    }
+    prepared.save(tmp_path / "data")
+    alphabet = Alphabet.load(tmp_path / "data" / "alphabet.json")
+    assert [(name, below.unit) for name, below in alphabet.levels] == [
+        ("phone", "phone"),
+        ("character", "character"),
+    ]
+    assert alphabet == prepared.alphabet
+    assert read_manifest(tmp_path / "data" / "train.jsonl") == list(prepared.splits["train"])
+    for bad in ({"levels": ("phone",)}, {"unit": "word", "levels": ("phone", "phone")}):
+        with pytest.raises(InputError, match="each once, and below unit = 'word' only"):
+            Options(**bad)
 
 
 @pytest.mark.parametrize(

@@ -31,16 +31,22 @@ UNFIT = re.compile(r"[\s()]")
 """What ends an id in every format but .jsonl."""
 
 
-def read_transcripts(path: str | os.PathLike[str]) -> Transcripts:
+def read_transcripts(path: str | os.PathLike[str], level: str = "") -> Transcripts:
     """Read a file: .jsonl, .trn, .ctm and .stm by their names, anything else as Kaldi text.
 
+    level: of a manifest or a hypothesis file with levels, the one to read in place of the labels.
     InputError for a file that does not exist, is not UTF-8, holds an utterance twice or none, or is
     malformed (naming the line).
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the file of transcripts in it")
-    return READERS.get(path.suffix.lower(), read_kaldi_text)(path)
+    kind = path.suffix.lower()
+    if level:
+        if kind != ".jsonl":
+            raise InputError(f"{path}: only .jsonl has levels below its labels; drop --level")
+        return read_json_lines(path, level)
+    return READERS.get(kind, read_kaldi_text)(path)
 
 
 def write_transcripts(path: str | os.PathLike[str], transcripts: Transcripts) -> None:
@@ -65,10 +71,11 @@ def write_transcripts(path: str | os.PathLike[str], transcripts: Transcripts) ->
             stream.write(line + "\n")
 
 
-def read_json_lines(path: Path) -> Transcripts:
+def read_json_lines(path: Path, level: str = "") -> Transcripts:
     """A manifest or a hypothesis file; a first object without "id" is the header.
 
     The unit of the labels comes from the header, or from `alphabet.json` in the same folder.
+    level: read these labels in place of those of the file, see `read_transcripts`.
     """
     header: dict[str, Any] = {}
     kinds: set[str] = set()
@@ -80,15 +87,33 @@ def read_json_lines(path: Path) -> Transcripts:
                 header.update(row)
             else:
                 kinds.add(str(row.get("kind", "")))
+                if level:
+                    row = _at_level(row, level, f"{path}:{number}")
                 yield _from_json(row, f"{path}:{number}")
             first = False
 
     found = Transcripts.gather(str(path), rows())
-    unit = str(header.get("unit", ""))
     beside = path.with_name("alphabet.json")
-    if not unit and beside.is_file():
-        unit = str(read_json(beside).get("unit", ""))
+    alphabet = read_json(beside) if not header.get("unit") and beside.is_file() else {}
+    unit = str(header.get("unit") or alphabet.get("unit", ""))
+    if level:
+        units = {name: below["unit"] for name, below in alphabet.get("levels", {}).items()}
+        unit = str((header.get("levels") or units).get(level, ""))
     return replace(found, unit=unit, kind=kinds.pop() if len(kinds) == 1 else "", header=header)
+
+
+def _at_level(row: dict[str, Any], level: str, where: str) -> dict[str, Any]:
+    """A row with the labels of a level below, without text and times."""
+    levels = row.get("levels")
+    if not isinstance(levels, dict) or level not in levels:
+        known = ", ".join(levels) if isinstance(levels, dict) else ""
+        raise InputError(
+            f"{where}: no level {level!r} ({f'there is {known}' if known else 'no levels at all'})"
+        )
+    kept: dict[str, Any] = {
+        key: row[key] for key in ("id", "speaker", "tags", "duration") if key in row
+    }
+    return {**kept, "labels": levels[level]}
 
 
 def _from_json(row: dict[str, Any], where: str) -> Transcript:
