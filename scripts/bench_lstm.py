@@ -5,7 +5,8 @@ Two shapes: TIMIT (123 inputs, 3 bidirectional layers of 250, batch 16, lengths 
 handwriting (20 inputs, 3 x 128, batch 32, lengths 600 ± 150). All ways run in turns in one process,
 round after round, so that what disturbs the machine disturbs all of them; medians are reported. The
 "products" of a cell are its matrix products alone, at their real shapes: the bound every way is
-compared with.
+compared with. The latency-controlled stack ("30 + 30 frames") computes its look-ahead twice: at
+three layers 1.67 times the products that it is compared with.
 
 The process keeps freed memory and flushes denormals (`seqlabel.lstm.runtime.settle`), for all ways.
 Without the first everything takes 5 to 25 % longer; without the second the padded nn.LSTM takes 2.4
@@ -26,6 +27,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +40,8 @@ from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.runtime import settle
 
 LAYERS, DIRECTIONS, PROJECTION = 3, 2, 128
+CHUNK = 30
+"""Frames of a chunk and of its look-ahead, for the latency-controlled stack."""
 PACKED, PADDED = "nn.LSTM packed", "nn.LSTM padded"
 
 
@@ -84,10 +88,10 @@ class Row:
     peak_mb: float | None = None
 
 
-def family(cell: str, shape: Shape, bf16: bool = False) -> LSTM:
+def family(cell: str, shape: Shape, **options: Any) -> LSTM:
     projection = PROJECTION if cell == "lstmp" else 0
     return LSTM(
-        shape.inputs, shape.cells, LAYERS, True, cell=cell, projection=projection, bf16=bf16
+        shape.inputs, shape.cells, LAYERS, True, cell=cell, projection=projection, **options
     )
 
 
@@ -159,6 +163,8 @@ def ways(shape: Shape, cells: list[str], packed: bool) -> Iterator[tuple[str, st
         if cell in ("lstm", "peephole") and address("gemm_bf16bf16f32_"):
             yield f"{cell} bf16", f"products {cell}", stack(family(cell, shape, bf16=True), shape)
         if cell == "lstm":
+            chunks = family(cell, shape, chunk=CHUNK, lookahead=CHUNK)
+            yield f"lstm, {CHUNK} + {CHUNK} frames", f"products {cell}", stack(chunks, shape)
             for dtype in (torch.bfloat16, torch.float16):
                 name = str(dtype).removeprefix("torch.")
                 yield f"products lstm {name}", "products lstm", products(cell, shape, dtype)

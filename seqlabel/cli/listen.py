@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input is a terminal. An utterance ends with a silence, and is a line of output; on a "
         "terminal the one being spoken is shown as far as it is read."
     )
-    parser.add_argument("model", type=Path, metavar="EXP", help="model directory")
+    parser.add_argument("model", type=Path, metavar="EXP", help="model directory, or a name")
     source = parser.add_argument_group("source").add_mutually_exclusive_group()
     source.add_argument("--file", type=Path, metavar="F", help="an audio file")
     source.add_argument(
