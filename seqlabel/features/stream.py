@@ -1,10 +1,12 @@
 """A front end whose signal comes in pieces; its frames are, bit for bit, those of the whole signal.
 
-windows, derivatives, stacking   wait for the samples they cover (`stages.py`)
-normalise = "train", "running"   need nothing but what has come: they stream
-normalise = "none"               streams
-normalise = "utterance", "speaker"   need all frames first: they do not
-ink                              stroke by stroke where it can (`ink/strokes.py`)
+What streams, and what does not:
+
+    windows, derivatives, stacking   wait for the samples they cover (`stages.py`)
+    normalise = "train", "running"   need nothing but what has come: they stream
+    normalise = "none"               streams
+    normalise = "utterance", "speaker"   need all frames first: they do not
+    ink                              stroke by stroke where it can (`ink/strokes.py`)
 """
 
 from collections.abc import Iterator
@@ -96,14 +98,15 @@ class FrontEndStream:
     def finish(self) -> np.ndarray:
         """The frames that waited for more. Raises InputError where the signal has no frame."""
         self._check_open()
-        rest = self._chain.push(self._of_strokes(None, True)) if self._strokes is not None else None
+        last = [] if self._strokes is None else [self.push((), pen_up=True)]
         self._finished = True
-        last = self._chain.finish()
-        frames = self._count(last if rest is None else np.concatenate([rest, last]))
+        last.append(self._count(self._chain.finish()))
         if not self.frames:
-            what = "a window of the features" if self._strokes is None else "a stroke of one point"
-            raise InputError(f"the signal is over, and shorter than {what}: nothing to read")
-        return frames
+            what = "no points were pushed"
+            if self._strokes is None:
+                what = "the signal is shorter than a window of the features"
+            raise InputError(f"{what}: there is nothing to read")
+        return np.concatenate(last)
 
     @property
     def times(self) -> np.ndarray:
@@ -132,7 +135,7 @@ class FrontEndStream:
 
     def _of_strokes(self, points: Any, pen_up: bool) -> np.ndarray:
         assert self._strokes is not None
-        new = self._strokes.push(() if points is None else points, pen_up)
+        new = self._strokes.push(points, pen_up)
         if new is None:
             return np.zeros((0, self._front_end.extractor.dim), np.float32)
         assert new.strokes is not None

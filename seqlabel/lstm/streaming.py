@@ -6,12 +6,13 @@ out once, so that a frame costs a few calls besides its arithmetic. Frames are c
 portions whatever the pieces they come in: these change no bit of the outputs.
 """
 
+import copy
 from collections.abc import Iterable, Iterator
 from typing import Protocol, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import backend, reference, runtime
@@ -57,7 +58,9 @@ class StackStream:
         self.chunk, self.lookahead = (stack.chunk, stack.lookahead) if stack.chunk else (1, 0)
         layers = [list(cast(Iterable[Direction], layer)) for layer in stack.layers]
         self._layers = [_LayerStream(stack.cell, directions) for directions in layers]
-        self._joins = [None, *stack.connections] if stack.between != "plain" else []
+        self._joins: list[nn.Module] = []  # into the second layer and those above it
+        if stack.between != "plain":
+            self._joins = [copy.deepcopy(join).float().cpu() for join in stack.connections]
         self._kept = np.zeros((0, stack.input_size), np.float32)
         self._width = stack.output_size
 
@@ -97,10 +100,9 @@ class StackStream:
         self._kept = self._kept[start:].copy()
 
     def _join(self, number: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        join = self._joins[number]
-        assert join is not None
+        join = self._joins[number - 1]
         with torch.inference_mode():
-            return join(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+            return cast(Tensor, join(torch.from_numpy(x), torch.from_numpy(y))).numpy()
 
 
 class _LayerStream:

@@ -178,6 +178,7 @@ def test_bad_points_are_named_and_not_taken():
         ([[2, np.nan, 0.7]], "stroke 1, point 0: y is nan"),
         ([[2, 0]], "2 columns after points with 3"),
         ([1, 2, 3], r"shape \(3,\)"),
+        ([[1, 2, 3], [1]], "not an array of numbers"),
     ):
         with pytest.raises(InputError, match=message):
             stream.push(points)

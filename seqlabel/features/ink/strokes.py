@@ -36,7 +36,7 @@ and has the one before that beside it (`places`)."""
 def why_not(extractor: Any) -> str | None:
     """What keeps ink features from coming stroke by stroke, with the way out; None: nothing."""
     if isinstance(extractor, Ink25):
-        return "features.kind = 'ink_25' look at later strokes; train with ink_delta or ink_bezier"
+        return "features.kind = 'ink_25' looks at later strokes; train with ink_delta or ink_bezier"
     wrong = [name for name, value in _NEEDED.items() if getattr(extractor, name) != value]
     if not wrong:
         return None
@@ -66,7 +66,10 @@ class Strokes:
         ink (their `period` means nothing), None where none did. Raises InputError for points that
         an `Ink` refuses, for other columns than before, and for times that go back.
         """
-        piece = np.asarray(points, dtype=np.float64)
+        try:
+            piece = np.asarray(points, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("points are not an array of numbers (n, 2 to 4)") from None
         if piece.size or piece.ndim == 2:
             if piece.ndim != 2 or piece.shape[1] not in (2, 3, 4):
                 raise InputError(
