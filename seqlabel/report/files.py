@@ -98,6 +98,7 @@ def read_report(folder: str | os.PathLike[str]) -> Report:
             **{key: known[key] for key in _PLAIN},
             missing=tuple(known["missing_utterances"]),
             skipped=known["skipped_utterances"],
+            errors_by_costs=known.get("errors_by_costs", {}),
             interval=None if known["interval"] is None else Interval(**known["interval"]),
         )
     except (KeyError, TypeError, ValueError) as error:

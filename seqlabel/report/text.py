@@ -55,7 +55,8 @@ def summary(report: Report) -> str:
         f"  {len(report.utterances)} utterances, {report.sentence_errors} of them with errors; "
         f"{len(report.missing)} missing, {len(report.skipped)} skipped",
         f"  protocol {report.protocol}: {report.protocol_note}{reason}",
-        f"  alignment costs {report.costs}; references {report.reference_fingerprint}"
+        f"  alignment costs {report.costs_note}",
+        f"  references {report.reference_fingerprint}"
         + (f"; decoder {one_line(report.decoder)}" if report.decoder else ""),
     ]
     if report.unseen:
@@ -67,7 +68,7 @@ def summary(report: Report) -> str:
         lines.append(
             f"  beside it: {other.metric} {other.rate:.2%}{_interval(other.interval)}, "
             f"{other.counts.errors} errors in {other.counts.reference_tokens} {other.unit}s, "
-            f"protocol {other.protocol}"
+            f"protocol {other.protocol}, costs {other.costs_note}"
         )
     named = [f"scored as deleted: {key}" for key in report.missing]
     named += [f"skipped: {key}: {cause}" for key, cause in report.skipped.items()]

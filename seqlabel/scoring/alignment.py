@@ -1,23 +1,24 @@
 """Minimum-cost alignment of two label sequences: correct, substituted, deleted, inserted.
 
-Costs and ties are sclite's (NIST SCTK, `net_dp.c` and `word.c`): a substitution costs 4, a deletion
-or an insertion 3; among equal costs a pair goes before a gap, and an insertion before a deletion.
-Unit costs give the Levenshtein distance, and of all alignments with so few errors the one with the
-most correct labels.
+Unit costs give the Levenshtein distance; of all alignments with so few errors the one is chosen
+that has the most labels correct. sclite's costs (NIST SCTK, `net_dp.c` and `word.c`) are 4 for a
+substitution and 3 for a deletion or an insertion: five substitutions may become six deletions and
+insertions, which is one error more. Ties are broken as sclite does under either: a pair goes before
+a gap, and an insertion before a deletion.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-from numba import njit
 
 from seqlabel.errors import InputError
+from seqlabel.scoring.alignment_kernel import align_pairs, count_errors
 from seqlabel.scoring.results import Counts, Operation
 
 OPS = ("C", "S", "D", "I", "C")
-"""Letters of the operation codes 0..4; code 4 is an optional label left out, which is correct."""
+"""Letters of the operation codes 0..4 of the kernel."""
 
 _LARGEST = 1 << 31
 """Cells of the largest alignment, one byte each."""
@@ -38,8 +39,8 @@ _ONE = 1 << 31
 
 COSTS = {
     "sclite": Costs("sclite", 4, 3, 3, 2),
-    # The extra 1 decides between alignments with equally many errors: of `s` substitutions and
-    # `g` gaps, the fewer the substitutions, the more labels are correct.
+    # The extra 1 decides between alignments with equally many errors: the fewer of them are
+    # substitutions, the more labels are correct, and the less the alignment costs sclite.
     "unit": Costs("unit", _ONE + 1, _ONE, _ONE, 0),
 }
 """The two cost tables by name."""
@@ -53,105 +54,94 @@ class Alignment:
     counts: Counts
 
 
-@njit(cache=True, nogil=True)
-def _align_all(reference, reference_at, hypothesis, hypothesis_at, optional, costs, codes):
-    """Align every pair; write its codes at reference_at[n] + hypothesis_at[n], return lengths.
+class Pairs:
+    """References and hypotheses as numbers: all labels one after the other, with offsets."""
 
-    reference, hypothesis: int32 labels of all pairs, one after the other; pair n lies between
-        reference_at[n] and reference_at[n + 1] (int64).
-    optional: bool per label number. costs: int64 (substitution, deletion, insertion, optional).
-    codes: uint8, room for every label of both sides.
-    """
-    substitution, deletion, insertion, omission = costs[0], costs[1], costs[2], costs[3]
-    pairs = reference_at.shape[0] - 1
-    lengths = np.zeros(pairs, np.int64)
-    widest, cells = 1, 1
-    for n in range(pairs):
-        rows = reference_at[n + 1] - reference_at[n] + 1
-        columns = hypothesis_at[n + 1] - hypothesis_at[n] + 1
-        widest = max(widest, columns)
-        cells = max(cells, rows * columns)
-    back = np.empty(cells, np.uint8)
-    cost = np.empty(widest, np.int64)  # of the row above, overwritten from the left
-    for n in range(pairs):
-        r0, h0 = reference_at[n], hypothesis_at[n]
-        R, H = reference_at[n + 1] - r0, hypothesis_at[n + 1] - h0
-        columns = H + 1
-        cost[0] = 0
-        for j in range(1, columns):
-            cost[j] = cost[j - 1] + insertion
-            back[j] = 3
-        for i in range(1, R + 1):
-            label = reference[r0 + i - 1]
-            free = optional[label]
-            drop = omission if free else deletion
-            diagonal = cost[0]
-            cost[0] += drop
-            back[i * columns] = 4 if free else 2
-            for j in range(1, columns):
-                same = label == hypothesis[h0 + j - 1]
-                pair = diagonal + (0 if same else substitution)
-                gone = cost[j] + drop
-                added = cost[j - 1] + insertion
-                diagonal = cost[j]
-                if pair <= gone and pair <= added:
-                    cost[j] = pair
-                    back[i * columns + j] = 0 if same else 1
-                elif gone < added:
-                    cost[j] = gone
-                    back[i * columns + j] = 4 if free else 2
-                else:
-                    cost[j] = added
-                    back[i * columns + j] = 3
-        i, j, length, at = R, H, 0, r0 + h0
-        while i > 0 or j > 0:
-            code = back[i * columns + j]
-            codes[at + length] = code
-            length += 1
-            if code != 3:
-                i -= 1
-            if code <= 1 or code == 3:
-                j -= 1
-        codes[at : at + length] = codes[at : at + length][::-1].copy()
-        lengths[n] = length
-    return lengths
+    def __init__(
+        self,
+        references: Sequence[Sequence[str]],
+        hypotheses: Sequence[Sequence[str]],
+        optional: frozenset[str] = frozenset(),
+    ) -> None:
+        """`references[n]` belongs to `hypotheses[n]`. optional: labels whose deletion is correct.
+
+        InputError for a pair too long to be aligned.
+        """
+        self.labels = list(dict.fromkeys(chain.from_iterable((*references, *hypotheses))))
+        numbers = {label: n for n, label in enumerate(self.labels)}
+        self.reference, self.reference_at = _flat(references, numbers)
+        self.hypothesis, self.hypothesis_at = _flat(hypotheses, numbers)
+        self.optional = np.array([label in optional for label in numbers] or [False])
+        rows, columns = np.diff(self.reference_at) + 1, np.diff(self.hypothesis_at) + 1
+        largest = np.max(rows * columns, initial=0)
+        if largest > _LARGEST:
+            raise InputError(
+                f"an utterance needs {largest:.1e} cells to be aligned; split it into shorter ones"
+            )
+
+    def align(self, costs: str | Costs = "unit") -> list[Alignment]:
+        """The alignment of each pair. costs: "unit", "sclite" or a Costs.
+
+        Equal operations are one shared tuple, so that millions of them fit into memory.
+        """
+        codes = np.empty(len(self.reference) + len(self.hypothesis), np.uint8)
+        lengths = align_pairs(  # type: ignore[call-arg]
+            *self._numbers(), _edits(costs), codes
+        )
+        starts = self.reference_at[:-1] + self.hypothesis_at[:-1]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        code = codes[np.repeat(starts, lengths) + within]
+        return _alignments(code, lengths, self.reference, self.hypothesis, self.labels)
+
+    def count_errors(self, costs: str | Costs, among: Iterable[int]) -> int:
+        """Errors in the alignments of the pairs numbered `among`, without the alignments."""
+        chosen = np.fromiter(among, np.int64)
+        return int(count_errors(*self._numbers(), _edits(costs), chosen))  # type: ignore[call-arg]
+
+    def errors_by_costs(self, found: Sequence[Alignment], costs: str) -> dict[str, int]:
+        """Name of the costs -> errors of all pairs; `found` is `align(costs)`.
+
+        Only pairs that can differ are aligned again. Of two alignments with `S` substitutions and
+        `G` gaps, unit costs choose the fewest errors S + G, sclite's the least 4 S + 3 G, which is
+        3 (S + G) + S. Where sclite's has more errors, it has three substitutions fewer for each:
+        unit costs then give at least three substitutions, and sclite's at least four gaps.
+        """
+        errors = {costs: sum(one.counts.errors for one in found)}
+        for other in COSTS.keys() - {costs}:
+            apart: Sequence[int] = range(len(found))
+            if not self.optional.any():
+                apart = [n for n in apart if _may_differ(found[n].counts, costs)]
+            same = errors[costs] - sum(found[n].counts.errors for n in apart)
+            errors[other] = same + self.count_errors(other, apart)
+        return {name: errors[name] for name in COSTS}
+
+    def _numbers(self) -> tuple[np.ndarray, ...]:
+        """What the kernels begin with."""
+        return (
+            self.reference, self.reference_at, self.hypothesis, self.hypothesis_at, self.optional
+        )  # fmt: skip
 
 
 def align_all(
     references: Sequence[Sequence[str]],
     hypotheses: Sequence[Sequence[str]],
-    costs: str | Costs = "sclite",
+    costs: str | Costs = "unit",
     optional: frozenset[str] = frozenset(),
 ) -> list[Alignment]:
-    """Align `references[n]` with `hypotheses[n]` for every n.
+    """Align `references[n]` with `hypotheses[n]` for every n; see `Pairs`."""
+    return Pairs(references, hypotheses, optional).align(costs)
 
-    costs: "sclite", "unit" or a Costs. optional: labels whose deletion is correct.
-    Equal operations are one shared tuple, so that millions of them fit into memory.
-    """
+
+def _edits(costs: str | Costs) -> np.ndarray:
     costs = COSTS[costs] if isinstance(costs, str) else costs
-    labels = dict.fromkeys(chain.from_iterable((*references, *hypotheses)))
-    numbers = {label: n for n, label in enumerate(labels)}
-    reference, reference_at = _flat(references, numbers)
-    hypothesis, hypothesis_at = _flat(hypotheses, numbers)
-    largest = np.max((np.diff(reference_at) + 1) * (np.diff(hypothesis_at) + 1), initial=0)
-    if largest > _LARGEST:
-        raise InputError(
-            f"an utterance needs {largest:.1e} cells to be aligned; split it into shorter ones"
-        )
-    codes = np.empty(len(reference) + len(hypothesis), np.uint8)
-    lengths = _align_all(
-        reference,
-        reference_at,
-        hypothesis,
-        hypothesis_at,
-        np.array([label in optional for label in numbers] or [False]),
-        np.array([costs.substitution, costs.deletion, costs.insertion, costs.optional]),
-        codes,
-    )
-    starts = reference_at[:-1] + hypothesis_at[:-1]
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    code = codes[np.repeat(starts, lengths) + within]
-    return _alignments(code, lengths, reference, hypothesis, list(labels))
+    return np.array([costs.substitution, costs.deletion, costs.insertion, costs.optional])
+
+
+def _may_differ(counts: Counts, costs: str) -> bool:
+    """Whether the other costs may count other errors than these; see `Pairs.errors_by_costs`."""
+    if costs == "unit":
+        return counts.substitutions >= 3
+    return counts.deletions + counts.insertions >= 4
 
 
 def _alignments(
@@ -173,17 +163,19 @@ def _alignments(
     keys = (left * (nothing + 1) + right) * len(OPS) + code
     kinds, which = _distinct(keys, len(OPS) * (nothing + 1) ** 2)
     names = [*labels, ""]
-    shared = [
+    shared = np.empty(len(kinds), object)
+    shared[:] = [
         (OPS[key % 5], names[key // 5 // (nothing + 1)], names[key // 5 % (nothing + 1)])
         for key in kinds.tolist()
     ]
+    ops = shared[which].tolist()
     pair = np.repeat(np.arange(len(lengths)), lengths)
     tally = np.bincount(pair * len(OPS) + code, minlength=len(lengths) * len(OPS))
     tally = tally.reshape(-1, len(OPS))
     tally[:, 0] += tally[:, 4]
     ends = np.cumsum(lengths).tolist()
     return [
-        Alignment(tuple(map(shared.__getitem__, which[a:b].tolist())), Counts(*row))
+        Alignment(tuple(ops[a:b]), Counts(*row))
         for a, b, row in zip([0, *ends], ends, tally[:, :4].tolist(), strict=False)
     ]
 
@@ -191,10 +183,10 @@ def _alignments(
 def align(
     reference: Sequence[str],
     hypothesis: Sequence[str],
-    costs: str | Costs = "sclite",
+    costs: str | Costs = "unit",
     optional: frozenset[str] = frozenset(),
 ) -> Alignment:
-    """Align one pair of label sequences; see `align_all`."""
+    """Align one pair of label sequences; see `Pairs`."""
     return align_all([reference], [hypothesis], costs, optional)[0]
 
 

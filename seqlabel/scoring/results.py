@@ -141,7 +141,9 @@ class Report:
     kind: "speech" or "ink" as the references say, or "".
     protocol, protocol_note: the protocol's name and what it does in one line.
     protocol_reason: why it was chosen, when nobody named it; "" when somebody did.
-    costs: of the alignment, "sclite" (substitution 4, deletion and insertion 3) or "unit".
+    costs: of the alignment, "unit" (the errors are the Levenshtein distance) or "sclite"
+        (substitution 4, deletion and insertion 3).
+    errors_by_costs: name of the costs -> errors, for these costs and the others.
     utterances: in the order of the reference; `worst()` orders them.
     missing: ids without a hypothesis, scored as deletions.
     skipped: id -> cause of what was not scored.
@@ -176,6 +178,7 @@ class Report:
     labels: tuple[LabelScore, ...]
     confusions: Mapping[tuple[str, str], int]
     protocol_reason: str = ""
+    errors_by_costs: Mapping[str, int] = field(default_factory=dict)
     also: tuple["Report", ...] = ()
 
     @property
@@ -197,6 +200,22 @@ class Report:
     def sentence_errors(self) -> int:
         """Utterances with at least one error."""
         return sum(utterance.counts.errors > 0 for utterance in self.utterances)
+
+    @property
+    def costs_note(self) -> str:
+        """The costs in words, with `other_costs_note`."""
+        named = {"unit": "unit (Levenshtein distance)", "sclite": "sclite (4/3/3)"}
+        return "; ".join(filter(None, (named.get(self.costs, self.costs), self.other_costs_note)))
+
+    @property
+    def other_costs_note(self) -> str:
+        """By how much the errors under other costs differ; "" where they do not."""
+        return "; ".join(
+            f"under {name} costs {errors - self.counts.errors:+d} errors, "
+            f"{errors / max(1, self.counts.reference_tokens):.3%}"
+            for name, errors in self.errors_by_costs.items()
+            if errors != self.counts.errors
+        )
 
     def worst(self) -> list[UtteranceScore]:
         """Utterances by falling error rate, then falling number of errors, then id."""
@@ -234,6 +253,7 @@ class Report:
             "protocol": self.protocol,
             "protocol_note": self.protocol_note,
             "costs": self.costs,
+            "errors_by_costs": dict(self.errors_by_costs),
             "reference_fingerprint": self.reference_fingerprint,
             "decoder": self.decoder,
             "also": [other.totals_to_json() for other in self.also],

@@ -9,7 +9,7 @@ from typing import Any
 from seqlabel.alphabet import UNITS
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint
-from seqlabel.scoring.alignment import COSTS, align_all
+from seqlabel.scoring.alignment import COSTS, Pairs
 from seqlabel.scoring.breakdowns import break_down, count_confusions, score_labels
 from seqlabel.scoring.protocols import PROTOCOLS, Protocol, default_protocol, get_protocol, tokenise
 from seqlabel.scoring.results import Counts, Report, UtteranceScore
@@ -27,7 +27,7 @@ def score(
     protocol: str | Protocol | None = None,
     *,
     unit: str = "",
-    costs: str = "sclite",
+    costs: str | None = None,
     allow_missing: bool = False,
     name: str = "",
     resamples: int = 1000,
@@ -40,7 +40,8 @@ def score(
     protocol: a name of `PROTOCOLS` or a Protocol; None chooses by what the labels are, see
         `default_protocol`; the choice is `Report.protocol`, its reason `Report.protocol_reason`.
     unit: "phone", "character", "word" or "symbol", when the files do not say.
-    costs: "sclite" (4/3/3) or "unit"; see `seqlabel.scoring.alignment`.
+    costs: "unit" (Levenshtein) or "sclite" (4/3/3), see `seqlabel.scoring.alignment`; None takes
+        the protocol's. `Report.errors_by_costs` has the errors under both.
     allow_missing: score utterances without a hypothesis as deletions, and skip hypotheses without a
         reference, instead of refusing both.
     name: of the system in the report; the hypothesis file's by default.
@@ -53,7 +54,7 @@ def score(
     """
     if unit and unit not in UNITS:
         raise InputError(f"unit {unit!r} is none of {', '.join(UNITS)}")
-    if costs not in COSTS:
+    if costs is not None and costs not in COSTS:
         raise InputError(f"costs {costs!r} are none of {', '.join(COSTS)}")
     if resamples < 1:
         raise InputError(f"resamples is {resamples}, at least 1 is expected")
@@ -161,7 +162,7 @@ class _Task:
     hypotheses: Transcripts
     missing: tuple[str, ...]
     skipped: Mapping[str, str]
-    costs: str
+    costs: str | None
     name: str
     resamples: int
     seed: int
@@ -171,12 +172,11 @@ class _Task:
         expected = tokenise(references, protocol)
         known = {key: t for key, t in hypotheses.by_id.items() if key in expected}
         read = tokenise(replace(hypotheses, by_id=known), protocol)
-        alignments = align_all(
-            list(expected.values()),
-            [read.get(key, ()) for key in expected],
-            self.costs,
-            protocol.optional,
+        costs = self.costs or protocol.costs
+        pairs = Pairs(
+            list(expected.values()), [read.get(key, ()) for key in expected], protocol.optional
         )
+        alignments = pairs.align(costs)
         people = _people(references)
         utterances = tuple(
             UtteranceScore(
@@ -195,7 +195,8 @@ class _Task:
             protocol=protocol.name,
             protocol_note=protocol.note,
             protocol_reason=reason,
-            costs=self.costs,
+            costs=costs,
+            errors_by_costs=pairs.errors_by_costs(alignments, costs),
             missing=self.missing,
             skipped=self.skipped,
             reference_fingerprint=fingerprint(

@@ -33,7 +33,8 @@ def test_score_json_has_the_promised_keys(tmp_path):
     promised = {
         "metric": "CER", "rate": 3 / 56, "substitutions": 3, "deletions": 0, "insertions": 0,
         "errors": 3, "reference_tokens": 56, "utterances": 8, "skipped": 0, "protocol": "cer",
-        "decoder": "", "missing": 0, "costs": "sclite", "sentence_errors": 3, "name": "system",
+        "decoder": "", "missing": 0, "costs": "unit", "sentence_errors": 3, "name": "system",
+        "errors_by_costs": {"sclite": 3, "unit": 3},
     }  # fmt: skip
     assert {key: value[key] for key in promised} == promised
     assert len(value["reference_fingerprint"]) == 16
@@ -99,6 +100,19 @@ def test_the_text_says_what_the_number_means():
         "WER 18.75%", "By sex", "Confusions", "HYP:  t h x ␣ c a t",
     ):  # fmt: skip
         assert part in text
+
+
+def test_the_report_says_by_how_much_other_costs_differ(tmp_path):
+    found = score({"u": list("aaabb")}, {"u": list("bbcca")}, "plain")
+    line = "costs unit (Levenshtein distance); under sclite costs +1 errors, 120.000%\n"
+    assert line in report_to_text(found)
+    write_report(found, tmp_path)
+    assert line in report_to_text(read_report(tmp_path))
+    by_sclite = score({"u": list("aaabb")}, {"u": list("bbcca")}, "plain", costs="sclite")
+    assert "costs sclite (4/3/3); under unit costs -1 errors, 100.000%\n" in report_to_text(
+        by_sclite
+    )
+    assert "costs unit (Levenshtein distance)\n" in report_to_text(report())
 
 
 def test_missing_and_skipped_utterances_are_named():

@@ -11,6 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from seqlabel.errors import InputError
 from seqlabel.report.text import alignment_lines
 from seqlabel.scoring import align, align_all, alignment
+from seqlabel.scoring.alignment import Pairs
 from seqlabel.scoring.results import UtteranceScore
 
 SEQUENCES = st.lists(st.sampled_from("abcd"), max_size=6).map(tuple)
@@ -32,32 +33,43 @@ def all_alignments(reference, hypothesis):
             yield ((code, reference[0], hypothesis[0]), *rest)
 
 
-def sclite_by_hand(reference, hypothesis, optional=frozenset()):
-    """The alignment sclite chooses, straight from its rule, by recursion from the end."""
+def by_hand(reference, hypothesis, costs, optional=frozenset()):
+    """The alignment of least cost, ties broken by sclite's rule, by recursion from the end.
+
+    costs: (substitution, gap, optional gap), tuples of what is minimised first, second, ...
+    """
+    substitution, gap, omission = costs
+    nothing = (0,) * len(gap)
 
     @cache
     def best(i, j):
         if i == 0 and j == 0:
-            return 0, ()
-        drop = 2 if i and reference[i - 1] in optional else 3
-        pair = gone = added = (10**9, ())
+            return nothing, ()
+        pair = gone = added = ((10**9,), ())
         if i:
-            cost, ops = best(i - 1, j)
-            code = "C" if reference[i - 1] in optional else "D"
-            gone = (cost + drop, (*ops, (code, reference[i - 1], "")))
+            free = reference[i - 1] in optional
+            op = ("C" if free else "D", reference[i - 1], "")
+            gone = extended(best(i - 1, j), omission if free else gap, op)
         if j:
-            cost, ops = best(i, j - 1)
-            added = (cost + 3, (*ops, ("I", "", hypothesis[j - 1])))
+            added = extended(best(i, j - 1), gap, ("I", "", hypothesis[j - 1]))
         if i and j:
-            cost, ops = best(i - 1, j - 1)
             same = reference[i - 1] == hypothesis[j - 1]
             op = ("C" if same else "S", reference[i - 1], hypothesis[j - 1])
-            pair = (cost + (0 if same else 4), (*ops, op))
+            pair = extended(best(i - 1, j - 1), nothing if same else substitution, op)
         if pair[0] <= gone[0] and pair[0] <= added[0]:
             return pair
         return gone if gone[0] < added[0] else added
 
+    def extended(part, cost, op):
+        return tuple(map(sum, zip(part[0], cost, strict=True))), (*part[1], op)
+
     return best(len(reference), len(hypothesis))[1]
+
+
+BY_HAND = {
+    "sclite": ((4,), (3,), (2,)),
+    "unit": ((1, 1), (1, 0), (0, 0)),  # errors, then substitutions
+}
 
 
 def cost_of(ops, substitution, gap):
@@ -68,7 +80,7 @@ def cost_of(ops, substitution, gap):
 @given(SEQUENCES, SEQUENCES)
 def test_costs_are_minimal_among_all_alignments(reference, hypothesis):
     every = list(all_alignments(reference[:5], hypothesis[:5]))
-    found = align(reference[:5], hypothesis[:5])
+    found = align(reference[:5], hypothesis[:5], "sclite")
     assert found.ops in every
     assert cost_of(found.ops, 4, 3) == min(cost_of(ops, 4, 3) for ops in every)
     unit = align(reference[:5], hypothesis[:5], costs="unit")
@@ -82,10 +94,40 @@ def test_costs_are_minimal_among_all_alignments(reference, hypothesis):
 
 
 @settings(max_examples=200, deadline=None)
-@given(SEQUENCES, SEQUENCES, st.sampled_from([frozenset(), frozenset("a"), frozenset("ab")]))
-def test_ties_are_broken_as_by_sclite(reference, hypothesis, optional):
-    found = align(reference, hypothesis, optional=optional)
-    assert found.ops == sclite_by_hand(reference, hypothesis, optional)
+@given(
+    SEQUENCES,
+    SEQUENCES,
+    st.sampled_from([frozenset(), frozenset("a"), frozenset("ab")]),
+    st.sampled_from(list(BY_HAND)),
+)
+def test_ties_are_broken_as_by_sclite(reference, hypothesis, optional, costs):
+    found = align(reference, hypothesis, costs, optional)
+    assert found.ops == by_hand(reference, hypothesis, BY_HAND[costs], optional)
+
+
+LONGER = st.lists(st.sampled_from("abc"), max_size=14)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(LONGER, LONGER), max_size=4),
+    st.sampled_from([frozenset(), frozenset("a")]),
+    st.sampled_from(["unit", "sclite"]),
+)
+def test_errors_under_the_other_costs_are_those_of_its_alignments(pairs, optional, costs):
+    both = Pairs([r for r, _ in pairs], [h for _, h in pairs], optional)
+    assert both.errors_by_costs(both.align(costs), costs) == {
+        name: sum(one.counts.errors for one in both.align(name)) for name in ("sclite", "unit")
+    }
+
+
+def test_where_sclites_costs_count_one_error_more():
+    """Five substitutions cost 20, three deletions and three insertions only 18."""
+    reference, hypothesis = "aaabb", "bbcca"
+    counts = {name: align(reference, hypothesis, name).counts for name in ("unit", "sclite")}
+    assert counts["unit"].errors == editdistance.eval(reference, hypothesis)
+    assert (counts["unit"].substitutions, counts["unit"].errors) == (5, 5)
+    assert (counts["sclite"].substitutions, counts["sclite"].errors) == (0, 6)
 
 
 @settings(max_examples=200, deadline=None)
@@ -93,7 +135,7 @@ def test_ties_are_broken_as_by_sclite(reference, hypothesis, optional):
     st.lists(st.tuples(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2))), max_size=5)
 )
 def test_unit_costs_count_what_editdistance_counts_on_any_input(pairs):
-    found = align_all([r for r, _ in pairs], [h for _, h in pairs], costs="unit")
+    found = align_all([r for r, _ in pairs], [h for _, h in pairs], "unit")
     assert len(found) == len(pairs)
     for (reference, hypothesis), one in zip(pairs, found, strict=True):
         assert one.counts.errors == editdistance.eval(reference, hypothesis)
@@ -182,7 +224,7 @@ SCLITE = [
 
 @pytest.mark.parametrize(("reference", "hypothesis", "counts", "codes"), SCLITE)
 def test_the_worked_examples_of_sclite(reference, hypothesis, counts, codes):
-    found = align(reference.split(), hypothesis.split())
+    found = align(reference.split(), hypothesis.split(), "sclite")
     c = found.counts
     assert (c.correct, c.substitutions, c.deletions, c.insertions) == counts
     assert "".join(code for code, _, _ in found.ops) == codes

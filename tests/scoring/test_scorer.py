@@ -7,11 +7,12 @@ import editdistance
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
 from seqlabel.errors import InputError
 from seqlabel.files import write_jsonl
 from seqlabel.report.text import summary
-from seqlabel.scoring import Transcript, Transcripts, score
+from seqlabel.scoring import PROTOCOLS, Transcript, Transcripts, score
 
 LABELS = st.lists(st.sampled_from(["aa", "b", "sil", "t"]), max_size=8)
 
@@ -23,7 +24,7 @@ def test_totals_equal_editdistance_and_add_up(pairs):
         return
     references = {key: reference for key, (reference, _) in pairs.items()}
     hypotheses = {key: hypothesis for key, (_, hypothesis) in pairs.items()}
-    report = score(references, hypotheses, "plain", costs="unit", resamples=10)
+    report = score(references, hypotheses, "plain", resamples=10)
     assert report.counts.errors == sum(editdistance.eval(r, h) for r, h in pairs.values())
     assert report.counts.reference_tokens == sum(map(len, references.values()))
     assert report.rate == report.counts.errors / report.counts.reference_tokens
@@ -31,6 +32,41 @@ def test_totals_equal_editdistance_and_add_up(pairs):
     for utterance in report.utterances:
         assert utterance.reference == tuple(references[utterance.id])
         assert utterance.hypothesis == tuple(hypotheses[utterance.id])
+
+
+WORDS = st.lists(st.sampled_from(["ab", "abc", "b", "ba", "naïve"]), min_size=1, max_size=12)
+SENTENCES = WORDS.map(" ".join)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1, max_size=4))
+def test_errors_of_text_are_the_levenshtein_distance(pairs):
+    references = {str(n): reference for n, (reference, _) in enumerate(pairs)}
+    hypotheses = {str(n): hypothesis for n, (_, hypothesis) in enumerate(pairs)}
+    for protocol, tokens in (
+        ("cer", list), ("cer-nospace", lambda text: list(text.replace(" ", ""))),
+        ("wer", str.split), ("plain", str.split),
+    ):  # fmt: skip
+        report = score(references, hypotheses, protocol, resamples=10)
+        split = [(tokens(r), tokens(h)) for r, h in pairs]
+        errors = sum(editdistance.eval(r, h) for r, h in split)
+        assert errors == sum(Levenshtein.distance(r, h) for r, h in split)
+        assert report.counts.errors == report.errors_by_costs["unit"] == errors
+        assert report.rate == errors / sum(len(r) for r, _ in split)
+        by_sclite = score(references, hypotheses, protocol, costs="sclite", resamples=10)
+        assert by_sclite.counts.errors == report.errors_by_costs["sclite"]
+        assert by_sclite.errors_by_costs == report.errors_by_costs
+
+
+def test_each_protocol_has_its_costs():
+    labels = {"u": ["h#", "aa"]}
+    assert {name: score(labels, labels, name).costs for name in PROTOCOLS} == {
+        "plain": "unit", "kaldi": "sclite", "kaldi-optional-sil": "sclite", "speechbrain": "unit",
+        "graves2006": "unit", "cer": "unit", "cer-nospace": "unit", "wer": "unit",
+    }  # fmt: skip
+    text = {"u": "a b"}
+    on_request = score(text, text, "cer", costs="sclite")
+    assert (on_request.costs, on_request.also[0].costs) == ("sclite", "sclite")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +84,6 @@ def test_the_rates_of_jiwers_documentation(references, hypotheses, metric, rate)
         {str(n): text for n, text in enumerate(references)},
         {str(n): text for n, text in enumerate(hypotheses)},
         metric,
-        costs="unit",
     )
     assert report.rate == pytest.approx(rate)
     assert report.metric == metric.upper()
