@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -83,12 +84,34 @@ def _listen(
     stream: "Stream", blocks: Iterator["np.ndarray"], display: "_Display", rate: int
 ) -> None:
     count = 0
-    for samples in blocks:
+    for samples in _interruptible(blocks):
         for result in stream.push(samples):
             display.final(result)
         count += len(samples)
         if display.shows_partial:
             display.partial(stream.partial(), stream.stable, count / rate)
+
+
+def _interruptible(blocks: Iterator["np.ndarray"]) -> Iterator["np.ndarray"]:
+    """The blocks. Ctrl-C ends them while one is waited for, not in the midst of reading one."""
+    waiting, heard = True, False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal heard
+        heard = True
+        if waiting:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        for block in blocks:
+            waiting = False
+            yield block
+            waiting = True
+            if heard:
+                raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(stream: "Stream", display: "_Display") -> None:

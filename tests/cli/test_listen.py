@@ -15,6 +15,7 @@ import torch
 import seqlabel
 from seqlabel.alphabet import Alphabet
 from seqlabel.cli import main
+from seqlabel.cli.listen import _interruptible
 from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.features.normalisation import Statistics
 from seqlabel.inputs import Audio
@@ -285,6 +286,15 @@ def test_ctrl_c_gives_what_was_read(models):
     assert error == b"seqlabel listen: stopped\n"
     assert "partial" in json.loads(first)
     assert "spans" in json.loads(out.splitlines()[-1])
+
+
+def test_ctrl_c_waits_for_the_block_in_hand():
+    blocks = _interruptible(iter([1, 2, 3]))
+    assert next(blocks) == 1
+    signal.raise_signal(signal.SIGINT)  # while block 1 is being read
+    with pytest.raises(KeyboardInterrupt):
+        next(blocks)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_closed_output_ends_it_quietly(models):
