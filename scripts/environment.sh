@@ -18,6 +18,19 @@ find_python() {
     return 1
 }
 
+# install_torch: the tested version into $VENV, unless one is there. Without a GPU the CPU build will
+# do, where one is on offer: the ordinary wheel for Linux brings several gigabytes of CUDA along.
+install_torch() {
+    local pip=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check
+        --constraint "$root/scripts/constraints.txt")
+    "$VENV/bin/python" -c 'import torch' 2>/dev/null && return
+    if ! command -v nvidia-smi >/dev/null &&
+        "${pip[@]}" 'torch==2.13.0+cpu' >"$VENV/cpu-build.log" 2>&1; then
+        return
+    fi
+    "${pip[@]}" 'torch==2.13.0'
+}
+
 # install_environment EXTRA: seqlabel with the extra, unless this was done already.
 install_environment() {
     local extra=$1 stamp python
@@ -30,17 +43,19 @@ install_environment() {
     python=$(find_python) || return 1
     echo "installing into $VENV (once, about two minutes)"
     [ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV" || return 1
-    local pip=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check
-        --constraint "$root/scripts/constraints.txt")
-    if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
-        # Without a GPU the CPU build will do, where one is on offer: the ordinary wheel for Linux
-        # brings several gigabytes of CUDA along.
-        if command -v nvidia-smi >/dev/null ||
-            ! "${pip[@]}" 'torch==2.13.0+cpu' >"$VENV/cpu-build.log" 2>&1; then
-            "${pip[@]}" 'torch==2.13.0' || return 1
-        fi
-    fi
-    "${pip[@]}" --editable "$root[$extra]" || return 1
+    install_torch || return 1
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --constraint "$root/scripts/constraints.txt" --editable "$root[$extra]" || return 1
     touch "$stamp"
     export PATH="$VENV/bin:$PATH"
+}
+
+# install_wheel FILE: the wheel and what it depends on into a new environment at $VENV.
+install_wheel() {
+    local wheel
+    wheel=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+    "$(find_python)" -m venv "$VENV" || return 1
+    install_torch
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --constraint "$root/scripts/constraints.txt" "$wheel"
 }

@@ -122,7 +122,8 @@ def main() -> None:
     (out / CARD).write_text(text, encoding="utf-8")
     place = HERE / args.name
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(out, place)
+    shutil.copytree(out, place, copy_function=shutil.copyfile)
+    place.chmod(0o755)
     shutil.rmtree(out)
     print(f"{place}\n{text}")
 

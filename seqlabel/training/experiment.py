@@ -23,7 +23,8 @@ class Experiment:
     features: `kind` and the options of that extractor (`seqlabel.features.table`).
     criterion: `kind` ("ctc", "levels", "transducer", "framewise") and its options.
     phases: one after the other, each from the best weights of the one before.
-    initial: a model directory whose weights, where names and shapes agree, are taken at the start.
+    initial: a model directory, or the name of a model that comes with the package; its weights are
+    taken at the start where names and shapes agree.
     """
 
     features: dict[str, Any]

@@ -19,6 +19,7 @@ from seqlabel.files import fingerprint, read_json
 from seqlabel.lstm import LSTM
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer
+from seqlabel.pretrained import resolve
 from seqlabel.training.checkpoint import load_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -31,6 +32,7 @@ from seqlabel.training.run_directory import (
     LOG,
     RUN,
     STATISTICS,
+    WEIGHTS,
     differences,
     load_weights,
     make_model,
@@ -73,7 +75,7 @@ def train(
             f"{folder}: holds a run already; add --resume to go on with it, or choose another --out"
         )
     if experiment.initial and checkpoint is None:
-        load_weights(Path(experiment.initial) / "weights.safetensors")  # before hours of features
+        load_weights(resolve(experiment.initial) / WEIGHTS)  # before hours of features
     configure_torch(experiment)
     front_end, training, dev = load_datasets(experiment, data, workers)
     content = fingerprint(dataset.utterances.content for dataset in (training, dev))
@@ -83,7 +85,7 @@ def train(
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, training.alphabet)
     if experiment.initial and checkpoint is None:
-        take_weights(model, Path(experiment.initial))
+        take_weights(model, resolve(experiment.initial))
     if isinstance(model.criterion, Transducer) and checkpoint is None:
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
     model.to(workers.device)
@@ -187,7 +189,7 @@ def check_same_signals(statistics: Statistics | None, data: Path, folder: Path) 
 def take_weights(model: Model, folder: Path) -> None:
     """Copy the weights of another model directory whose names and shapes agree."""
     own = model.state_dict()
-    found = load_weights(folder / "weights.safetensors")
+    found = load_weights(folder / WEIGHTS)
     fitting = {name: w for name, w in found.items() if name in own and own[name].shape == w.shape}
     if not fitting:
         raise InputError(f"{folder}: none of its weights fits the network; check `initial`")

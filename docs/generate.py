@@ -1,0 +1,249 @@
+"""Writes the reference pages that follow from the code: configuration keys, verbs, Python API.
+
+    python docs/generate.py FOLDER
+
+A docstring is Markdown as it stands: paragraphs, backquotes, indented examples.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import inspect
+import os
+import re
+import sys
+import typing
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from seqlabel.cli import VERBS, build_parser
+from seqlabel.config import dump_toml
+from seqlabel.corpora import CORPORA
+from seqlabel.data.batches import BatchOptions
+from seqlabel.features.front_end import FrontEndOptions
+from seqlabel.features.ink import Augmentation
+from seqlabel.features.table import FEATURES
+from seqlabel.lstm import PRESETS
+from seqlabel.lstm.cell import Cell
+from seqlabel.models.criteria import CRITERIA
+from seqlabel.models.network import ModelOptions
+from seqlabel.scoring import PROTOCOLS
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
+
+TABLES: dict[str, type] = {
+    "top level": Experiment,
+    "[front_end]": FrontEndOptions,
+    "[model]": ModelOptions,
+    "[model.cell], where the cell is a table of flags": Cell,
+    "[batches]": BatchOptions,
+    "[augmentation]": AugmentationOptions,
+    "[augmentation.ink]": Augmentation,
+    "[training]": TrainingOptions,
+    "[[phases]]": Phase,
+}
+
+MODULES = (
+    "seqlabel",
+    "seqlabel.alphabet",
+    "seqlabel.decoding",
+    "seqlabel.decoding.alignment",
+    "seqlabel.decoding.confidence",
+    "seqlabel.decoding.spotting",
+    "seqlabel.scoring",
+    "seqlabel.report",
+    "seqlabel.inputs",
+    "seqlabel.lstm",
+    "seqlabel.models.ctc",
+    "seqlabel.pretrained",
+)
+"""What the API page shows: the names in `__all__`, or else those defined in the module itself."""
+
+
+def write_reference(folder: Path) -> None:
+    """Write configuration.md, verbs.md and api.md into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {"configuration": configuration(), "verbs": verbs(), "api": api()}
+    for name, lines in pages.items():
+        text = "\n".join(lines).rstrip() + "\n"
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def configuration() -> Iterator[str]:
+    """Every key of a configuration with its type and default, from the dataclasses."""
+    yield "# Configuration keys\n"
+    yield (
+        "A configuration is a TOML file. An unknown key is an error that names the nearest known "
+        'one. `base = "other.toml"` at the top takes over what this file does not set. '
+        "`--set table.key=value` overrides a key on the command line. A run directory holds the "
+        "configuration with every default spelled out.\n"
+    )
+    for title, cls in TABLES.items():
+        yield f"## {title}\n"
+        yield from options(cls)
+    yield "### Cell presets\n"
+    yield "Names that `cell` in `[model]` and `seqlabel.lstm.LSTM` take.\n"
+    yield ", ".join(f"`{name}`" for name in PRESETS) + "\n"
+    yield "## [features]\n"
+    yield "`kind` chooses the extractor; the other keys are its options.\n"
+    for kind, cls in FEATURES.items():
+        yield f'### kind = "{kind}"\n'
+        yield from options(cls)
+    yield "## [criterion]\n"
+    for kind, cls in CRITERIA.items():
+        yield f'### kind = "{kind}"\n'
+        yield f"{first_paragraph(cls)}\n"
+        yield from options(cls.Options)
+    yield "## Options of `seqlabel prepare`\n"
+    yield "`--config FILE` names a TOML file with these keys, `--set key=value` sets one.\n"
+    for name, module in CORPORA.items():
+        yield f"### prepare {name}\n"
+        yield from options(module.Options)
+    yield "## Scoring protocols\n"
+    yield "| name | what is scored | tokens |\n|---|---|---|"
+    for protocol in PROTOCOLS.values():
+        yield f"| `{protocol.name}` | {protocol.note} | {protocol.tokens} |"
+
+
+def options(cls: type) -> Iterator[str]:
+    """The docstring of a dataclass and a table of its fields."""
+    yield f"{as_list(inspect.getdoc(cls) or '')}\n"
+    fields = dataclasses.fields(cls)
+    if not fields:
+        return
+    hints = typing.get_type_hints(cls)
+    yield "| key | type | default |\n|---|---|---|"
+    for field in fields:
+        yield f"| `{field.name}` | {kind_of(hints[field.name])} | {default_of(field)} |"
+    yield ""
+
+
+def as_list(docstring: str) -> str:
+    """The lines of a docstring that explain options (`key, key: words`) as a list."""
+    return re.sub(r"(?m)^([a-z_0-9]+(?:, [a-z_0-9]+)*): ", r"- **\1**: ", docstring)
+
+
+def kind_of(hint: Any) -> str:
+    """A type as a person reads it."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return ", ".join(f"`{value!r}`".replace("'", '"') for value in arguments)
+    if origin is tuple:
+        return "list of " + kind_of(arguments[0]) if arguments else "list"
+    if origin is not None and type(None) in arguments:
+        inner = [kind_of(argument) for argument in arguments if argument is not type(None)]
+        return " or ".join([*inner, '`"none"`'])
+    if origin in (dict, list) or dataclasses.is_dataclass(hint):
+        return "list" if origin is list else "table"
+    if origin is not None:
+        return " or ".join(kind_of(argument) for argument in arguments)
+    return {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}.get(
+        getattr(hint, "__name__", str(hint)), getattr(hint, "__name__", str(hint))
+    )
+
+
+def default_of(field: "dataclasses.Field[Any]") -> str:
+    """The default as TOML, or that there is none."""
+    value = field.default
+    if value is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    if value is dataclasses.MISSING:
+        return "needed"
+    if dataclasses.is_dataclass(value) or (isinstance(value, dict) and not value):
+        return "see its table" if value else "empty"
+    if isinstance(value, tuple) and any(dataclasses.is_dataclass(item) for item in value):
+        return "one with its defaults"
+    if value is None:
+        return '`"none"`'
+    return f"`{dump_toml({'x': value}).strip().removeprefix('x = ')}`".replace("\n", " ")
+
+
+def verbs() -> Iterator[str]:
+    """`seqlabel VERB --help` of every verb."""
+    yield "# Command line\n"
+    yield "`seqlabel VERB --help` prints the same on a terminal.\n"
+    with wide_terminal():
+        for verb in VERBS:
+            module = importlib.import_module(f"seqlabel.cli.{verb}")
+            yield f"## seqlabel {verb}\n"
+            yield f"{module.HELP[:1].upper()}{module.HELP[1:]}.\n"
+            yield f"```text\n{build_parser(verb).format_help().rstrip()}\n```\n"
+
+
+@contextlib.contextmanager
+def wide_terminal(columns: str = "88") -> Iterator[None]:
+    """argparse wraps at the width of the terminal; pages want one width."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = columns
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+
+
+def api() -> Iterator[str]:
+    """The public classes and functions with their docstrings."""
+    yield "# Python API\n"
+    for name in MODULES:
+        module = importlib.import_module(name)
+        yield f"## {name}\n"
+        yield f"{inspect.getdoc(module)}\n"
+        for public in public_names(module):
+            yield from entry(f"{name}.{public}", getattr(module, public))
+
+
+def public_names(module: Any) -> Iterable[str]:
+    """The names a user imports from a module."""
+    if hasattr(module, "__all__"):
+        return [name for name in module.__all__ if not name.startswith("__")]
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    ]
+
+
+def entry(name: str, value: Any) -> Iterator[str]:
+    """One class or function; classes with their public methods."""
+    if not (inspect.isclass(value) or callable(value)):
+        return
+    short = name.rpartition(".")[2]
+    yield f"### {short}\n"
+    yield f"```python\n{short}{signature(value)}\n```\n"
+    yield f"{inspect.getdoc(value) or ''}\n"
+    if not inspect.isclass(value):
+        return
+    for member, function in vars(value).items():
+        if member.startswith("_"):
+            continue
+        plain = function.__func__ if isinstance(function, classmethod | staticmethod) else function
+        if isinstance(plain, property):
+            yield f"**`{short}.{member}`** {first_paragraph(plain)}\n"
+        elif inspect.isfunction(plain) and plain.__doc__:
+            yield f"```python\n{short}.{member}{signature(plain)}\n```\n"
+            yield f"{inspect.getdoc(plain)}\n"
+
+
+def signature(value: Any) -> str:
+    """Arguments without annotations, which the docstring says in words."""
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return "(...)"
+    kept = [p.replace(annotation=p.empty) for p in parameters if p.name not in ("self", "cls")]
+    return str(inspect.Signature(kept))
+
+
+def first_paragraph(value: Any) -> str:
+    """The first paragraph of a docstring on one line."""
+    return " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
+
+
+if __name__ == "__main__":
+    write_reference(Path(sys.argv[1]))

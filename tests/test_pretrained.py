@@ -1,0 +1,52 @@
+"""The models that come along: found by name, read their examples, carry a card."""
+
+import re
+
+import pytest
+
+import seqlabel
+from seqlabel import pretrained
+from seqlabel.cli import main
+from seqlabel.errors import InputError
+
+
+def test_the_nearest_name_is_suggested(capsys):
+    with pytest.raises(InputError, match="did you mean 'an4'"):
+        pretrained.find("an3")
+    assert main(["read", "--model", "an4-streamin", "x.wav"]) == 2
+    assert "an4-streaming" in capsys.readouterr().err
+    with pytest.raises(InputError, match="no such model directory"):
+        seqlabel.load("nothing-like-it")
+    with pytest.raises(InputError, match="no such model directory"):
+        seqlabel.load("some/folder/an4")
+
+
+def test_a_folder_of_the_name_goes_first(tmp_path, monkeypatch):
+    (tmp_path / "an4").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert str(pretrained.resolve("an4")) == "an4"
+    monkeypatch.chdir("/")
+    assert pretrained.resolve("an4") == pretrained.find("an4")
+
+
+def test_a_model_without_files_to_read_is_told(capsys):
+    assert main(["read", "an4"]) == 2
+    assert "no file to read with an4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_every_model_reads_its_example_and_has_a_card(name, capsys):
+    folder = pretrained.find(name)
+    (example,) = folder.glob("example.*")
+    assert main(["read", "--model", name, str(example)]) == 0
+    read = capsys.readouterr().out.rpartition(": ")[2].strip()
+    card = (folder / pretrained.CARD).read_text("utf-8")
+    told = re.search(r"reads it as `(.+?)`", card)
+    assert told is not None
+    assert read == told[1]
+    for part in ("Data", "Licence", "Protocol", "Trained with", "Date", "CER", "WER"):
+        assert part in card
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
+    text = (folder / "run.json").read_text("utf-8")
+    assert "command" not in text
+    assert "host" not in text
