@@ -1,11 +1,14 @@
 """The alphabet of a task: K-1 symbols, index 0 kept for the blank of CTC."""
 
+import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any
 
+from seqlabel.alphabet.subwords import pieces_of, split_subwords
+from seqlabel.alphabet.units import JOINED, UNITS, inkless, join_labels, label_fault, split_text
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_json, write_json
 
@@ -15,25 +18,26 @@ BLANK = 0
 NAMED = 20
 """Symbols that `name_counts` names, where there are many."""
 
-UNITS = {"character": "CER", "phone": "PER", "symbol": "SER", "word": "WER"}
-"""What a symbol stands for, and the error rate that counts it."""
-
 
 @dataclass(frozen=True)
 class Alphabet:
     """K-1 distinct symbols; symbol `symbols[k - 1]` has index k, the blank has index 0.
 
-    symbols: non-empty strings without repeats. With `unit="character"` each is one character and
-        labels join to text without gaps (a blank between words is the symbol " "); with any other
-        unit labels are joined by a space.
+    symbols: non-empty strings without repeats. With `unit="character"` each is one character, with
+        "grapheme" one user-perceived character; these join to text without gaps (a blank between
+        words is the symbol " "). "latex" and "subword" tokens join as LaTeX and SentencePiece say,
+        labels of other units with a space between them.
     levels: what the labels are made of, as (name, alphabet) from the finest on: the phones of
         words, the strokes and the letters of words. A manifest has those of each utterance.
+    model: of unit "subword", the SentencePiece model whose pieces the symbols are. Labels become
+        text without it; text becomes labels only with it.
     Raises InputError for an empty, repeated or unfit symbol.
     """
 
     symbols: tuple[str, ...]
     unit: str = "symbol"
     levels: tuple[tuple[str, "Alphabet"], ...] = ()
+    model: bytes = field(default=b"", repr=False)
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
     _symbol: dict[int, str] = field(init=False, repr=False, compare=False)
 
@@ -42,6 +46,7 @@ class Alphabet:
         symbols: Iterable[str],
         unit: str = "symbol",
         levels: Iterable[tuple[str, "Alphabet"]] = (),
+        model: bytes = b"",
     ) -> None:
         symbols = tuple(symbols)
         index: dict[str, int] = {}
@@ -52,10 +57,8 @@ class Alphabet:
                 )
             if symbol in index:
                 raise InputError(f"alphabet: symbol {symbol!r} occurs twice")
-            if unit == "character" and len(symbol) != 1:
-                raise InputError(f"alphabet: {symbol!r} is not one character")
-            if unit != "character" and symbol.split() != [symbol]:
-                raise InputError(f"alphabet: {symbol!r} holds white space, which separates symbols")
+            if fault := label_fault(symbol, unit):
+                raise InputError(f"alphabet: {symbol!r} {fault}")
             index[symbol] = k
         if not symbols:
             raise InputError("alphabet: no symbols")
@@ -64,6 +67,7 @@ class Alphabet:
         object.__setattr__(self, "symbols", symbols)
         object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "levels", tuple(levels))
+        object.__setattr__(self, "model", model)
         object.__setattr__(self, "_index", index)
         object.__setattr__(self, "_symbol", {k: symbol for symbol, k in index.items()})
 
@@ -104,11 +108,37 @@ class Alphabet:
 
     def text(self, labels: Iterable[str]) -> str:
         """Labels as running text."""
-        return ("" if self.unit == "character" else " ").join(labels)
+        return join_labels(labels, self.unit)
 
     def split(self, text: str) -> tuple[str, ...]:
-        """Running text as labels: characters, or what white space separates."""
-        return tuple(text) if self.unit == "character" else tuple(text.split())
+        """Running text as labels of the unit.
+
+        Raises InputError for LaTeX with unbalanced braces, and for subwords without a model that
+        fits the alphabet.
+        """
+        if self.unit != "subword":
+            return split_text(text, self.unit)
+        if self.symbols != pieces_of(self.model):
+            raise InputError(
+                f"alphabet: its {len(self.symbols)} subwords are not the "
+                f"{len(pieces_of(self.model))} pieces of its SentencePiece model; prepare the data "
+                "again"
+            )
+        return split_subwords(text, self.model)
+
+    def scored(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """What an error rate counts of some labels: the characters of subwords, else the labels."""
+        return tuple(self.text(labels)) if self.unit == "subword" else tuple(labels)
+
+    @property
+    def joined(self) -> bool:
+        """Whether labels stand side by side in text, the blank being one of them."""
+        return self.unit in JOINED
+
+    @property
+    def inkless(self) -> frozenset[str]:
+        """Labels that no stroke of a pen stands for: blanks, and the braces of LaTeX."""
+        return inkless(self.unit)
 
     @property
     def fingerprint(self) -> str:
@@ -119,7 +149,7 @@ class Alphabet:
     @property
     def alone(self) -> "Alphabet":
         """The alphabet without its levels."""
-        return Alphabet(self.symbols, self.unit) if self.levels else self
+        return Alphabet(self.symbols, self.unit, model=self.model) if self.levels else self
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the alphabet as JSON, the blank's index declared."""
@@ -129,6 +159,8 @@ class Alphabet:
                 name: {"unit": alphabet.unit, "symbols": list(alphabet.symbols)}
                 for name, alphabet in self.levels
             }
+        if self.model:
+            value["model"] = base64.b64encode(self.model).decode()
         write_json(path, value)
 
     @classmethod
@@ -146,7 +178,11 @@ class Alphabet:
             ]
         except (AttributeError, KeyError, TypeError):
             raise InputError(f"{path}: levels must have a unit and symbols each") from None
-        return cls(value["symbols"], value.get("unit", "symbol"), levels)
+        try:
+            model = base64.b64decode(value.get("model", ""), validate=True)
+        except (ValueError, TypeError):
+            raise InputError(f"{path}: the SentencePiece model in it is damaged") from None
+        return cls(value["symbols"], value.get("unit", "symbol"), levels, model)
 
 
 def required_frames(labels: Sequence[object]) -> int:

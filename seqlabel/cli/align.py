@@ -81,7 +81,7 @@ def main(args: argparse.Namespace) -> None:
         spans = list(result.with_times(times, output.period).spans)
         end = max(utterance.duration, times[-1] + output.period)
         tiers = {"labels": without_gaps(spans, end) if cut else spans}
-        if alphabet.unit == "character" and " " in alphabet:
+        if alphabet.joined and " " in alphabet:
             tiers["words"] = word_spans(spans)
         if utterance.segments:
             errors += boundary_errors(tiers["labels"], utterance.segments)

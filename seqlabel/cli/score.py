@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqlabel.alphabet import UNITS
 from seqlabel.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,16 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write text, JSON and HTML there")
     parser.add_argument(
         "--protocol", metavar="P",
-        help="kaldi, kaldi-optional-sil, speechbrain, graves2006, plain, cer, cer-nospace or wer "
+        help="kaldi, kaldi-optional-sil, speechbrain, graves2006, plain, cer, cer-nospace, "
+        "cer-grapheme or wer "
         "(default: by what the labels are)",
     )  # fmt: skip
     parser.add_argument(
         "--ignore", action="append", default=[], choices=("case", "punctuation", "spaces"),
         help="what does not count in text; may be repeated",
     )  # fmt: skip
-    parser.add_argument(
-        "--unit", help="phone, character, word or symbol (default: as the data say)"
-    )
+    parser.add_argument("--unit", help=f"{', '.join(UNITS)} (default: as the data say)")
     parser.add_argument(
         "--level", default="", metavar="NAME", help="score a level below the labels, as phone"
     )
@@ -134,7 +134,7 @@ def _protocol(args: argparse.Namespace, references: "Transcripts") -> "Protocol 
     if args.protocol is not None:
         protocol = get_protocol(args.protocol)
     elif args.ignore:
-        known = "character" if references.of_characters() else references.unit
+        known = references.unit or ("character" if references.of_characters() else "")
         protocol = default_protocol(references, args.unit or known)[0]
     else:
         return None

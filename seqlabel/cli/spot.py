@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> None:
     if not utterances:
         raise InputError(f"{args.data}: no utterances")
     alphabet = recognizer.alphabet
-    apart = alphabet.unit == "character" and " " in alphabet and not args.inside
+    apart = alphabet.joined and " " in alphabet and not args.inside
     keywords = tuple(read_keywords(args.keywords, alphabet))
     names = {keyword.name for keyword in keywords}
     hits: Hits = []
@@ -155,7 +155,7 @@ def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") ->
 
     if utterance.words:
         return list(utterance.words)
-    spans = _label_spans(utterance, output, alphabet) if alphabet.unit == "character" else None
+    spans = _label_spans(utterance, output, alphabet) if alphabet.joined else None
     if spans is None:
         return None
     return [(span.label, span.start, span.end) for span in word_spans(spans)]

@@ -12,6 +12,7 @@ from typing import Literal
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.folders import find_folder
+from seqlabel.corpora.labelling import with_subwords
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.corpora.prepared import Prepared, SkipBad, common_rate
 from seqlabel.errors import InputError
@@ -24,14 +25,16 @@ DEV_SPEAKERS = ("fbbh", "fkai", "fsrb", "mcel", "mdxn", "mjda", "mmal", "mscg2")
 
 @dataclass(frozen=True)
 class Options:
-    """unit: what the labels are; phones are those of the dictionary's first pronunciation.
+    """unit: what the labels are; phones are those of the dictionary's first pronunciation, subwords
+    pieces of the text, `subwords` of them.
 
     levels: units that the labels are made of, the finest first, for `criterion.kind = "levels"`.
     dev_speakers: training speakers that make up the dev set, whole.
     skip_bad: leave out unusable files and name them, instead of stopping at the first.
     """
 
-    unit: Literal["character", "phone", "word"] = "character"
+    unit: Literal["character", "phone", "word", "subword"] = "character"
+    subwords: int = 60
     levels: tuple[Literal["character", "phone"], ...] = ()
     dev_speakers: tuple[str, ...] = DEV_SPEAKERS
     skip_bad: bool = False
@@ -81,14 +84,18 @@ def prepare(source: Path, options: Options) -> Prepared:
         "dev": [u for u in train if u.speaker in options.dev_speakers],
         "test": test,
     }
-    return Prepared(
-        corpus="an4",
-        kind="speech",
-        alphabet=Alphabet(
+    if options.unit == "subword":
+        splits, alphabet = with_subwords(splits, options.subwords)
+    else:
+        alphabet = Alphabet(
             _symbols(options.unit, pronunciations),
             options.unit,
             [(u, Alphabet(_symbols(u, pronunciations), u)) for u in options.levels],
-        ),
+        )
+    return Prepared(
+        corpus="an4",
+        kind="speech",
+        alphabet=alphabet,
         splits=splits,
         skipped=skip.reasons,
         rate=common_rate(rates),
@@ -140,6 +147,8 @@ def _labels(
 ) -> tuple[str, ...]:
     if unit == "character":
         return tuple(text)
+    if unit == "subword":
+        return ()  # once all texts are known
     words = text.split()
     unknown = [word for word in words if word not in pronunciations]
     if unknown:

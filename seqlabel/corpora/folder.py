@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.own_data import (
     SUFFIXES,
@@ -18,7 +19,6 @@ from seqlabel.corpora.own_data import (
     divide,
     kind_of,
     prepared_own_data,
-    split_text,
     utterance_id,
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
@@ -43,9 +43,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     named = [(utterance_id(path, source), path) for path in files]
     utterances = list(skip.read_each(progress_bar(named, "reading"), reader))
     splits = divide(utterances, [_set_folder(u.source, source) for u in utterances], options)
-    return prepared_own_data(
-        "folder", kind, options.unit, splits, skip.reasons, reader.measure.rates
-    )
+    return prepared_own_data("folder", kind, options, splits, skip.reasons, reader.measure.rates)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class _Reader:
             id=utterance_id(path, self.root),
             source=path,
             kind=self.kind,
-            labels=split_text(text, self.unit),
+            labels=labels_of_text(text, self.unit, str(transcript)),
             text=text,
             speaker=folders[0] if folders else "",
             duration=self.measure.seconds(path, self.kind),

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from seqlabel.corpora.folders import find_below, find_folder
+from seqlabel.corpora.labelling import labels_of_text, with_subwords
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.corpora.prepared import Prepared, alphabet_of, shared_speakers
 from seqlabel.errors import InputError
@@ -48,13 +50,15 @@ _LARGE_FOLDERS = frozenset({"linestrokes", "ascii", "original", "lineimages"})
 
 @dataclass(frozen=True)
 class Options:
-    """lists: folder with the four set lists, where there is more than one (tasks t1 and t2).
-
+    """unit: what the text is split into; "subword" are `subwords` pieces of it.
+    lists: folder with the four set lists, where there is more than one (tasks t1 and t2).
     check_counts: demand the published numbers of lines when the lists are the official ones.
     times: whether points have to have usable times, for features that read them.
     skip_bad: leave out lines that cannot be read, named, instead of stopping at the first.
     """
 
+    unit: Literal["character", "grapheme", "word", "subword"] = "character"
+    subwords: int = 300
     lists: str = ""
     check_counts: bool = True
     times: bool = True
@@ -62,7 +66,7 @@ class Options:
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """Sets by the lists, labels are characters; dev2 (`testset_t`) only where its list is there.
+    """Sets by the lists; dev2 (`testset_t`) only where its list is there.
 
     Lines known to be bad and forms whose stroke files are not those of the lines of the transcript
     are left out and named. Raises InputError for a folder that is not IAM-OnDB, for a form without
@@ -92,7 +96,7 @@ def prepare(source: Path, options: Options) -> Prepared:
                     id=line,
                     source=path,
                     kind="ink",
-                    labels=tuple(text),
+                    labels=labels_of_text(text, options.unit, line),
                     text=text,
                     speaker=writers.get(form, ""),
                     duration=ink.duration,
@@ -104,7 +108,10 @@ def prepare(source: Path, options: Options) -> Prepared:
             f"{root}: {sizes} lines where the official sets have {_LINES}; get a whole copy, or "
             "go on with --set check_counts=false"
         )
-    alphabet = alphabet_of(splits, unit="character")
+    if options.unit == "subword":
+        splits, alphabet = with_subwords(splits, options.subwords)
+    else:
+        alphabet = alphabet_of(splits, options.unit)
     notes = shared_speakers(splits)
     if official and options.check_counts and notes:
         raise InputError(

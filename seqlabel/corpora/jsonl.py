@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlabel.config import did_you_mean
+from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance, utterance_from
 from seqlabel.corpora.own_data import (
     Measure,
@@ -19,7 +20,6 @@ from seqlabel.corpora.own_data import (
     divide,
     kind_of,
     prepared_own_data,
-    split_text,
     utterance_id,
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
@@ -70,7 +70,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         raise InputError(f"{source}: both speech and ink; make a manifest of each")
     splits = divide(utterances, [sets[u.id] for u in utterances], options)
     kind: Kind = utterances[0].kind if utterances else "speech"
-    return prepared_own_data("manifest", kind, options.unit, splits, skip.reasons, measure.rates)
+    return prepared_own_data("manifest", kind, options, splits, skip.reasons, measure.rates)
 
 
 def _complete(
@@ -87,7 +87,7 @@ def _complete(
         text = row.get("text")
         if isinstance(text, str):
             text = clean_text(text)
-            row = {**row, "text": text, "labels": list(split_text(text, options.unit))}
+            row = {**row, "text": text, "labels": list(labels_of_text(text, options.unit, where))}
         else:  # refused below, if it is there at all
             row = {**row, "labels": []}
     name = utterance_id(Path(row["source"]), Path(Path(row["source"]).anchor))

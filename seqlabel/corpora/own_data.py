@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from seqlabel.alphabet.units import JOINED, label_fault
+from seqlabel.corpora.labelling import with_subwords
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.prepared import (
     Prepared,
@@ -24,7 +26,10 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {"speech": audio.SUFFIXES, "ink": ink_fi
 class Options:
     """kind: what to look for; by default what the folder holds.
 
-    unit: what a transcript is split into; all but characters are separated by blanks in it.
+    unit: what a transcript is split into. Phones, words and symbols are separated by blanks in it;
+        graphemes are user-perceived characters, which combining marks and joiners belong to.
+    subwords: pieces of unit "subword", cut as subword_kind says; subword_model: a trained
+        SentencePiece model to take instead of training one.
     dev, test: share of the utterances, where the sets are no folders.
     by: whether whole speakers (folders) go into a set, by default when there are at least three.
     seed: of the draw. rate: refuse audio with another number of samples per second; 0 takes any
@@ -33,7 +38,12 @@ class Options:
     """
 
     kind: Literal["any", "speech", "ink"] = "any"
-    unit: Literal["character", "phone", "word", "symbol"] = "character"
+    unit: Literal["character", "grapheme", "subword", "phone", "word", "symbol", "latex"] = (
+        "character"
+    )
+    subwords: int = 500
+    subword_kind: Literal["unigram", "bpe"] = "unigram"
+    subword_model: str = ""
     dev: float = 0.1
     test: float = 0.1
     by: Literal["any", "speaker", "utterance"] = "any"
@@ -46,13 +56,18 @@ class Options:
 def prepared_own_data(
     corpus: str,
     kind: Kind,
-    unit: str,
+    options: Options,
     splits: dict[str, list[Utterance]],
     skipped: Mapping[str, str],
     rates: Iterable[int],
 ) -> Prepared:
     """`Prepared` with the alphabet of all transcripts and remarks on what looks amiss."""
-    alphabet = alphabet_of(splits, unit)
+    if options.unit == "subword":
+        splits, alphabet = with_subwords(
+            splits, options.subwords, options.subword_kind, options.subword_model
+        )
+    else:
+        alphabet = alphabet_of(splits, options.unit)
     notes = tuple(shared_speakers(splits))
     return Prepared(corpus, kind, alphabet, splits, skipped, notes, common_rate(rates))
 
@@ -82,23 +97,22 @@ def utterance_id(path: Path, root: Path) -> str:
     return "".join(c if c.isprintable() and not c.isspace() else "_" for c in name)
 
 
-def split_text(text: str, unit: str) -> tuple[str, ...]:
-    """The labels of a transcript: its characters, or what blanks separate."""
-    return tuple(text) if unit == "character" else tuple(text.split())
-
-
 def check_labels(labels: Iterable[str], unit: str, where: str) -> None:
     """Raise InputError for a label that an alphabet of this unit cannot hold."""
     for label in labels:
-        if unit == "character" and len(label) != 1:
+        if unit == "subword":
             raise InputError(
-                f"{where}: labels that are no single characters; say what they are, for example "
-                "with --set unit=phone"
+                f"{where}: labels are given, where unit = subword makes them of the text; leave "
+                "them out"
             )
-        if unit != "character" and label.split() != [label]:
+        fault = label_fault(label, unit)
+        if fault and unit in JOINED:
             raise InputError(
-                f"{where}: label {label!r}; {unit}s are not empty and hold no white space"
+                f"{where}: labels that are no single {unit}s; say what they are, for example with "
+                "--set unit=phone"
             )
+        if fault:
+            raise InputError(f"{where}: label {label!r} {fault}")
 
 
 def clean_text(text: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.own_data import (
     SUFFIXES,
@@ -24,7 +25,6 @@ from seqlabel.corpora.own_data import (
     clean_text,
     divide,
     prepared_own_data,
-    split_text,
     utterance_id,
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
@@ -94,7 +94,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         raise InputError(f"{source}: no samples; expected KEY.wav with KEY.txt, for example")
     splits = divide(utterances, [sets[_shard(u.source)] for u in utterances], options)
     return prepared_own_data(
-        "webdataset", kinds.pop(), options.unit, splits, skip.reasons, reader.measure.rates
+        "webdataset", kinds.pop(), options, splits, skip.reasons, reader.measure.rates
     )
 
 
@@ -147,7 +147,9 @@ class _Reader:
             path = sample.files["txt"]
             text = as_text(read_bytes(path, blank=True), path)
         text = text if text is None else clean_text(text)
-        labels = facts.get("labels", split_text(text or "", self.options.unit))
+        labels = facts.get("labels")
+        if labels is None:
+            labels = labels_of_text(text or "", self.options.unit, str(sample))
         return tuple(labels), text, speaker
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import chain
 
 from seqlabel.alphabet.phones import PHONE_CLASSES
+from seqlabel.alphabet.units import JOINED
 from seqlabel.scoring.results import Counts, Group, LabelScore, Operation, UtteranceScore
 
 LENGTHS = (0, 5, 10, 20, 40, 80, 160)
@@ -36,7 +37,7 @@ def break_down(
         tables["class"] = _by_rate(_by_label(utterances, _phone_class))
     elif unit == "word":
         tables["word"] = _by_errors(_by_label(utterances, lambda op: op[1] or op[2]))
-    elif unit == "character" and any(op[1] == " " for u in utterances for op in u.ops):
+    elif unit in JOINED and any(op[1] == " " for u in utterances for op in u.ops):
         tables["word"] = _by_errors(_by_word(utterances))
     # A table with a single row says nothing that the totals do not say.
     return {name: tuple(rows) for name, rows in tables.items() if len(rows) > 1}

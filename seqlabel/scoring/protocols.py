@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Literal
 
 from seqlabel.alphabet.phones import ANY_TO_39, PHONES_61
+from seqlabel.alphabet.units import graphemes
 from seqlabel.errors import InputError
 from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
@@ -25,7 +26,7 @@ class Protocol:
     """How a transcript becomes tokens.
 
     note: one line for people.
-    tokens: "labels" as they stand, "characters" of the text or "words" of the text.
+    tokens: "labels" as they stand, or "characters", "graphemes" or "words" of the text.
     unit: what a token is; "" leaves it to the data ("plain").
     fold: symbol -> class, None for symbols that are removed; other symbols are errors.
     collapse: classes of which a run counts once, in references and hypotheses.
@@ -37,7 +38,7 @@ class Protocol:
 
     name: str
     note: str
-    tokens: Literal["labels", "characters", "words"] = "labels"
+    tokens: Literal["labels", "characters", "graphemes", "words"] = "labels"
     unit: str = ""
     fold: Mapping[str, str | None] | None = None
     collapse: frozenset[str] = frozenset()
@@ -50,7 +51,8 @@ class Protocol:
     def __call__(self, transcript: Transcript, of_characters: bool) -> tuple[str, ...]:
         """The tokens of one transcript; KeyError with a symbol that `fold` does not know.
 
-        of_characters: whether the transcript's labels are characters, which join without gaps.
+        of_characters: whether the transcript's labels are characters or graphemes, which join
+        without gaps.
         """
         if self.tokens == "labels":
             labels = transcript.labels
@@ -69,8 +71,9 @@ class Protocol:
         if self.tokens == "words":
             return tuple(text.split())
         if self.ignore_spaces:
-            return tuple("".join(text.split()))
-        return tuple(" " if c.isspace() else c for c in text)
+            text = "".join(text.split())
+        split = graphemes(text) if self.tokens == "graphemes" else tuple(text)
+        return tuple(" " if c.isspace() else c for c in split)
 
     def _folded(self, labels: tuple[str, ...]) -> tuple[str, ...]:
         if self.fold is not None:
@@ -154,6 +157,12 @@ PROTOCOLS: Mapping[str, Protocol] = {
             unit="character",
             ignore_spaces=True,
         ),
+        Protocol(
+            "cer-grapheme",
+            "user-perceived characters (grapheme clusters of Unicode TR29), blanks included",
+            tokens="graphemes",
+            unit="grapheme",
+        ),
         Protocol("wer", "words, separated by white space", tokens="words", unit="word"),
     )
 }
@@ -172,11 +181,16 @@ def get_protocol(name: str | Protocol) -> Protocol:
 def default_protocol(references: Transcripts, unit: str) -> tuple[Protocol, str]:
     """The protocol for labels of a unit ("" when unknown), and the reason in words.
 
-    Characters are scored by "cer", words by "wer", phones by "kaldi" when all of them are TIMIT's
-    and by "plain" when not, everything else by "plain".
+    Characters are scored by "cer", and so is the text of subwords, graphemes by "cer-grapheme",
+    words by "wer", phones by "kaldi" when all of them are TIMIT's and by "plain" when not,
+    everything else by "plain".
     """
     if unit == "character":
         return PROTOCOLS["cer"], "the labels are characters"
+    if unit == "grapheme":
+        return PROTOCOLS["cer-grapheme"], "the labels are graphemes"
+    if unit == "subword":
+        return PROTOCOLS["cer"], "the labels are subwords, whose text counts"
     if unit == "word":
         return PROTOCOLS["wer"], "the labels are words"
     if unit == "phone":
@@ -186,12 +200,19 @@ def default_protocol(references: Transcripts, unit: str) -> tuple[Protocol, str]
         return PROTOCOLS["plain"], "the labels are phones, but not TIMIT's"
     if unit == "symbol":
         return PROTOCOLS["plain"], "the labels are symbols"
+    if unit == "latex":
+        return PROTOCOLS["plain"], "the labels are tokens of LaTeX"
     return PROTOCOLS["plain"], "nothing says what the labels are"
 
 
 def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[str, ...]]:
     """id -> tokens; InputError names the utterance and the symbol that the map does not know."""
     of_characters = transcripts.of_characters()
+    if transcripts.unit == "subword" and protocol.tokens == "labels":
+        raise InputError(
+            f"{transcripts.name}: its labels are subwords, of which the text is scored; use cer, "
+            f"wer or cer-grapheme instead of {protocol.name}"
+        )
     tokens = {}
     for key, transcript in transcripts.by_id.items():
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlabel.alphabet import UNITS
+from seqlabel.alphabet.units import join_labels
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint
 from seqlabel.scoring.alignment import COSTS, Pairs
@@ -15,7 +16,7 @@ from seqlabel.scoring.protocols import PROTOCOLS, Protocol, default_protocol, ge
 from seqlabel.scoring.results import Counts, Report, UtteranceScore
 from seqlabel.scoring.statistics import bootstrap_interval
 from seqlabel.scoring.transcripts.files import read_transcripts
-from seqlabel.scoring.transcripts.transcript import Transcripts
+from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
 Source = str | os.PathLike[str] | Mapping[str, str | Sequence[str]] | Transcripts
 """Transcripts, a file of them, or a mapping of ids to labels (or to running text)."""
@@ -39,7 +40,7 @@ def score(
         a mapping of utterance ids to labels or to running text.
     protocol: a name of `PROTOCOLS` or a Protocol; None chooses by what the labels are, see
         `default_protocol`; the choice is `Report.protocol`, its reason `Report.protocol_reason`.
-    unit: "phone", "character", "word" or "symbol", when the files do not say.
+    unit: one of `seqlabel.alphabet.UNITS`, when the files do not say.
     costs: "unit" (Levenshtein) or "sclite" (4/3/3), see `seqlabel.scoring.alignment`; None takes
         the protocol's. `Report.errors_by_costs` has the errors under both.
     allow_missing: score utterances without a hypothesis as deletions, and skip hypotheses without a
@@ -60,7 +61,7 @@ def score(
         raise InputError(f"resamples is {resamples}, at least 1 is expected")
     references, unknown = _known(_transcripts(reference, "reference", unit))
     if references.of_characters():
-        references = replace(references, unit="character")
+        references = replace(references, unit=references.unit or "character")
     hypotheses = _transcripts(hypothesis, "hypothesis", unit).cut(references)
     hypotheses = replace(hypotheses, unit=hypotheses.unit or references.unit)
     task = _Task(
@@ -77,7 +78,7 @@ def score(
     else:
         chosen, reason = get_protocol(protocol), ""
     report = task.report(chosen, reason)
-    if chosen.tokens != "characters":
+    if chosen.tokens not in ("characters", "graphemes"):
         return report
     words = PROTOCOLS["wer"].ignoring(chosen.ignore_case, chosen.ignore_punctuation, False)
     return replace(report, also=(task.report(words, "beside the characters"),))
@@ -104,7 +105,17 @@ def _transcripts(source: Source, name: str, unit: str) -> Transcripts:
         found = Transcripts.of(name, source)
     else:
         found = read_transcripts(source)
-    return replace(found, unit=unit) if unit else found
+    found = replace(found, unit=unit) if unit else found
+    if found.unit != "subword":
+        return found
+    return replace(found, by_id={key: _with_text(said) for key, said in found.by_id.items()})
+
+
+def _with_text(said: Transcript) -> Transcript:
+    """A transcript of subwords with its text, which is what counts of it."""
+    if said.text is not None or said.labels is None:
+        return said
+    return replace(said, text=join_labels(said.labels, "subword"))
 
 
 def _known(references: Transcripts) -> tuple[Transcripts, tuple[str, ...]]:

@@ -45,7 +45,7 @@ def evaluate(
     was_training = model.training
     model.eval()
     alphabet = dataset.alphabet
-    characters = alphabet.unit == "character"
+    characters = alphabet.joined or alphabet.unit == "subword"
     framewise = isinstance(model.criterion, Framewise)
     loss, finite, errors, tokens, emitted, frames = 0.0, 0, 0, 0, 0, 0
     wrong, labelled = 0, 0
@@ -67,8 +67,10 @@ def evaluate(
             for n, hypothesis in zip(chosen, hypotheses, strict=True):
                 utterance = dataset.utterance(n)
                 read = alphabet.decode(hypothesis)
-                expected = protocol(Transcript(utterance.id, utterance.labels), characters)
-                found = protocol(Transcript(utterance.id, read), characters)
+                expected = protocol(
+                    Transcript(utterance.id, alphabet.scored(utterance.labels)), characters
+                )
+                found = protocol(Transcript(utterance.id, alphabet.scored(read)), characters)
                 errors += Levenshtein.distance(expected, found)
                 tokens += len(expected)
                 emitted += len(hypothesis)

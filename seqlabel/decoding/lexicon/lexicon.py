@@ -58,8 +58,9 @@ class Lexicon:
     def from_words(
         cls, alphabet: Alphabet, words: Iterable[str], separator: str | None = " "
     ) -> "Lexicon":
-        """Words spelled by their characters."""
-        return cls(alphabet, {word: [tuple(word)] for word in words}, separator)
+        """Words spelled as the alphabet splits them, by characters where it is of other units."""
+        spelled = {word: [_spelled(word, alphabet)] for word in words}
+        return cls(alphabet, spelled, separator)
 
     @classmethod
     def from_file(
@@ -71,9 +72,9 @@ class Lexicon:
     ) -> "Lexicon":
         """Read a text file: a word, white space, and its labels with white space between.
 
-        A line with a word alone spells it by its characters. A word may have several lines; a
-        pronunciation number such as WORD(2) is taken off where labels follow. Empty lines are
-        skipped. InputError names file and line.
+        A line with a word alone spells it by its characters, graphemes or subwords. A word may have
+        several lines; a pronunciation number such as WORD(2) is taken off where labels follow.
+        Empty lines are skipped. InputError names file and line.
         """
         spellings: dict[str, list[tuple[str, ...]]] = {}
         for number, line in enumerate(read_text(path).split("\n"), 1):
@@ -83,7 +84,7 @@ class Lexicon:
             numbered = re.fullmatch(r"(.+)\(\d+\)", word)
             if numbered and labels:
                 word = numbered[1]
-            spelling = tuple(labels or word)
+            spelling = tuple(labels) or _spelled(word, alphabet)
             for label in spelling:
                 if label not in alphabet:
                     raise InputError(
@@ -135,6 +136,10 @@ class Lexicon:
         ends.sort()
         self.word_starts = _starts(np.array([node for node, _ in ends], np.int64), N)
         self.word_ids = np.array([word for _, word in ends], np.int32)
+
+
+def _spelled(word: str, alphabet: Alphabet) -> tuple[str, ...]:
+    return alphabet.split(word) if alphabet.unit in ("grapheme", "subword") else tuple(word)
 
 
 def _starts(owners: np.ndarray, N: int) -> np.ndarray:

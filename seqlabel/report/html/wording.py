@@ -10,7 +10,9 @@ from seqlabel.scoring.comparison import Comparison
 from seqlabel.scoring.results import Interval, Report
 from seqlabel.scoring.statistics import PairedTest
 
-METRICS = {"PER": "Phone", "CER": "Character", "WER": "Word", "SER": "Symbol"}
+METRICS = {
+    "PER": "Phone", "CER": "Character", "WER": "Word", "SER": "Symbol", "TER": "Token",
+}  # fmt: skip
 
 
 def letter(n: int) -> str:

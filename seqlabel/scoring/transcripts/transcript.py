@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from seqlabel.alphabet.units import JOINED
 from seqlabel.errors import InputError
 
 Span = tuple[str, float, float, float]
@@ -48,7 +49,7 @@ class Transcripts:
     """The transcripts of one file, by id, in its order.
 
     name: of the file, for messages and for the report.
-    unit: "phone", "character", "word" or "symbol"; "" when the source does not say.
+    unit: one of `seqlabel.alphabet.UNITS`; "" when the source does not say.
     kind: "speech" or "ink"; "" when the source does not say.
     header: the header object of a hypothesis file ("decoder", "model", ...).
     segments, ignored: where the transcripts of an .stm file lie in its recordings, and the
@@ -94,9 +95,9 @@ class Transcripts:
         return cls.gather(name, transcripts)
 
     def of_characters(self) -> bool:
-        """Whether the labels are characters: said by the unit, or shown by a blank label."""
+        """Whether the labels join without gaps: said by the unit, or shown by a blank label."""
         if self.unit:
-            return self.unit == "character"
+            return self.unit in JOINED
         return any(" " in t.labels for t in self.by_id.values() if t.labels is not None)
 
     def cut(self, references: "Transcripts") -> "Transcripts":
