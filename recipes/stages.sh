@@ -142,5 +142,8 @@ run_stages() {
             seqlabel score "$data/$set.jsonl" "${hypotheses[@]}" "${protocol[@]}" \
                 --out "$exp/report/$set"
         done
+        if [ "${#sets[@]}" -gt 1 ]; then
+            python "$root/recipes/table.py" "$exp/report" --sets "${sets[@]}"
+        fi
     fi
 }

@@ -1,9 +1,11 @@
 """Prints a Markdown table of an experiment: one row per variant, mean and spread over its seeds.
 
     python recipes/table.py EXP
+    python recipes/table.py REPORT --sets SET...
 
 EXP/VARIANT/SEED are run directories, and EXP/VARIANT/SEED/test has their score.json. Minutes are of
-training, those of the model that a run began from (`initial`) included.
+training, those of the model that a run began from (`initial`) included. With --sets a row is a set
+that one model was scored on: REPORT/SET has its score.json.
 """
 
 import csv
@@ -33,6 +35,19 @@ def main(folder: Path) -> None:
         print(f"| {name} | {len(scores)} | {' | '.join(cells)} | {minutes:.1f} |")
 
 
+def compare_sets(folder: Path, sets: list[str]) -> None:
+    """Print the table of the sets that a model was scored on, side by side."""
+    found = {name: json.loads((folder / name / "score.json").read_text()) for name in sets}
+    systems = list(dict.fromkeys(s["name"] for score in found.values() for s in score["systems"]))
+    metric = next(iter(found.values()))["metric"]
+    print(f"| {metric} | utterances | labels | {' | '.join(systems)} |")
+    print("|---" * (len(systems) + 3) + "|")
+    for name, score in found.items():
+        own = {system["name"]: f"{100 * system['rate']:.2f} %" for system in score["systems"]}
+        cells = " | ".join(own.get(system, "") for system in systems)
+        print(f"| {name} | {score['utterances']} | {score['reference_tokens']} | {cells} |")
+
+
 def rates(score: Path) -> dict[str, float]:
     """Error rates in per cent by the name of the decoder."""
     return {
@@ -57,4 +72,7 @@ def spread(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[2:3] == ["--sets"]:
+        compare_sets(Path(sys.argv[1]), sys.argv[3:])
+    else:
+        main(Path(sys.argv[1]))

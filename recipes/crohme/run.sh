@@ -3,9 +3,11 @@
 #
 #   --subset linear   only the expressions on one line (default: all)
 #   --extra DIR       further formulas for training, as recombine.py writes them
+#   --tests "A B"     test sets: years, or folders below the corpus (default: that of 2014)
 set -eo pipefail
 subset=all
 extra=
+tests=()
 arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -17,6 +19,10 @@ while [ $# -gt 0 ]; do
         extra=${2:?--extra is a folder}
         shift 2
         ;;
+    --tests)
+        read -r -a tests <<<"${2:?--tests are years or folders}"
+        shift 2
+        ;;
     *)
         arguments+=("$1")
         shift
@@ -24,7 +30,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 set -- "${arguments[@]}"
-usage_corpus='--corpus DIR [--subset all|linear] [--extra DIR]'
+usage_corpus='--corpus DIR [--subset all|linear] [--extra DIR] [--tests "2014 2016"]'
 source "$(dirname "$0")/../stages.sh"
 config=${config:-$recipe/conf/blstm.toml}
 lm_order=4
@@ -38,9 +44,21 @@ if [ -n "$extra" ]; then
     extra=$(cd "$extra" && pwd)
 fi
 
+list=
+for name in "${tests[@]}"; do
+    list+="${list:+, }\"$name\""
+done
+if [ "${#tests[@]}" -gt 1 ]; then
+    for name in "${tests[@]}"; do
+        name=${name%/}
+        sets+=("test_$(printf %s "${name##*/}" | tr -cs '[:alnum:]_' _)")
+    done
+fi
+
 prepare() {
     need_corpus
-    seqlabel prepare crohme "$corpus" "$exp/data" --set subset="$subset" --set extra="$extra"
+    seqlabel prepare crohme "$corpus" "$exp/data" --set subset="$subset" --set extra="$extra" \
+        --set "test=[$list]"
 }
 
 run_stages

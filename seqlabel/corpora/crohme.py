@@ -1,29 +1,31 @@
-"""CROHME: online handwritten mathematics in InkML.
+"""CROHME and MathWriting: online handwritten mathematics in InkML.
 
     TrainINKML/{HAMEX,KAIST,MathBrush,MfrDB,expressmatch,extension}/*.inkml    train
     TestINKMLGT/*.inkml                                                test set of 2013: dev here
     TestEM2014GT/*.inkml                                               test set of 2014: test here
 
-The target is the sequence of symbols in the order of writing (of each symbol's first stroke), taken
-from the segmentation in the file: a monotonic target, and not the LaTeX of the competition, so the
-symbol error rate is no expression rate.
+Other years and other folders are chosen by options, see `crohme_sets`. The target is the sequence
+of symbols in the order of writing (of each symbol's first stroke), taken from the segmentation in
+the file: a monotonic target, and not the LaTeX of the competition, so the symbol error rate is no
+expression rate. Files without segmentation have their LaTeX for a target, token by token.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from seqlabel.alphabet import Alphabet
-from seqlabel.corpora.folders import find_below, find_folder
+from seqlabel.alphabet.latex import plain_latex, split_latex
+from seqlabel.corpora.crohme_sets import ChosenSet, choose_sets
+from seqlabel.corpora.crohme_symbols import symbol_name, token_name
+from seqlabel.corpora.folders import find_folder
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, SkipBad
+from seqlabel.corpora.prepared import Prepared, SkipBad, alphabet_of
 from seqlabel.errors import InputError
 from seqlabel.inputs.formats.inkml import InkML, TraceGroup, read_inkml
+from seqlabel.inputs.reading import naming
 from seqlabel.progress import progress_bar
-
-FOLDERS = {"train": "TrainINKML", "dev": "TestINKMLGT", "test": "TestEM2014GT"}
 
 _TWO_DIMENSIONAL = re.compile(r"[\^_]|\\(frac|sqrt|sum|int|lim)")
 
@@ -31,54 +33,60 @@ _TWO_DIMENSIONAL = re.compile(r"[\^_]|\\(frac|sqrt|sum|int|lim)")
 @dataclass(frozen=True)
 class Options:
     """subset: all expressions, or only those on one line: no scripts, fractions, roots or limits.
-
     skip_bad: leave out files that cannot be read, named (two of the original ones are malformed),
     instead of stopping at the first. extra: a folder of further files for training.
     times: whether points have to have usable times, for features that read them; in three of the
     original files they go back.
+    protocol: the year whose sets are taken, or "mathwriting".
+    train, dev, test: folders below the corpus, or years whose official set is meant, instead of
+    those of the protocol; several test sets are kept apart.
+    unit: "symbol", in the order of writing, or "latex", the tokens of the formula.
     """
 
     subset: Literal["all", "linear"] = "all"
     skip_bad: bool = True
     extra: str = ""
     times: bool = False
+    protocol: Literal["2013", "2014", "2016", "2019", "2023", "mathwriting"] = "2014"
+    train: tuple[str, ...] = ()
+    dev: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    unit: Literal["symbol", "latex"] = "symbol"
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """Train, dev (2013) and test (2014); the alphabet is that of all training expressions.
+    """The chosen sets; the alphabet is that of all training expressions, whatever the subset.
 
-    Raises InputError for a folder that is not CROHME and for symbols that no training file has.
+    Raises InputError for a folder that is not CROHME and for sets that are not there.
     """
-    root = find_corpus(source)
+    chosen = {"train": options.train, "dev": options.dev, "test": options.test}
+    sets, remarks = choose_sets(source, options.protocol, chosen)
     skip = SkipBad(options.skip_bad)
-    stray: list[str] = []
-    splits = {}
-    for name, folder in FOLDERS.items():
-        for path in find_below(root, folder, depth=1):
-            files = [(_id(file, path, name), file) for file in sorted(path.rglob("*.inkml"))]
-            reader = _Reader(path, name, options.times, stray)
-            splits[name] = list(skip.read_each(progress_bar(files, name), reader))
+    reader = _Reader(options)
+    splits: dict[str, list[Utterance]] = {}
+    for one in sets:
+        named = [(id, (id, path)) for id, path in one.files()]
+        splits[one.name] = list(skip.read_each(progress_bar(named, one.name), reader))
     if options.extra:
-        path = Path(options.extra)
-        files = [(_id(file, path, "extra"), file) for file in sorted(path.rglob("*.inkml"))]
-        if not files:
-            raise InputError(f"{path}: no .inkml file for training; correct `extra`")
-        reader = _Reader(path, "extra", options.times, stray)
-        more = skip.read_each(progress_bar(files, "extra"), reader)
-        splits["train"] = [*splits.get("train", []), *more]
-    symbols = {symbol for utterance in splits.get("train", []) for symbol in utterance.labels}
+        more = ChosenSet("extra", (Path(options.extra),))
+        extra = [(id, (id, path)) for id, path in more.files()]
+        if not extra:
+            raise InputError(f"{options.extra}: no .inkml file for training; correct `extra`")
+        splits["train"] += skip.read_each(progress_bar(extra, "extra"), reader)
+    if not any(utterance.labels for utterance in splits["train"]):
+        cause = next(iter(skip.reasons.values()), "its folders hold no .inkml file")
+        raise InputError(f"{source}: no training expression with its labels; {cause}")
+    alphabet = alphabet_of(splits, options.unit)
     if options.subset == "linear":
         splits = {
             name: [u for u in utterances if u.tags["linear"] == "yes"]
             for name, utterances in splits.items()
         }
-    if not symbols:
-        raise InputError(f"{root}: no expression with its symbols in TrainINKML/")
-    alphabet = Alphabet(sorted(symbols), unit="symbol")
     kept = {utterance.id for utterances in splits.values() for utterance in utterances}
-    found = [id for id in stray if id in kept]
-    notes = [f"{len(found)} expressions have strokes of no symbol, {found[0]} first"] * bool(found)
-    return Prepared("crohme", "ink", alphabet, splits, skip.reasons, tuple(notes))
+    found = [id for id in reader.stray if id in kept]
+    if found:
+        remarks.append(f"{len(found)} expressions have strokes of no symbol, {found[0]} first")
+    return Prepared("crohme", "ink", alphabet, splits, skip.reasons, tuple(remarks))
 
 
 def find_corpus(source: Path) -> Path:
@@ -88,26 +96,27 @@ def find_corpus(source: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the truth of an InkML file below the folder of a set.
+    """Reads the truth of an InkML file.
 
     stray: gathers the ids of expressions with strokes of no symbol.
     """
 
-    folder: Path
-    name: str
-    times: bool
-    stray: list[str]
+    options: Options
+    stray: list[str] = field(default_factory=list)
 
-    def __call__(self, path: Path) -> Utterance:
-        file = read_inkml(path, self.times)
+    def __call__(self, named: tuple[str, Path]) -> Utterance:
+        id, path = named
+        file = read_inkml(path, self.options.times)
         latex = latex_of(file)
-        labels = symbols_in_writing_order(file, path)
-        if len({n for symbol in symbol_groups(file) for n in symbol.strokes}) < len(
-            file.ink.strokes
-        ):
-            self.stray.append(_id(path, self.folder, self.name))
+        if self.options.unit == "latex":
+            labels = latex_tokens(file, path)
+        else:
+            labels = symbols_in_writing_order(file, path)
+            owned = {n for symbol in symbol_groups(file) for n in symbol.strokes}
+            if len(owned) < len(file.ink.strokes):
+                self.stray.append(id)
         return Utterance(
-            id=_id(path, self.folder, self.name),
+            id=id,
             source=path,
             kind="ink",
             labels=labels,
@@ -118,13 +127,28 @@ class _Reader:
         )
 
 
-def _id(path: Path, folder: Path, name: str) -> str:
-    return f"{name}/{path.relative_to(folder).with_suffix('').as_posix()}"
-
-
 def latex_of(file: InkML) -> str:
-    """The formula as LaTeX without its dollars, empty where the file does not say it."""
-    return file.annotations.get("truth", "").strip("$ \t\n")
+    """The formula as LaTeX without its dollars, empty where the file does not say it.
+
+    MathWriting has a `label`, and a `normalizedLabel`, in which one formula is spelled in one way.
+    """
+    found = (file.annotations.get(name) for name in ("normalizedLabel", "label", "truth"))
+    return next(filter(None, found), "").strip("$ \t\n")
+
+
+def latex_tokens(file: InkML, path: Path) -> tuple[str, ...]:
+    """The tokens of a file's formula; those of CROHME are brought to one spelling first.
+
+    Raises InputError naming `path` for a file without a formula, and for unbalanced braces.
+    """
+    with naming(path):
+        known = file.annotations
+        for name in ("normalizedLabel", "label"):
+            if known.get(name):
+                return split_latex(known[name])
+        if not known.get("truth", "").strip("$ \t\n"):
+            raise InputError("no formula (label or truth); a file with its truth is needed")
+        return plain_latex([token_name(token) for token in split_latex(known["truth"])])
 
 
 def is_linear(latex: str) -> bool:
@@ -133,13 +157,16 @@ def is_linear(latex: str) -> bool:
 
 
 def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
-    """The symbols of a file, ordered by the first of each symbol's strokes.
+    """The symbols of a file, ordered by the first of each symbol's strokes, each by its one name.
 
     Raises InputError naming `path` when the file is not divided into symbols.
     """
     groups = symbol_groups(file)
     if not groups:
-        raise InputError(f"{path}: no segmentation into symbols; a file with its truth is needed")
+        raise InputError(
+            f"{path}: no segmentation into symbols; a file with its truth is needed, or LaTeX for "
+            "the labels (--set unit=latex)"
+        )
     symbols = [(min(group.strokes), group.annotations.get("truth", "")) for group in groups]
     for stroke, symbol in symbols:
         if len(symbol.split()) != 1:
@@ -147,7 +174,7 @@ def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
                 f"{path}: the symbol of trace {stroke} is {symbol!r}; a truth without blanks is "
                 "needed"
             )
-    return tuple(symbol for _, symbol in sorted(symbols))
+    return tuple(symbol_name(symbol) for _, symbol in sorted(symbols))
 
 
 def symbol_groups(file: InkML) -> list[TraceGroup]:

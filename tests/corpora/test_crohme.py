@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from seqlabel.corpora.crohme import Options, prepare, symbols_in_writing_order
+from seqlabel.corpora.crohme_symbols import AS_WRITTEN, SPELLINGS, symbol_name, token_name
 from seqlabel.errors import InputError
 from seqlabel.inputs.formats.inkml import read_inkml
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "crohme"
 
 
 def inkml(symbols, latex, traces=6, writer="w1", kind="type"):
@@ -138,7 +141,9 @@ def test_not_crohme(tmp_path):
     with pytest.raises(InputError, match="nothing that looks like CROHME"):
         prepare(tmp_path, Options())
     (tmp_path / "TrainINKML").mkdir()
-    with pytest.raises(InputError, match="no expression with its symbols"):
+    with pytest.raises(
+        InputError, match="no training expression with its labels; its folders hold"
+    ):
         prepare(tmp_path, Options())
 
 
@@ -153,9 +158,9 @@ def test_real_corpus(crohme):
             if row["split"] == "valid2013"
         ]
     assert len(rows) == 671
-    read = _Reader(crohme / "TestINKMLGT", "dev", times=True, stray=[])
+    read = _Reader(Options(times=True))
     for row in rows[::5]:
-        utterance = read(crohme / row["file"])
+        utterance = read((row["file"], crohme / row["file"]))
         assert " ".join(utterance.labels) == row["symbols_in_writing_order"], row["file"]
         assert utterance.tags["linear"] == ("yes" if row["linear"] == "1" else "no"), row["file"]
         assert utterance.speaker == row["writer"]
@@ -163,7 +168,7 @@ def test_real_corpus(crohme):
 
 @pytest.fixture(scope="module")
 def recombine():
-    path = Path(__file__).parents[2] / "recipes" / "crohme" / "recombine.py"
+    path = RECIPE / "recombine.py"
     spec = importlib.util.spec_from_file_location("recombine", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -286,3 +291,173 @@ def test_recombined_formulas_are_not_mixed_with_others(recombine, tiny, monkeypa
     for wrong in ("--count=0", "--seed=-1", "--relabelled=2", "--relabelled=nan"):
         with pytest.raises(SystemExit):
             run(wrong)
+
+
+def place(root, name, symbols, latex):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(inkml(symbols, latex))
+
+
+def test_one_name_for_each_symbol_in_every_year(tiny):
+    """The test set of 2016 writes < where training writes \\lt."""
+    corpus = tiny / "crohme"
+    place(corpus, "TrainINKML/HAMEX/lt.inkml", [("1", [0]), ("\\lt", [1]), ("|", [2])], "1\\lt|")
+    symbols = [("1", [0]), ("&lt;", [1]), ("\\vert", [2]), ("\u03c0", [3])]
+    place(corpus, "TEST2016_INKML_GT/a.inkml", symbols, "1 &lt; | \\pi")
+    prepared = prepare(tiny, Options(test=("2016",)))
+    (test,) = prepared.splits["test"]
+    assert test.labels == ("1", "\\lt", "|", "\\pi")
+    assert prepared.unseen == {}
+
+
+def test_spellings_lead_to_names_and_names_to_themselves():
+    every = {**SPELLINGS, **AS_WRITTEN}
+    others = [other for names in (SPELLINGS, AS_WRITTEN) for o in names.values() for other in o]
+    assert len(set(others)) == len(others)
+    for names in (SPELLINGS, AS_WRITTEN):
+        for name, spellings in names.items():
+            assert symbol_name(name) == token_name(name) == name
+            assert {symbol_name(other) for other in spellings} == {name}
+    assert not set(every) & set(others)
+    greek = {"\u0394": "\\Delta", "\u03b4": "\\delta", "\u0391": "A", "\\Beta": "B", "\u03bf": "o"}
+    assert {letter: symbol_name(letter) for letter in greek} == greek
+    assert [token_name(token) for token in ("\\frac", "'", "{", "<")] == [
+        "\\frac",
+        "'",
+        "{",
+        "\\lt",
+    ]
+
+
+def test_the_symbols_of_the_real_corpus_are_their_own_names(crohme):
+    with open(crohme / "manifest.tsv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    symbols = {s for row in rows for s in row["symbols_in_writing_order"].split()}
+    assert {symbol_name(symbol) for symbol in symbols} == symbols
+
+
+def test_the_recipe_lists_the_names():
+    text = (RECIPE / "README.md").read_text()
+    for name, others in {**SPELLINGS, **AS_WRITTEN}.items():
+        for spelling in (name, *others):
+            assert f"`{spelling}`".replace("|", "\\|") in text, spelling
+
+
+def test_sets_are_chosen_by_year_or_folder(tiny):
+    corpus = tiny / "crohme"
+    place(corpus, "TEST2016_INKML_GT/a.inkml", [("x", [0])], "x")
+    place(corpus, "mine/b.inkml", [("y", [0])], "y")
+
+    def sets(**options):
+        splits = prepare(tiny, Options(**options)).splits
+        return {name: [utterance.id for utterance in us] for name, us in splits.items()}
+
+    assert sets(protocol="2016") == {
+        "train": ["train/HAMEX/one", "train/KAIST/frac"],
+        "dev": ["dev/t"],
+        "test": ["test/a"],
+    }
+    assert list(sets(protocol="2013")) == ["train", "test"]
+    assert sets(test=("2014", "2016", "crohme/mine"))["test_2016"] == ["test_2016/a"]
+    assert list(sets(test=("2014", "2016", "crohme/mine"))) == [
+        "train", "dev", "test_2014", "test_2016", "test_mine"
+    ]  # fmt: skip
+    two = sets(train=("2014", str(corpus / "mine")), dev=("2016",), test=("2016",))
+    assert two["train"] == [
+        "train/TrainINKML/HAMEX/one", "train/TrainINKML/KAIST/frac", "train/mine/b"
+    ]  # fmt: skip
+    assert (two["dev"], two["test"]) == (["dev/t"], ["test/a"])
+    noted = prepare(tiny, Options(protocol="2014", train=("2014",))).notes
+    assert not any("no folder" in note for note in noted)
+
+
+def test_sets_that_are_not_there(tiny):
+    assert prepare(tiny, Options(protocol="2016")).notes[0] == (
+        "no folder TEST2016_INKML_GT, which belongs to the set test of 2016"
+    )
+    for options, words in (
+        ({"test": ("2016",)}, "no folder TEST2016_INKML_GT, the set test of 2016"),
+        ({"dev": ("2013",)}, "the set dev of 2013"),
+        ({"test": ("2015",)}, "2015: no such folder for the set test; name one, or a year of 2013"),
+        (
+            {"train": ("2014", "crohme/TestEM2014GT")},
+            "TestEM2014GT is in the set train and in test",
+        ),
+        ({"train": ("crohme",)}, "TestINKMLGT is in the set train and in dev"),
+        ({"test": ("crohme",)}, "TrainINKML is in the set train and in test"),
+        ({"test": ("2014", "2014")}, "is in the set test_2014 and in test_2014"),
+        ({"protocol": "2019"}, "nothing that looks like CROHME"),
+    ):
+        with pytest.raises(InputError) as caught:
+            prepare(tiny, Options(**options))
+        assert words in str(caught.value)
+        assert "\n" not in str(caught.value)
+    place(tiny, "copy/TestEM2014GT/t.inkml", [("x", [0])], "x")
+    with pytest.raises(InputError, match="TestEM2014GT is here more than once"):
+        prepare(tiny, Options())
+
+
+def test_layouts_of_2019_and_2023(tmp_path):
+    task = tmp_path / "a/Task1_and_Task2/Task1_onlineRec/MainTask_formula"
+    place(task, "train/INKMLs/Train_2014/a.inkml", [("x", [0])], "x")
+    place(task, "valid/TestEM2014GT_INKMLs/b.inkml", [("x", [0])], "x")
+    place(task, "TestSet2019/c.inkml", [("x", [0])], "x")
+    for name in ("train/CROHME2019", "train/CROHME2023_train", "val/CROHME2016_test",
+                 "val/CROHME2023_val", "test/CROHME2023_test", "test/CROHME2019_test"):  # fmt: skip
+        place(tmp_path, f"b/TC11_CROHME23/INKML/{name}/a.inkml", [("x", [0])], "x")
+
+    def ids(folder, year):
+        splits = prepare(tmp_path / folder, Options(protocol=year)).splits
+        return [utterance.id for us in splits.values() for utterance in us]
+
+    assert ids("a", "2019") == ["train/Train_2014/a", "dev/b", "test/c"]
+    assert ids("b", "2023") == [
+        "train/CROHME2019/a", "train/CROHME2023_train/a", "dev/CROHME2016_test/a",
+        "dev/CROHME2023_val/a", "test/a",
+    ]  # fmt: skip
+
+
+MATHWRITING = """<ink xmlns="http://www.w3.org/2003/InkML">
+<annotation type="label">{label}</annotation>
+<annotation type="splitTagOriginal">train</annotation>
+<annotation type="sampleId">0a1b</annotation>
+<annotation type="normalizedLabel">{normalized}</annotation>
+<traceFormat><channel name="X" type="decimal"/><channel name="Y" type="decimal"/>
+<channel name="T" type="decimal"/></traceFormat>
+<trace id="0">1 2 0, 3 4 10</trace><trace id="1">5 6 30, 7 8 40</trace></ink>"""
+
+
+def test_mathwriting_has_latex_for_its_target(tmp_path):
+    for folder, label, normalized in (
+        ("train", r"\frac1{\sigma}", r"\frac{1}{\sigma}"),
+        ("valid", r"\sigma", ""),
+        ("test", r"1 &lt; \mathbb{R}", r"1&lt;\mathbb{R}"),
+        ("test", r"\frac{1}{2", r"\frac{1}{2"),
+    ):
+        path = tmp_path / "mathwriting" / folder / f"{len(normalized)}.inkml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(MATHWRITING.format(label=label, normalized=normalized))
+    options = Options(protocol="mathwriting", unit="latex")
+    prepared = prepare(tmp_path, options)
+    assert {name: [u.labels for u in us] for name, us in prepared.splits.items()} == {
+        "train": [("\\frac", "{", "1", "}", "{", "\\sigma", "}")],
+        "dev": [("\\sigma",)],
+        "test": [("1", "<", "\\mathbb{R}")],
+    }
+    assert (prepared.alphabet.unit, prepared.alphabet.metric) == ("latex", "TER")
+    assert prepared.splits["train"][0].text == r"\frac{1}{\sigma}"
+    (reason,) = prepared.skipped.values()
+    assert "unbalanced braces: 1 not closed" in reason
+    assert prepared.unseen == {"test": {"<": 1, "\\mathbb{R}": 1}}
+    with pytest.raises(InputError, match=r"unbalanced braces.*skip_bad=true"):
+        prepare(tmp_path, Options(protocol="mathwriting", unit="latex", skip_bad=False))
+    with pytest.raises(InputError, match=r"no training expression with its labels; .*unit=latex"):
+        prepare(tmp_path, Options(protocol="mathwriting"))
+
+
+def test_formulas_of_crohme_as_latex_are_spelled_in_one_way(tiny):
+    place(tiny / "crohme", "TrainINKML/HAMEX/one.inkml", [], "\\left( x'^2 &lt; \\mbox{y} \\right)")
+    prepared = prepare(tiny, Options(unit="latex"))
+    assert prepared.alphabet.text(prepared.splits["train"][0].labels) == r"(x^{\prime2}\lt y)"
+    assert prepared.splits["train"][1].labels == ("\\frac", *"{1}{", "\\pi", "}")
