@@ -62,7 +62,8 @@ def test_each_protocol_has_its_costs():
     labels = {"u": ["h#", "aa"]}
     assert {name: score(labels, labels, name).costs for name in PROTOCOLS} == {
         "plain": "unit", "kaldi": "sclite", "kaldi-optional-sil": "sclite", "speechbrain": "unit",
-        "graves2006": "unit", "cer": "unit", "cer-nospace": "unit", "wer": "unit",
+        "graves2006": "unit", "cer": "unit", "cer-nospace": "unit", "cer-grapheme": "unit",
+        "wer": "unit",
     }  # fmt: skip
     text = {"u": "a b"}
     on_request = score(text, text, "cer", costs="sclite")
