@@ -11,9 +11,10 @@ latency-controlled network is computed once a chunk; its time is given per chunk
 
 Streams: samples in pushes of 10 ms through front end, network and decoder.
 
-With --model, a trained model reads the recordings of a manifest so. Its lag is the time from the
-first sample of a frame's window to its outputs, with samples that come at their own pace and the
-computing time measured; the bound without computing time is `model.latency`.
+With --model, a trained model reads the recordings of a manifest: each as a whole when it is over,
+and, where it can, as a stream. The lag of an output is the time from the first sample of its
+frame's window until it is there, with samples that come at their own pace and the computing time
+measured; the bound of a stream without computing time is `model.latency`.
 
     python scripts/bench_stream.py
     python scripts/bench_stream.py --quick --json times.json
@@ -42,6 +43,7 @@ from seqlabel.features.fbank import Fbank
 from seqlabel.features.front_end import FrontEnd, FrontEndOptions
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import write_json
+from seqlabel.inputs import Audio
 from seqlabel.lstm import LSTM
 from seqlabel.lstm.runtime import settle
 from seqlabel.lstm.streaming import StackStream
@@ -180,39 +182,67 @@ class Counting:
         return self.running.finish(n_best)
 
 
-def trained(folder: Path, data: Path, most: int | None) -> dict[str, Any]:
-    """Lag and real-time factor of a trained model on the recordings of a manifest."""
+def trained(folder: Path, data: Path, most: int | None) -> list[dict[str, Any]]:
+    """Lags and real-time factors of a trained model on the recordings of a manifest."""
     model = seqlabel.load(folder)
     utterances = read_manifest(data)[:most]
     signals = [read_signal(utterance, model.front_end.extractor) for utterance in utterances]
-    whole = [model.decode([output])[0] for _, output in model.outputs(utterances)]
-    counting = Counting(model.decoder)
-    lags: list[float] = []
-    busy = spoken = 0.0
-    same = 0
-    run = partial(read_paced, model, counting)
-    run(signals[0].samples)  # compiles and warms up
-    for signal, expected in zip(signals, whole, strict=True):
-        labels, lag, seconds = run(signal.samples)
-        same += labels == expected.labels
-        lags += lag
-        busy += seconds
-        spoken += signal.duration
-    p50, p95 = (float(np.percentile(lags, share)) for share in (50, 95))
-    return {
-        "model": str(folder), "utterances": len(signals), "same_labels_as_whole": same,
-        "bound": model.latency, "lag_p50": p50, "lag_p95": p95, "real_time_factor": busy / spoken,
-    }  # fmt: skip
+    ways: dict[str, Callable[[np.ndarray], Reading]] = {"whole": partial(read_whole, model)}
+    if model.latency < np.inf:
+        ways["streamed"] = partial(read_paced, model, Counting(model.decoder))
+    found: list[dict[str, Any]] = []
+    for name, read in ways.items():
+        read(signals[0].samples)  # compiles and warms up
+        readings = [read(signal.samples) for signal in signals]
+        lags = [lag for reading in readings for lag in reading.lags]
+        spoken = sum(signal.duration for signal in signals)
+        found.append(
+            {
+                "way": name,
+                "bound": model.latency if name == "streamed" else None,
+                "lag_p50": float(np.percentile(lags, 50)),
+                "lag_p95": float(np.percentile(lags, 95)),
+                "real_time_factor": sum(reading.seconds for reading in readings) / spoken,
+                "labels": [reading.labels for reading in readings],
+            }
+        )
+    labels = [way.pop("labels") for way in found]
+    if len(found) == 2:
+        found[1]["same_labels"] = sum(a == b for a, b in zip(*labels, strict=True))
+        found[1]["of"] = len(signals)
+    return found
 
 
-def read_paced(
-    model: Recognizer, decoder: Counting, samples: np.ndarray
-) -> tuple[tuple[str, ...], list[float], float]:
+@dataclass(frozen=True)
+class Reading:
     """Labels, the lag of every output in seconds, and the computing time."""
-    rate = model.rate or 16000
-    options = model.front_end.options
-    step = model.front_end.extractor.step_samples / rate * options.stride
-    period = step * model.network.subsample
+
+    labels: tuple[str, ...]
+    lags: list[float]
+    seconds: float
+
+
+def output_period(model: Recognizer) -> float:
+    """Seconds from one output to the next."""
+    extractor, options = model.front_end.extractor, model.front_end.options
+    return extractor.step_samples / extractor.rate * options.stride * model.network.subsample
+
+
+def read_whole(model: Recognizer, samples: np.ndarray) -> Reading:
+    """A recording read when it is over."""
+    audio = Audio(samples, model.rate or 16000)
+    started = time.thread_time()
+    output = model.output(audio)
+    result = model.decode([output])[0]
+    seconds = time.thread_time() - started
+    period = output_period(model)
+    lags = [audio.duration + seconds - period * n for n in range(len(output.frames))]
+    return Reading(result.labels, lags, seconds)
+
+
+def read_paced(model: Recognizer, decoder: Counting, samples: np.ndarray) -> Reading:
+    """A recording read in pushes, each when its last sample is spoken."""
+    rate, period = model.rate or 16000, output_period(model)
     stream = model.stream(decoder)
     size = round(PUSH * rate)
     now = busy = 0.0
@@ -230,13 +260,17 @@ def read_paced(
         known = decoder.frames
     started = time.thread_time()
     result = stream.finish()
-    return result.labels, lags, busy + time.thread_time() - started
+    return Reading(result.labels, lags, busy + time.thread_time() - started)
 
 
 def show(rows: list[Row]) -> Iterator[str]:
     yield f"{'':34}{'':7}{'p50 µs':>9}{'p95 µs':>9}{'times real time':>17}"
     for r in rows:
         yield f"{r.name:34}{r.call:7}{r.p50:9.0f}{r.p95:9.0f}{1 / r.real_time_factor:17.1f}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
@@ -254,7 +288,8 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.model is not None:
         found = trained(options.model, options.data, 10 if options.quick else None)
-        print("\n".join(f"{name:22}{value}" for name, value in found.items()))
+        for way in found:
+            print("  ".join(f"{name} {_short(value)}" for name, value in way.items()))
         result: dict[str, Any] = {"trained": found}
     else:
         rounds = 3 if options.quick else 30
