@@ -5,7 +5,7 @@ A reader is a module with a frozen dataclass `Options` and `prepare(source, opti
 
 from types import ModuleType
 
-from seqlabel.corpora import an4, crohme, folder, iam_ondb, jsonl, timit, webdataset
+from seqlabel.corpora import an4, crohme, drawings, folder, iam_ondb, jsonl, timit, webdataset
 
 CORPORA: dict[str, ModuleType] = {
     "timit": timit,
@@ -15,4 +15,5 @@ CORPORA: dict[str, ModuleType] = {
     "folder": folder,
     "manifest": jsonl,
     "webdataset": webdataset,
+    "drawings": drawings,
 }

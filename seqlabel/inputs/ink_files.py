@@ -8,17 +8,25 @@ from seqlabel.errors import InputError
 from seqlabel.files import whole_file
 from seqlabel.inputs.formats.iam_xml import ink_of_iam_xml
 from seqlabel.inputs.formats.ink_json import ink_of_json
-from seqlabel.inputs.formats.inkml import inkml_of_xml
+from seqlabel.inputs.formats.inkml import inkml_of_roots
 from seqlabel.inputs.formats.stroke_arrays import ink_of_numpy
+from seqlabel.inputs.formats.svg import ink_of_svg
 from seqlabel.inputs.formats.unipen import unipen_of_text
+from seqlabel.inputs.formats.xournal import ink_of_xournal, unpacked
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.reading import as_text, naming, read_bytes
-from seqlabel.inputs.xml_guard import parse_xml
+from seqlabel.inputs.xml_guard import parse_xmls
 
-SUFFIXES = (".inkml", ".xml", ".ink", ".json", ".upn", ".unipen", ".dat", ".npy", ".npz")
+SUFFIXES = (
+    ".inkml", ".xml", ".ink", ".json", ".upn", ".unipen", ".dat", ".npy", ".npz", ".xopp", ".xoj",
+    ".svg",
+)  # fmt: skip
 """File names that a folder of ink is searched for (a file's content decides its format)."""
 
-FORMATS = "IAM-OnDB XML, InkML, UNIPEN, JSON, stroke-3 or stroke-5 arrays, or the text form of Ink"
+FORMATS = (
+    "IAM-OnDB XML, InkML, UNIPEN, JSON, Xournal++, SVG, stroke-3 or stroke-5 arrays, or the text "
+    "form of Ink"
+)
 
 
 def read_ink(path: str | os.PathLike[str], times: bool = True) -> Ink:
@@ -28,16 +36,21 @@ def read_ink(path: str | os.PathLike[str], times: bool = True) -> Ink:
     groups and annotations: use the reader of the format.
     Raises InputError that names the file, the cause and the way out.
     """
-    data = read_bytes(path)
+    data = unpacked(read_bytes(path), path)
     if data.startswith((b"\x93NUMPY", b"PK\x03\x04")):
         return ink_of_numpy(data, path)
     head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"<") or data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        root = parse_xml(data, path)
-        if root.tag == "WhiteboardCaptureSession":
+        roots = parse_xmls(data, path)
+        (root, *others) = roots
+        if root.tag == "WhiteboardCaptureSession" and not others:
             return ink_of_iam_xml(root, path, times)
-        if root.tag == "ink":
-            return inkml_of_xml(root, path, times).ink
+        if root.tag == "xournal" and not others:
+            return ink_of_xournal(root, path)
+        if root.tag == "svg" and not others:
+            return ink_of_svg(root, path)
+        if any(element.tag == "ink" for one in roots for element in one.iter()):
+            return inkml_of_roots(roots, path, times).ink
         raise InputError(f"{path}: XML with the root {root.tag[:40]!r}; expected {FORMATS}")
     if head.startswith((b"{", b"[")):
         return ink_of_json(as_text(data, path), path, times)

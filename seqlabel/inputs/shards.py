@@ -1,7 +1,9 @@
-"""Signals inside tar files, the shards of WebDataset, read where they lie.
+"""Signals inside other files, read where they lie: members of tar files, lines of JSON lines.
 
-A plain tar file keeps each member in one piece. `SHARD.tar@OFFSET+SIZE/MEMBER` is the path of a
-member whose bytes begin at OFFSET; all that reads a signal takes such a path like that of a file.
+A plain tar file, a shard of WebDataset, keeps each member in one piece, and so does a file of JSON
+lines each line. `SHARD.tar@OFFSET+SIZE/MEMBER` is the path of a member whose bytes begin at OFFSET,
+`FILE.ndjson@OFFSET+SIZE/NAME` that of a line; all that reads a signal takes such a path like that
+of a file.
 """
 
 import io
@@ -14,7 +16,7 @@ from typing import Any, BinaryIO
 
 from seqlabel.errors import InputError
 
-_PLACE = re.compile(r"(.+?\.tar)@(\d+)\+(\d+)/", re.DOTALL)
+_PLACE = re.compile(r"(.+?\.(?:tar|ndjson|jsonl))@(\d+)\+(\d+)/", re.DOTALL)
 
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5": "unzstd"}
 """First bytes of a compressed file, and what unpacks it."""
@@ -33,7 +35,7 @@ def signal_file(path: Path) -> Path:
 
 
 def open_signal(path: str | os.PathLike[str]) -> BinaryIO:
-    """A file, or a member of a shard, opened to be read.
+    """A file, a member of a shard, or a line of a file, opened to be read.
 
     Raises OSError as `open` does, and InputError for a shard that holds something else by now.
     """
@@ -42,6 +44,14 @@ def open_signal(path: str | os.PathLike[str]) -> BinaryIO:
         return open(path, "rb")
     shard, start, size = place
     stream = open(shard, "rb")  # noqa: SIM115 - the caller closes it
+    if shard.suffix != ".tar":
+        stream.seek(max(0, start - 1))
+        around = stream.read(size + 2)
+        whole = b"\n" + around if start == 0 else around
+        if whole[:1] != b"\n" or whole[size + 1 : size + 2] not in (b"", b"\n", b"\r"):
+            stream.close()
+            raise InputError(f"{path}: the file no longer holds this line there; prepare it again")
+        return io.BufferedReader(_Window(stream, start, size))
     try:
         stream.seek(max(0, start - tarfile.BLOCKSIZE))
         header = tarfile.TarInfo.frombuf(
@@ -83,6 +93,11 @@ class _Window(io.RawIOBase):
     def close(self) -> None:
         self._stream.close()
         super().close()
+
+
+def line_of(path: Path, start: int, size: int, name: str) -> Path:
+    """The path for `open_signal` of a line: its first byte, its bytes, a name for people."""
+    return path.with_name(f"{path.name}@{start}+{size}") / name
 
 
 def list_members(shard: Path) -> Iterator[tuple[str, Path]]:

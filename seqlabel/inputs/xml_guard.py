@@ -1,6 +1,7 @@
 """XML read without its dangers: no entities of a document's own, nothing fetched from outside."""
 
 import os
+import re
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -10,6 +11,8 @@ from seqlabel.errors import InputError
 DEEPEST = 200
 """Elements nested deeper than this are refused; ink files nest a dozen levels."""
 
+_SECOND_ROOT = expat.errors.codes["junk after document element"]
+
 
 def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
     """The root element of an XML document, names of elements and attributes without namespace.
@@ -18,6 +21,35 @@ def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
     Raises InputError for text that is not well-formed (cut in the middle, bytes of another
     encoding), for entity declarations (expansion bombs, external files), and for absurd nesting.
     """
+    root, end = _parse(data, name, 0)
+    if end < len(data):
+        line = data[:end].count(b"\n") + 1
+        raise InputError(f"{name}:{line}: a second root element; one is expected")
+    return root
+
+
+def parse_xmls(data: bytes, name: str | os.PathLike[str]) -> list[Element]:
+    """The root elements of XML documents that stand in a file one behind the other.
+
+    A document without a declaration of its own has the encoding of the one before. Raises
+    InputError as `parse_xml` does.
+    """
+    roots, place, declaration = [], 0, b""
+    while data[place:].strip():
+        part = data[place:].lstrip()
+        place = len(data) - len(part)
+        own = re.match(rb"<\?xml\b[^>]*\?>", part)
+        declaration = own[0] if own else declaration
+        prefix = b"" if own else declaration
+        lines = data[:place].count(b"\n") - prefix.count(b"\n")
+        root, end = _parse(prefix + part, name, lines)
+        roots.append(root)
+        place += end - len(prefix)
+    return roots
+
+
+def _parse(data: bytes, name: str | os.PathLike[str], lines: int) -> tuple[Element, int]:
+    """The first root element and the place behind its document; lines: those of the file before."""
     builder = TreeBuilder()
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
@@ -37,8 +69,8 @@ def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
 
     def refuse(*_: Any) -> int:
         raise InputError(
-            f"{name}:{parser.CurrentLineNumber}: declares an XML entity, which is refused; write "
-            "its text in place"
+            f"{name}:{lines + parser.CurrentLineNumber}: declares an XML entity, which is refused; "
+            "write its text in place"
         )
 
     parser.StartElementHandler = start
@@ -49,16 +81,18 @@ def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
+        if error.code == _SECOND_ROOT:
+            return builder.close(), parser.ErrorByteIndex
         cause = expat.errors.messages[error.code]
         raise InputError(
-            f"{name}:{error.lineno}: not well-formed XML ({cause}); was the file cut off, or is "
-            "its encoding another than declared?"
+            f"{name}:{lines + error.lineno}: not well-formed XML ({cause}); was the file cut off, "
+            "or is its encoding another than declared?"
         ) from None
     except (LookupError, UnicodeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{name}: the declared encoding cannot be read: {error}") from None
-    return builder.close()
+    return builder.close(), len(data)
 
 
 def _local(name: str) -> str:

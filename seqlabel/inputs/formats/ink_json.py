@@ -1,12 +1,17 @@
-"""The ink of web pages: strokes of points {x, y, t} as JSON.
+"""The ink of web pages and of Quick Draw: strokes as JSON, point by point or column by column.
 
-The Handwriting Recognition API (WICG) and pages that record Pointer Events give points with t in
-milliseconds. Accepted: a list of strokes, or an object whose `strokes` is one; a stroke is a list
-of points, or an object whose `points` is one. A `pressure` is read where every point has one.
+The Handwriting Recognition API (WICG) and pages that record Pointer Events give points {x, y, t}
+with t in milliseconds; Quick Draw and the requests of web handwriting services give columns,
+[[x ...], [y ...], [t ...]], of which t may be missing.
+Accepted: a list of strokes, or an object with one as `strokes`, `drawing` or `ink`, or within the
+first of its `requests`. A stroke is a list of points, a list of columns x, y, t, pressure, or an
+object with `points`, or with columns of these names. A `pressure` is read where every point has
+one.
 """
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,6 +20,8 @@ from seqlabel.errors import InputError
 from seqlabel.files import whole_file
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.reading import as_text, ink_of_columns, naming, read_bytes
+
+_COLUMNS = ("x", "y", "t", "pressure")
 
 
 def read_ink_json(path: str | os.PathLike[str], times: bool = True) -> Ink:
@@ -31,6 +38,11 @@ def ink_of_json(text: str, name: str | os.PathLike[str], times: bool = True) -> 
         try:
             value = json.loads(text, parse_constant=_refuse)
         except json.JSONDecodeError as error:
+            if error.msg == "Extra data" and text[error.pos - 1 : error.pos] == "\n":
+                raise InputError(
+                    f"line {error.lineno}: a second drawing; a file with one a line becomes data "
+                    "with `seqlabel prepare drawings`"
+                ) from None
             raise InputError(
                 f"line {error.lineno}: not JSON: {error.msg}; was the file cut off?"
             ) from None
@@ -45,20 +57,62 @@ def ink_of_json(text: str, name: str | os.PathLike[str], times: bool = True) -> 
 
 def ink_of_value(value: Any, times: bool = True) -> Ink:
     """Ink of parsed JSON; raises InputError naming stroke and point."""
-    strokes = value.get("strokes") if isinstance(value, dict) else value
+    strokes = _list_of_strokes(value)
     if not isinstance(strokes, list):
         raise InputError("no list of strokes; expected [[{x, y, t}, ...], ...] or {strokes: ...}")
     arrays = []
     for s, stroke in enumerate(strokes):
-        points = stroke.get("points") if isinstance(stroke, dict) else stroke
-        if not isinstance(points, list):
-            raise InputError(f"stroke {s} is no list of points")
-        if points:
-            rows = [_point(point, f"stroke {s}, point {p}") for p, point in enumerate(points)]
-            arrays.append(np.array(rows, dtype=np.float64))
+        array = _stroke(stroke, s)
+        if len(array):
+            arrays.append(array)
     if not arrays:
         raise InputError("no points in any stroke")
     return ink_of_columns(arrays, times=times)
+
+
+def _list_of_strokes(value: Any) -> Any:
+    """What should be the list of strokes."""
+    requests = value.get("requests") if isinstance(value, dict) else None
+    if isinstance(requests, list) and requests:
+        if len(requests) > 1:
+            raise InputError(f"{len(requests)} requests in one file; save each in its own")
+        value = requests[0]
+    if not isinstance(value, dict):
+        return value
+    return next((value[key] for key in ("strokes", "drawing", "ink") if key in value), None)
+
+
+def _stroke(stroke: Any, number: int) -> np.ndarray:
+    """(P, 4) x, y, seconds, pressure of a stroke, NaN where it has none."""
+    place = f"stroke {number}"
+    if isinstance(stroke, dict) and "points" in stroke:
+        stroke = stroke["points"]
+    if isinstance(stroke, dict) and isinstance(stroke.get("x"), list):
+        names = [name for name in _COLUMNS if stroke.get(name) is not None]
+        return _columns([stroke[name] for name in names], names, place)
+    if not isinstance(stroke, list):
+        raise InputError(f"{place} is no list of points")
+    if stroke and isinstance(stroke[0], list):
+        if not 2 <= len(stroke) <= 4:
+            raise InputError(
+                f"{place} has {len(stroke)} lists; columns [[x ...], [y ...], [t ...]] are expected"
+            )
+        return _columns(stroke, _COLUMNS[: len(stroke)], place)
+    rows = [_point(point, f"{place}, point {p}") for p, point in enumerate(stroke)]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def _columns(columns: Sequence[Any], names: Sequence[str], place: str) -> np.ndarray:
+    if not {"x", "y"} <= set(names):
+        raise InputError(f"{place} has no columns x and y")
+    if not all(isinstance(column, list) for column in columns):
+        raise InputError(f"{place}: columns must be lists of numbers")
+    if len({len(column) for column in columns}) != 1:
+        sizes = ", ".join(f"{n} of {len(c)}" for n, c in zip(names, columns, strict=True))
+        raise InputError(f"{place}: columns of different lengths ({sizes}); was the file cut off?")
+    points = (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
+    rows = [_point(point, f"{place}, point {p}") for p, point in enumerate(points)]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
 def _point(point: Any, place: str) -> list[float]:
@@ -67,8 +121,8 @@ def _point(point: Any, place: str) -> list[float]:
     for key in ("x", "y"):
         if key not in point:
             raise InputError(f"{place} has no {key}")
-    row = [point.get(key) for key in ("x", "y", "t", "pressure")]
-    for key, value in zip(("x", "y", "t", "pressure"), row, strict=True):
+    row = [point.get(key) for key in _COLUMNS]
+    for key, value in zip(_COLUMNS, row, strict=True):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise InputError(f"{place}: {key} is {str(value)[:40]!r}, not a number")
     try:

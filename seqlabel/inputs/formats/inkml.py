@@ -1,13 +1,13 @@
 """InkML, the W3C's markup of digital ink (Recommendation of 20 September 2011).
 
 Read as it is met: with and without namespace, channels in any order or undeclared, differences,
-references with and without `#`. What a file says about its ink (annotations, groups of traces) is
-kept beside the strokes.
+references with and without `#`, several documents in a file. What a file says about its ink
+(annotations, groups of traces) is kept beside the strokes.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,7 +18,7 @@ from seqlabel.files import whole_file
 from seqlabel.inputs.formats.inkml_trace import decode_trace, encode_differences, encode_trace
 from seqlabel.inputs.ink import Ink, number
 from seqlabel.inputs.reading import ink_of_columns, naming, read_bytes
-from seqlabel.inputs.xml_guard import parse_xml
+from seqlabel.inputs.xml_guard import parse_xmls
 
 NAMESPACE = "http://www.w3.org/2003/InkML"
 
@@ -60,7 +60,53 @@ def read_inkml(path: str | os.PathLike[str], times: bool = True) -> InkML:
     Raises InputError naming the file for malformed XML, text outside the grammar of traces, points
     of different numbers of channels, references to traces that are not there, and no ink at all.
     """
-    return inkml_of_xml(parse_xml(read_bytes(path), path), path, times)
+    return inkml_of_roots(parse_xmls(read_bytes(path), path), path, times)
+
+
+def inkml_of_roots(
+    roots: Sequence[Element], name: str | os.PathLike[str], times: bool = True
+) -> InkML:
+    """The content of all `ink` elements among and below some roots, as of one document.
+
+    A page of OneNote has several. Annotations are those of the first that has one of the type; ids
+    that come again are left out. Raises InputError for units that differ, and as `read_inkml` does.
+    """
+    elements = [e for root in roots for e in ([root] if root.tag == "ink" else root.iter("ink"))]
+    if not elements:
+        raise InputError(f"{name}: root element {roots[0].tag[:40]!r} is not ink")
+    parts = [inkml_of_xml(element, name, times) for element in elements]
+    if len(parts) == 1:
+        return parts[0]
+    with naming(name):
+        units = sorted({part.ink.unit for part in parts})
+        if len(units) > 1:
+            raise InputError(f"ink in the units {' and '.join(map(repr, units))}; save them apart")
+        strokes: list[np.ndarray] = []
+        ids: list[str] = []
+        groups: list[TraceGroup] = []
+        annotations: dict[str, str] = {}
+        for part in parts:
+            groups += [_moved(group, len(strokes)) for group in part.groups]
+            strokes += [_four_columns(stroke, part.ink.timed) for stroke in part.ink.strokes]
+            taken = set(ids)
+            ids += ["" if id in taken else id for id in part.ids]
+            annotations = {**part.annotations, **annotations}
+        ink = ink_of_columns(strokes, units[0], times)
+        return InkML(ink, tuple(ids), annotations, tuple(groups))
+
+
+def _four_columns(stroke: np.ndarray, timed: bool) -> np.ndarray:
+    """(P, 4) x, y, t, pressure of a stroke, NaN where it has none."""
+    columns = np.full((len(stroke), 4), np.nan)
+    columns[:, : stroke.shape[1]] = stroke
+    if not timed:
+        columns[:, 2] = np.nan
+    return columns
+
+
+def _moved(group: TraceGroup, by: int) -> TraceGroup:
+    strokes = tuple(stroke + by for stroke in group.strokes)
+    return replace(group, strokes=strokes, groups=tuple(_moved(g, by) for g in group.groups))
 
 
 def inkml_of_xml(root: Element, name: str | os.PathLike[str], times: bool = True) -> InkML:

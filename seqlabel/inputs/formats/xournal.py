@@ -1,0 +1,120 @@
+"""Pages of Xournal++ (`.xopp`) and Xournal (`.xoj`): XML, compressed with gzip.
+
+A `stroke` holds x and y of its points in turn, in points of 1/72 inch; its `width` is the nominal
+width, and where the pen knew its pressure the width at each point but the last behind it. Layout as
+the file format of Xournal++ 1.2 describes it. Highlighter and eraser write nothing.
+"""
+
+import gzip
+import os
+import zlib
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.files import whole_file
+from seqlabel.inputs.ink import Ink, number
+from seqlabel.inputs.reading import ink_of_columns, naming, read_bytes
+from seqlabel.inputs.xml_guard import parse_xml
+
+LARGEST_PAGE = 1 << 28
+"""Bytes of XML beyond which a compressed file is refused."""
+
+WIDTH, HEIGHT = 595.275591, 841.889764
+"""A4 in points."""
+
+
+def read_xopp(path: str | os.PathLike[str]) -> Ink:
+    """Read all pages, each below the one before; the widths of strokes are the pressure.
+
+    A stroke of two equal points is a dot, as Xournal++ writes one, and has one point here. There
+    are no times. Raises InputError naming the file, for one that is cut off too.
+    """
+    data = unpacked(read_bytes(path), path)
+    return ink_of_xournal(parse_xml(data, path), path)
+
+
+def unpacked(data: bytes, name: str | os.PathLike[str]) -> bytes:
+    """What a gzip file holds, or the bytes themselves; InputError for damage and a cut."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        found = stream.decompress(data, LARGEST_PAGE)
+    except zlib.error as error:
+        raise InputError(f"{name}: a damaged gzip file ({error}); get a whole copy") from None
+    if stream.unconsumed_tail:
+        raise InputError(f"{name}: unpacks to more than {LARGEST_PAGE >> 20} MiB; not an ink file")
+    if not stream.eof:
+        raise InputError(f"{name}: the gzip file is cut off; get a whole copy")
+    return found
+
+
+def ink_of_xournal(root: Element, name: str | os.PathLike[str]) -> Ink:
+    """The ink of a parsed `xournal` element; `name` begins the messages."""
+    with naming(name):
+        if root.tag != "xournal":
+            raise InputError(f"root element {root.tag!r} is not xournal")
+        strokes: list[np.ndarray] = []
+        top = 0.0
+        for page in root.iterfind("page"):
+            for element in page.iterfind("layer/stroke"):
+                if element.get("tool", "pen") == "pen":
+                    points = _points(element, len(strokes))
+                    points[:, 1] += top
+                    strokes.append(points)
+            top += _numbers(page.get("height", str(HEIGHT)), "the height of a page")[0]
+        if not strokes:
+            raise InputError("no stroke of a pen; the pages are empty")
+        return ink_of_columns(strokes, unit="pt")
+
+
+def _points(element: Element, count: int) -> np.ndarray:
+    """(P, 4) x, y, no time, pressure of a stroke, NaN where it has none."""
+    place = f"stroke {count}"
+    values = _numbers(element.text or "", place)
+    if not values or len(values) % 2:
+        raise InputError(f"{place}: {len(values)} numbers for pairs of x and y; was it cut off?")
+    points = np.full((len(values) // 2, 4), np.nan)
+    points[:, :2] = np.reshape(values, (-1, 2))
+    widths = _numbers(element.get("width", ""), f"the width of {place}")[1:]
+    if len(widths) >= max(1, len(points) - 1):
+        points[:, 3] = [*widths, widths[-1]][: len(points)]
+    dot = len(points) == 2 and (points[0, :2] == points[1, :2]).all()
+    return points[:1] if dot else points
+
+
+def _numbers(text: str, place: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split()]
+    except ValueError:
+        raise InputError(f"{place}: {text.strip()[:40]!r} are not numbers") from None
+
+
+def write_xopp(path: str | os.PathLike[str], ink: Ink) -> None:
+    """Write ink as one page of Xournal++; its pressures are the widths, times have no place there.
+
+    Coordinates stay as they are: strokes beyond A4 make the page larger.
+    """
+    _, _, right, bottom = ink.bounds
+    page = f'width="{number(max(WIDTH, right))}" height="{number(max(HEIGHT, bottom))}"'
+    lines = [
+        '<?xml version="1.0" standalone="no"?>',
+        '<xournal creator="seqlabel" fileversion="4">',
+        "<title>Xournal++ document - see https://github.com/xournalpp/xournalpp</title>",
+        f'<page {page}><background type="solid" color="#ffffffff" style="plain"/><layer>',
+    ]
+    for stroke in ink.strokes:
+        rows = stroke if len(stroke) > 1 else np.repeat(stroke, 2, axis=0)
+        width = "1.41"
+        if rows.shape[1] == 4:
+            width = " ".join([width, *map(number, rows[:, 3].tolist())])
+        points = " ".join(map(number, rows[:, :2].ravel().tolist()))
+        lines.append(
+            f'<stroke tool="pen" color="#000000ff" width="{width}" capStyle="round">{points}'
+            "</stroke>"
+        )
+    lines += ["</layer></page>", "</xournal>", ""]
+    with whole_file(path, "wb") as stream:
+        stream.write(gzip.compress("\n".join(lines).encode(), mtime=0))
