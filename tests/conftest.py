@@ -72,6 +72,7 @@ learning_rate = 1e-3
 decay = "halving"
 accumulate = 2
 average = 2
+adaptive_noise = 0.05
 """
 
 

@@ -1,6 +1,7 @@
 """The LSTM family: one cell with flags, the reference, the fast kernels."""
 
 from seqlabel.lstm.cell import PRESETS, AnyCell, Cell, Gru, TanhRnn, weight_count
+from seqlabel.lstm.convolution import ConvLSTM
 from seqlabel.lstm.stack import LSTM
 from seqlabel.lstm.weights import INITIALISATIONS
 
@@ -10,6 +11,7 @@ __all__ = [
     "PRESETS",
     "AnyCell",
     "Cell",
+    "ConvLSTM",
     "Gru",
     "TanhRnn",
     "weight_count",

@@ -129,8 +129,25 @@ def _lstm_step(
         if cell.bias == "all":
             z = z + w.bias[n_gates:]
 
+    h, c, active = run_gates(cell, a, z, w.peephole, c, truncate)
+    if cell.projection:
+        h = h @ w.projection.T
+    if gates_before:
+        return h, c, torch.cat([active[name] for name in cell.gates], dim=1)
+    return h, c
+
+
+def run_gates(
+    cell: Cell, a: Tensor, z: Tensor, peephole: Tensor | None, c: Tensor, truncate: bool
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """From net inputs and the state before to the output before projection, the state, the gates.
+
+    a: (n, gates * blocks) of the gates. z: (n, N) of the cell inputs. peephole: (gates, N) or None.
+    c: (n, N). The gates' activations are (n, blocks) each.
+    """
+    seen = c.detach() if truncate else c  # what the peepholes look at
     net = dict(zip(cell.gates, a.chunk(max(1, len(cell.gates)), dim=1), strict=False))
-    p = dict(zip(cell.gates, w.peephole, strict=True)) if w.peephole is not None else {}
+    p = dict(zip(cell.gates, peephole, strict=True)) if peephole is not None else {}
 
     def gate(name: str, looks_at: Tensor) -> Tensor:
         """Activation (n, blocks) of one gate; the cells of a block share it."""
@@ -160,11 +177,7 @@ def _lstm_step(
             seen = c.detach() if truncate else c
         active["o"] = gate("o", seen)
         h = spread(active["o"]) * h
-    if cell.projection:
-        h = h @ w.projection.T
-    if gates_before:
-        return h, c, torch.cat([active[name] for name in cell.gates], dim=1)
-    return h, c
+    return h, c, active
 
 
 def _squash_input(cell: Cell, z: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from seqlabel.training.distribution import Workers
 from seqlabel.training.evaluation import DevScore, evaluate
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.monitor import Monitor
-from seqlabel.training.noise import weight_noise
+from seqlabel.training.noise import AdaptiveNoise, weight_noise
 from seqlabel.training.objectives import make_objective
 from seqlabel.training.optimisers import clip_gradient, make_optimiser
 from seqlabel.training.options import Phase
@@ -110,13 +110,20 @@ class PhaseLoop:
         if number and run.checkpoint is None:
             run.workers.barrier()
             run.model.load_state_dict(load_weights(run.folder / WEIGHTS))
-        self.optimiser = make_optimiser(self.phase, run.model.parameters())
+        self.noise = None
+        if self.phase.adaptive_noise:
+            self.noise = AdaptiveNoise(run.model, self.phase.adaptive_noise, len(run.train))
+        learned = [] if self.noise is None else list(self.noise.parameters())
+        self.trained = [*run.model.parameters(), *learned]
+        self.optimiser = make_optimiser(self.phase, run.model.parameters(), learned)
         self.ema = Ema(run.model, self.phase.ema) if self.phase.ema else None
         if run.checkpoint is not None:
             run.model.load_state_dict(run.checkpoint["model"])
             self.optimiser.load_state_dict(run.checkpoint["optimiser"])
             if self.ema is not None:
                 self.ema.load_state_dict(run.checkpoint["ema"])
+            if self.noise is not None:
+                self.noise.load_state_dict(run.checkpoint["noise"])
             run.checkpoint = None
         elif number:
             self._start_from_best()
@@ -165,6 +172,10 @@ class PhaseLoop:
                 f"phase {phase.name}: no epoch had a finite dev {phase.monitor}, so no weights "
                 "were kept; look at the dev set with seqlabel check"
             )
+        if self.noise is not None:
+            nats = self.noise.nats()
+            log.info("%s: the weights cost %.0f nats, %.1f an utterance", phase.name, nats,
+                     nats / self.noise.utterances)  # fmt: skip
         if phase.average > 1:
             self._average()
 
@@ -226,7 +237,10 @@ class PhaseLoop:
         number = int(rng_of(seed).integers(2**62))
         torch.manual_seed(number + run.workers.rank)
         total, culprits = 0.0, []
-        with weight_noise(run.model, phase.weight_noise, number), ExitStack() as stack:
+        noisy = weight_noise(run.model, phase.weight_noise, number)
+        if self.noise is not None:
+            noisy = self.noise.drawn(number)
+        with noisy, ExitStack() as stack:
             for n, batch in enumerate(group):
                 if isinstance(self.forward, DistributedDataParallel) and n + 1 < len(group):
                     stack.enter_context(self.forward.no_sync())
@@ -244,7 +258,9 @@ class PhaseLoop:
                 total += float(losses.detach().sum()) * batch.weight
                 stack.close()
         with clock("step"):
-            norm = clip_gradient(run.model.parameters(), phase)
+            if self.noise is not None:
+                self.noise.add_gradients()
+            norm = clip_gradient(self.trained, phase)
             # Whoever alone skipped an update would go on with other weights than the rest.
             failed = not math.isfinite(float(norm)) or not math.isfinite(total)
             if run.workers.any([failed])[0]:
@@ -353,6 +369,8 @@ class PhaseLoop:
             }
             if self.ema is not None:
                 state["ema"] = self.ema.state_dict()
+            if self.noise is not None:
+                state["noise"] = self.noise.state_dict()
             save_checkpoint(run.folder / CHECKPOINTS, state, totals)
         run.writing += time.monotonic() - started
 

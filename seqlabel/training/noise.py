@@ -3,19 +3,28 @@
 Graves, Mohamed & Hinton 2013 add it "once per training sequence" with σ = 0.075; with batches the
 draw is per batch. The gradient is that at the noisy weights, the update is applied to the clean
 ones (Jim, Giles & Horne 1996).
+
+Adaptive weight noise learns a σ for every weight (Graves 2011, "Practical variational inference
+for neural networks", diagonal Gaussian posterior with a Gaussian prior). Weights are N(w_i, σ_i²),
+their prior is one N(μ, τ²) fitted to them all, and what is minimised is the length of a message
+that holds the labels and the weights (MDL), in nats:
+
+    E[loss of all utterances] + Σ_i ( ln(τ/σ_i) + ((w_i - μ)² + σ_i²) / 2τ² - 1/2 )
+
+with the best prior μ = mean of w_i, τ² = mean of σ_i² + (w_i - μ)².
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
 def weight_noise(module: nn.Module, sigma: float, seed: int) -> Iterator[None]:
     """Inside the context all weights of `module` carry N(0, sigma²) noise, after it none.
-
 
     The noise depends on the seed alone, so that every process of a distributed run draws the same.
     The clean weights are kept and put back, not recomputed: no rounding is left behind.
@@ -24,12 +33,92 @@ def weight_noise(module: nn.Module, sigma: float, seed: int) -> Iterator[None]:
         yield
         return
     weights = [weight for weight in module.parameters() if weight.requires_grad]
-    clean = [weight.detach().clone() for weight in weights]
+    noise = [standard.mul_(sigma) for standard in _standard_normal(weights, seed)]
+    with _added(weights, noise):
+        yield
+
+
+class AdaptiveNoise(nn.Module):
+    """A deviation σ_i for each weight of a module, learned together with the weights.
+
+    sigma: of all weights at first (Graves 2011 and after: 0.075). utterances: of the training set;
+    losses are means per utterance, and so is the cost of the weights here.
+    Its parameters are ln σ_i, which every optimiser keeps positive.
+    """
+
+    def __init__(self, module: nn.Module, sigma: float, utterances: int) -> None:
+        super().__init__()
+        self._weights = [weight for weight in module.parameters() if weight.requires_grad]
+        self._noise: list[Tensor] = []
+        self.utterances = utterances
+        self.log_sigma = nn.ParameterList(
+            nn.Parameter(torch.full_like(weight, math.log(sigma))) for weight in self._weights
+        )
+
+    @contextmanager
+    def drawn(self, seed: int) -> Iterator[None]:
+        """Inside the context the weights carry noise that depends on the seed, after it none."""
+        with torch.no_grad():
+            standard = _standard_normal(self._weights, seed)
+            self._noise = [
+                e.mul_(log.exp()) for e, log in zip(standard, self.log_sigma, strict=True)
+            ]
+        with _added(self._weights, self._noise):
+            yield
+
+    @torch.no_grad()
+    def add_gradients(self) -> None:
+        """From the gradients at the noisy weights those of the whole cost, by w_i and ln σ_i.
+
+        dE/dσ_i is estimated as ε_i dE/dw_i at the weight w_i + σ_i ε_i, which holds for the sum
+        over a batch; the paper squares the gradient of each sequence instead. Weights without a
+        gradient get none.
+        """
+        mean, variance = self.prior()
+        share = 1 / self.utterances
+        for weight, log, noise in zip(self._weights, self.log_sigma, self._noise, strict=True):
+            if weight.grad is None:
+                continue
+            log.grad = weight.grad * noise + share * ((2 * log).exp() / variance - 1)
+            weight.grad.add_(weight - mean, alpha=share / float(variance))
+
+    @torch.no_grad()
+    def prior(self) -> tuple[Tensor, Tensor]:
+        """Mean μ and variance τ² of the prior that makes the weights cheapest."""
+        count = sum(weight.numel() for weight in self._weights)
+        mean = sum((weight.double().sum() for weight in self._weights), torch.zeros(())) / count
+        each = zip(self._weights, self.log_sigma, strict=True)
+        squares = [
+            (2 * log.double()).exp().sum() + (weight.double() - mean).square().sum()
+            for weight, log in each
+        ]
+        return mean.float(), (torch.stack(squares).sum() / count).float()
+
+    @torch.no_grad()
+    def nats(self) -> float:
+        """What the weights cost: nats of the message that tells them, over the whole set."""
+        _, variance = self.prior()
+        return float(
+            sum(0.5 * variance.double().log() * log.numel() - log.double().sum()
+                for log in self.log_sigma)
+        )  # fmt: skip
+
+
+def _standard_normal(weights: list[nn.Parameter], seed: int) -> list[Tensor]:
+    """N(0, 1) of the weights' shapes, drawn on the CPU: the same on every device and process."""
     generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randn(weight.shape, generator=generator, dtype=weight.dtype).to(weight.device)
+        for weight in weights
+    ]
+
+
+@contextmanager
+def _added(weights: list[nn.Parameter], noise: list[Tensor]) -> Iterator[None]:
+    clean = [weight.detach().clone() for weight in weights]
     with torch.no_grad():
-        for weight in weights:
-            noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
-            weight.add_(noise.to(weight.device), alpha=sigma)
+        for weight, change in zip(weights, noise, strict=True):
+            weight.add_(change)
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """Optimisers by name, and gradient clipping."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +9,16 @@ from torch import Tensor, nn
 from seqlabel.training.options import Phase
 
 
-def make_optimiser(phase: Phase, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser of a phase; the learning rate is set anew before every update."""
-    chosen = list(parameters)
+def make_optimiser(
+    phase: Phase, parameters: Iterable[nn.Parameter], undecayed: Iterable[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """The optimiser of a phase; the learning rate is set anew before every update.
+
+    undecayed: further parameters, which weight decay leaves alone.
+    """
+    chosen: list[dict[str, Any]] = [{"params": list(parameters)}]
+    if others := list(undecayed):
+        chosen.append({"params": others, "weight_decay": 0.0})
     rate = phase.learning_rate
     if phase.optimiser == "sgd":
         return torch.optim.SGD(

@@ -23,8 +23,9 @@ class Phase:
     `final_rate` times the rate at the last epoch, or "halving" after `halving_patience` epochs
     without improvement.
     clip_norm, clip_value: of the gradient (0: off). accumulate: batches per update.
-    weight_noise: σ, drawn once per update (Graves 2013: 0.075). input_noise: σ added to the
-    normalised frames (Graves 2006: 0.6). ema: decay of the averaged weights that are evaluated and
+    weight_noise: σ, drawn once per update (Graves 2013: 0.075). adaptive_noise: σ of every weight
+    at first, then learned (Graves 2011: 0.075). input_noise: σ added to the normalised frames
+    (Graves 2006: 0.6). ema: decay of the averaged weights that are evaluated and
     kept (0: off). average: best epochs whose weights are averaged at the end of the phase.
     """
 
@@ -47,6 +48,7 @@ class Phase:
     clip_value: float = 0.0
     accumulate: int = 1
     weight_noise: float = 0.0
+    adaptive_noise: float = 0.0
     input_noise: float = 0.0
     ema: float = 0.0
     average: int = 1
@@ -56,7 +58,12 @@ class Phase:
             raise InputError("epochs, accumulate and average are at least 1, samples at least 2")
         if self.learning_rate <= 0 or not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
             raise InputError("learning_rate is above 0; ema and momentum lie in [0, 1)")
-        if min(self.weight_noise, self.input_noise, self.clip_norm, self.clip_value) < 0:
+        if self.weight_noise and self.adaptive_noise:
+            raise InputError(
+                "weight_noise is fixed, adaptive_noise is learned: set one of them to 0"
+            )
+        noise = min(self.weight_noise, self.adaptive_noise, self.input_noise)
+        if min(noise, self.clip_norm, self.clip_value) < 0:
             raise InputError("noise and clipping are not negative")
         if min(self.patience, self.warmup, self.weight_decay, self.criterion_weight) < 0:
             raise InputError("patience, warmup, weight_decay, criterion_weight are not negative")

@@ -73,6 +73,8 @@ GOOD = {"id": "a", "source": "a.wav", "kind": "speech", "labels": ["x"]}
         ({"words": [["she", "a", "b"]]}, "words must be a list"),
         ({"words": 3}, "words must be a list"),
         ({"tags": {"sex": 1}}, "tags must be"),
+        ({"levels": ["a"]}, "levels must be an object with lists of strings as values"),
+        ({"levels": {"phone": ["a", 1]}}, "levels must be an object"),
     ],
 )
 def test_bad_lines_are_named(tmp_path, change, words):
