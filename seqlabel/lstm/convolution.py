@@ -37,6 +37,7 @@ class ConvLSTM(nn.Module):
 
         y, state = layer(x, lengths)    # (B, T, C, H, W), (B,) -> (B, T, D * N, H, W), see forward
 
+    input_channels      C; 0 for maps that get no input and run on from their state
     channels    N of the cells, for each direction
     kernel      width of U and, unless `input_kernel` says otherwise, of W; odd
     cell        a preset's name, a `Cell` or its flags; no blocks, projection, fed-back gates, decay
@@ -69,8 +70,10 @@ class ConvLSTM(nn.Module):
         super().__init__()
         input_kernel = input_kernel or kernel
         self.cell = _convolutional(cell)
-        if min(input_channels, channels, kernel, input_kernel) < 1:
-            raise InputError("input_channels, channels, kernel and input_kernel are at least 1")
+        if input_channels < 0 or min(channels, kernel, input_kernel) < 1:
+            raise InputError(
+                "channels, kernel and input_kernel are at least 1, input_channels is not negative"
+            )
         if kernel % 2 == 0 or input_kernel % 2 == 0:
             raise InputError(
                 f"kernels of width {kernel} and {input_kernel}: odd ones keep the size of the maps"
@@ -85,8 +88,10 @@ class ConvLSTM(nn.Module):
         self.forget_bias, self.backend = forget_bias, backend
         where: dict[str, Any] = {"device": device, "dtype": dtype}
         gates, parts = len(self.cell.gates), len(self.cell.gates) + 1
-        shapes = {
-            "input": (parts * channels, input_channels, input_kernel, input_kernel),
+        shapes: dict[str, tuple[int, ...]] = {}
+        if input_channels:
+            shapes["input"] = (parts * channels, input_channels, input_kernel, input_kernel)
+        shapes |= {
             "recurrent": (parts * channels, channels, kernel, kernel),
             "bias": (parts * channels,),
         }
@@ -123,7 +128,7 @@ class ConvLSTM(nn.Module):
         that after the last frame of each sequence, of the backward direction after the first one.
         y is zero in the padding. Raises InputError for shapes, lengths or values that do not fit.
         """
-        if x.dim() != 5 or x.shape[2] != self.input_channels or not x[0, 0, 0].numel():
+        if x.dim() != 5 or x.shape[2] != self.input_channels or 0 in x.shape[3:]:
             raise InputError(
                 f"the input has shape {tuple(x.shape)}, expected "
                 f"(B, T, {self.input_channels}, H, W)"
@@ -171,7 +176,11 @@ class ConvLSTM(nn.Module):
         if "peephole" in weights:
             peephole = weights["peephole"].expand(-1, -1, *size).flatten(1)
         recurrent = weights["recurrent"]
-        net = _convolve(frames, weights["input"], weights["bias"])
+        bias = weights["bias"]
+        if self.input_channels:
+            net = _convolve(frames, weights["input"], bias)
+        else:
+            net = bias[:, None, None].expand(len(frames), -1, *size)
         reason = why_not_compiled(frames, recurrent)
         if self.backend == "fused" and reason:
             raise InputError(f"backend='fused' {reason}: use backend='auto'")

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM, Cell, ConvLSTM
@@ -167,30 +166,23 @@ def test_states_carry_on_and_maps_may_have_any_size():
         torch.testing.assert_close(state, final)
 
 
-@pytest.mark.parametrize(
-    ("channels", "weights"),
-    [((256,), 13_524_496), ((128, 128), 10_042_896), ((128, 64, 64), 7_585_296)],
-)
-def test_networks_of_the_paper_have_their_weights(channels, weights):
-    """Shi et al. 2015, table 1: 5 x 5 kernels on 4 x 4 patches. An encoder, a forecaster that gets
-    no input on top, and a 1 x 1 convolution of all its states."""
-    patch, inputs = 16, [16, *channels]
-    count = 0
-    layers = [ConvLSTM(below, own, 5) for below, own in zip(inputs, channels, strict=False)]
-    upwards = list(channels[::-1])
-    for above, own in zip([0, *upwards], upwards, strict=False):
-        layers.append(ConvLSTM(max(above, 1), own, 5))
-        count -= 0 if above else layers[-1].weights[0]["input"].numel()
-    output = nn.Conv2d(sum(channels), patch, 1)
-    count += sum(w.numel() for module in (*layers, output) for w in module.parameters())
-    assert count == weights
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_maps_without_input_run_on_from_their_state(dtype):
+    alone, fed = make(0, 3, dtype=dtype), make(1, 3, dtype=dtype)
+    fed.load_state_dict({**fed.state_dict(), **alone.state_dict()})
+    state = tuple(maps(3, 4, 4, dtype, seed=s)[:, :1].transpose(0, 1) for s in (1, 2))
+    y, _ = alone(torch.zeros(3, 5, 0, 4, 4, dtype=dtype), LENGTHS, state)
+    expected, _ = fed(torch.zeros(3, 5, 1, 4, 4, dtype=dtype), LENGTHS, state)
+    torch.testing.assert_close(y, expected)
+    gradients = torch.autograd.grad(y.square().sum(), list(alone.parameters()))
+    assert all(bool(g.any()) for g in gradients)
 
 
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
         ((1, 2), {"kernel": 4}, "odd ones keep the size"),
-        ((0, 2), {}, "at least 1"),
+        ((-1, 2), {}, "input_channels is not negative"),
         ((1, 2), {"cell": "gru"}, "no convolutional form"),
         ((1, 2), {"cell": "lstm1997"}, "no blocks, projection, fed-back gates"),
         ((1, 2), {"cell": "tlstm"}, "no blocks, projection, fed-back gates, decay"),

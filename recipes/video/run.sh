@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Videos by a peephole convolutional LSTM: moving digits foretold, gestures of a hand labelled.
+#
+#   recipes/video/run.sh [digits|gestures] [--exp DIR] [--minutes M] [--seed N]
+#
+# M minutes of processor time for each of the four networks (default 3).
+set -eo pipefail
+recipe=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$recipe/../.." && pwd)
+[ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
+export OMP_NUM_THREADS=1
+exp=$root/exp/video
+experiments=()
+options=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    digits | gestures)
+        experiments+=("$1")
+        shift
+        ;;
+    --exp)
+        exp=${2:?--exp wants a folder}
+        shift 2
+        ;;
+    --minutes | --seed)
+        options+=("$1" "${2:?$1 wants a number}")
+        shift 2
+        ;;
+    *)
+        echo "usage: $0 [digits|gestures] [--exp DIR] [--minutes M] [--seed N]" >&2
+        exit 2
+        ;;
+    esac
+done
+mkdir -p "$exp"
+
+# wants NAME: whether an experiment is asked for; all are where none is named.
+wants() {
+    [ ${#experiments[@]} -eq 0 ] || [[ " ${experiments[*]} " == *" $1 "* ]]
+}
+
+if wants digits; then
+    for network in convlstm lstm; do
+        python "$recipe/digits.py" --network $network --json "$exp/digits-$network.json" \
+            "${options[@]}"
+    done
+fi
+if wants gestures; then
+    for encoder in convlstm frames; do
+        python "$recipe/gestures.py" --data "$exp/gestures" --encoder $encoder \
+            --json "$exp/gestures-$encoder.json" "${options[@]}"
+    done
+fi
