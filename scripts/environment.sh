@@ -5,6 +5,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=${VENV:-$root/.venv}
+CONSTRAINTS=${CONSTRAINTS:-$root/scripts/constraints.txt}
 
 find_python() {
     local candidate
@@ -22,13 +23,14 @@ find_python() {
 # do, where one is on offer: the ordinary wheel for Linux brings several gigabytes of CUDA along.
 install_torch() {
     local pip=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check
-        --constraint "$root/scripts/constraints.txt")
+        --constraint "$CONSTRAINTS") torch
+    torch=$(grep '^torch==' "$CONSTRAINTS")
     "$VENV/bin/python" -c 'import torch' 2>/dev/null && return
     if ! command -v nvidia-smi >/dev/null &&
-        "${pip[@]}" 'torch==2.13.0+cpu' >"$VENV/cpu-build.log" 2>&1; then
+        "${pip[@]}" "$torch+cpu" >"$VENV/cpu-build.log" 2>&1; then
         return
     fi
-    "${pip[@]}" 'torch==2.13.0'
+    "${pip[@]}" "$torch"
 }
 
 # install_environment EXTRA: seqlabel with the extra, unless this was done already.
@@ -36,7 +38,7 @@ install_environment() {
     local extra=$1 stamp python
     stamp="$VENV/.installed-$extra"
     if [ -e "$stamp" ] && [ "$stamp" -nt "$root/pyproject.toml" ] &&
-        [ "$stamp" -nt "$root/scripts/constraints.txt" ]; then
+        [ "$stamp" -nt "$CONSTRAINTS" ]; then
         export PATH="$VENV/bin:$PATH"
         return
     fi
@@ -45,7 +47,7 @@ install_environment() {
     [ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV" || return 1
     install_torch || return 1
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$root/scripts/constraints.txt" --editable "$root[$extra]" || return 1
+        --constraint "$CONSTRAINTS" --editable "$root[$extra]" || return 1
     touch "$stamp"
     export PATH="$VENV/bin:$PATH"
 }
@@ -57,5 +59,5 @@ install_wheel() {
     "$(find_python)" -m venv "$VENV" || return 1
     install_torch
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$root/scripts/constraints.txt" "$wheel"
+        --constraint "$CONSTRAINTS" "$wheel"
 }
