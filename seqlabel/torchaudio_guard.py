@@ -27,14 +27,15 @@ def _extension_off() -> ModuleType:
 
         return refuse
 
+    def missing(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return False if name.startswith("_IS_") else unavailable
+
     stub = ModuleType("torchaudio._extension")
-    for name, value in {
-        "_IS_TORCHAUDIO_EXT_AVAILABLE": False,
-        "_IS_ALIGN_AVAILABLE": False,
-        "_load_lib": lambda lib: False,
-        "fail_if_no_align": unavailable,
-    }.items():
-        setattr(stub, name, value)
+    # Which flags and checks there are differs from version to version.
+    stub.__getattr__ = missing  # type: ignore[method-assign]
+    stub._load_lib = lambda lib: False  # type: ignore[attr-defined]
     return stub
 
 

@@ -6,11 +6,24 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+import numpy as np
 import torch
 
 from seqlabel.lstm.blas import address
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+
+def flush_denormals() -> None:
+    """Count denormal numbers as zero in the calling thread from here on.
+
+    They take a slow way through the processor: gradients that fade over many frames slow a training
+    step up to 3 times.
+    """
+    # numpy before 2.4 computes these on first use, and warns where denormals are flushed.
+    np.finfo(np.float32)
+    np.finfo(np.float64)
+    torch.set_flush_denormal(True)
 
 
 @cache
@@ -22,7 +35,7 @@ def settle() -> None:
     denormal numbers, which take a slow way through the processor (up to 3 times the whole step).
     The first holds for the process, the second for the calling thread.
     """
-    torch.set_flush_denormal(True)
+    flush_denormals()
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # not glibc
@@ -66,4 +79,4 @@ def on_one_core(work: Callable[[], None]) -> None:
 @cache
 def _second_thread(process: int) -> ThreadPoolExecutor:
     """One thread that waits for work; after a fork the new process gets its own."""
-    return ThreadPoolExecutor(1, "lstm", initializer=torch.set_flush_denormal, initargs=(True,))
+    return ThreadPoolExecutor(1, "lstm", initializer=flush_denormals)

@@ -6,6 +6,7 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding import GreedyDecoder, LevelsDecoder
 from seqlabel.errors import InputError
+from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
 from seqlabel.models.streaming import ModelStream, waits
 from seqlabel.models.transducer import Transducer, TransducerDecoder
@@ -18,7 +19,7 @@ class TorchNetwork:
     """
 
     def __init__(self, model: Model, device: str | torch.device = "cpu") -> None:
-        torch.set_flush_denormal(True)
+        flush_denormals()
         self.device = find_device(device)
         self.model = model.eval().to(self.device)
 

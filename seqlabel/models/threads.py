@@ -7,6 +7,8 @@ from functools import cache
 
 import torch
 
+from seqlabel.lstm.runtime import flush_denormals
+
 
 def share_rows(B: int, work: Callable[[int, int], None]) -> None:
     """Call work(start, step) so that rows start, start + step, ... of every call make up 0..B-1.
@@ -24,4 +26,4 @@ def share_rows(B: int, work: Callable[[int, int], None]) -> None:
 @cache
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     """A pool of its own for every process: threads do not survive a fork."""
-    return ThreadPoolExecutor(threads, "seqlabel", lambda: torch.set_flush_denormal(True))
+    return ThreadPoolExecutor(threads, "seqlabel", flush_denormals)

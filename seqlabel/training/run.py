@@ -17,6 +17,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, read_json
 from seqlabel.lstm import LSTM
+from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
 from seqlabel.models.transducer import Transducer
 from seqlabel.pretrained import resolve
@@ -122,7 +123,7 @@ def configure_torch(experiment: Experiment) -> None:
     """Threads, and the flushing of denormal numbers, which slow a CPU many times over."""
     if experiment.training.threads:
         torch.set_num_threads(experiment.training.threads)
-    torch.set_flush_denormal(True)
+    flush_denormals()
 
 
 def round_products(model: Model) -> None:
