@@ -68,8 +68,8 @@ def random_hand(rng: np.random.Generator, links: bool = False, varied: bool = Fa
         speed=float(rng.uniform(3, 14)),
         rate=float(rng.choice([60.0, 75.0, 100.0, 120.0, 200.0])),
         jitter=float(rng.uniform(0.02, 0.07)),
-        deviation=float(rng.uniform(0.03, 0.1)),
-        variety=float(rng.choice([0.0, 0.2, 0.5])),
+        deviation=float(rng.uniform(0.03, 0.13)),
+        variety=float(rng.choice([0.2, 0.5, 0.8])),
     )
 
 

@@ -24,7 +24,7 @@ def random_string(
 
 
 def mixed_text(rng: np.random.Generator) -> str:
-    """One to three pieces of text: made-up words in small and capital letters, numbers, strings.
+    """One to three pieces of text: made-up words in small and capital letters, numbers, characters.
 
     No word is drawn from a list: half are syllables, half are random letters, so that spelling
     tells little and the kind of a piece (word, capitals, number) tells letters from digits.
@@ -34,7 +34,9 @@ def mixed_text(rng: np.random.Generator) -> str:
 
 def _piece(rng: np.random.Generator) -> str:
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.1:
+        return str(rng.choice(list(CHARACTERS + CHARACTERS.upper())))
+    if kind < 0.3:
         return "".join(rng.choice(list("0123456789"), rng.integers(1, 6)))
     if rng.random() < 0.5:
         syllables = rng.integers(1, 4)
@@ -42,9 +44,9 @@ def _piece(rng: np.random.Generator) -> str:
         word += str(rng.choice(CODAS))
     else:
         word = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), rng.integers(1, 9)))
-    if kind < 0.6:
+    if kind < 0.65:
         return word
-    return word.capitalize() if kind < 0.85 else word.upper()
+    return word.capitalize() if kind < 0.87 else word.upper()
 
 
 SENTENCES = ("D N V", "D A N V", "N V B", "A N V B", "N V D N", "D N V P N", "A N V P N")
