@@ -209,12 +209,14 @@ def test_mixed_corpora_hold_capitals_numbers_and_unusual_forms(tmp_path):
 
 
 @pytest.mark.parametrize("character", ALLOGRAPHS)
-def test_an_unusual_form_has_the_size_of_the_usual_one(character):
+def test_an_unusual_form_has_about_the_size_of_the_usual_one(character):
+    """Loops below the base line apart."""
     usual = np.concatenate(outline(character))
     for form in ALLOGRAPHS[character]:
         points = np.concatenate([p for stroke in controls_of(form) for p in stroke])
-        assert np.abs(points.min(axis=0) - usual.min(axis=0)).max() < 0.35
-        assert np.abs(points.max(axis=0) - usual.max(axis=0)).max() < 0.35
+        assert abs(points[:, 1].max() - usual[:, 1].max()) < 0.35
+        assert -0.95 < points[:, 1].min() < 0.35
+        assert abs(np.ptp(points[:, 0]) - np.ptp(usual[:, 0])) < 0.6
         assert form not in GLYPHS[character]
 
 
@@ -222,11 +224,11 @@ def test_unusual_forms_keep_the_points_in_another_order():
     """Of a character without further outlines: strokes permuted, or one drawn backwards."""
     drawn = set()
     for seed in range(40):
-        form = unusual_form("H", np.random.default_rng(seed))
+        form = unusual_form("#", np.random.default_rng(seed))
         strokes = [np.concatenate(stroke) for stroke in form]
         drawn.add(tuple(map(bytes, strokes)))
         ends = {tuple(sorted(map(tuple, (s[0].tolist(), s[-1].tolist())))) for s in strokes}
-        usual = {tuple(sorted(map(tuple, (s[0].tolist(), s[-1].tolist())))) for s in outline("H")}
+        usual = {tuple(sorted(map(tuple, (s[0].tolist(), s[-1].tolist())))) for s in outline("#")}
         assert ends == usual
     assert len(drawn) > 6
 
@@ -234,7 +236,7 @@ def test_unusual_forms_keep_the_points_in_another_order():
 def test_only_varied_hands_have_unusual_forms():
     for seed in range(20):
         assert random_hand(np.random.default_rng(seed)).variety == 0
-    assert {random_hand(np.random.default_rng(s), varied=True).variety for s in range(20)} > {0.0}
+        assert random_hand(np.random.default_rng(seed), varied=True).variety > 0
 
 
 def test_a_corpus_has_one_kind_of_text(capsys):
