@@ -164,7 +164,7 @@ class _Display:
         else:
             self._write(f"{clear}{one_line(result.text)}\n")
 
-    def _object(self, value: dict) -> None:
+    def _object(self, value: dict[str, object]) -> None:
         self._write(json.dumps(value, ensure_ascii=False) + "\n")
 
     def _write(self, text: str) -> None:

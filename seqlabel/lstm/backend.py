@@ -10,7 +10,7 @@ Every way is a function with the signature of `reference.run_layer`.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
@@ -57,7 +57,7 @@ def choose(wanted: str, task: Task) -> Backend:
     return "reference"
 
 
-def runner(backend: Backend, bf16: bool) -> Callable:
+def runner(backend: Backend, bf16: bool) -> Callable[..., Any]:
     """The function that computes a layer."""
     if backend == "fused":
         return partial(fused.run_layer, bf16=bf16)

@@ -24,6 +24,7 @@ steps. The frames of a batch are its packed rows, and behind them the look-ahead
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -154,7 +155,7 @@ def _row(rows: Rows, time: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def run_layer(
-    run: Callable,
+    run: Callable[..., Any],
     cell: AnyCell,
     weights: Sequence[Weights],
     frames: Tensor,
@@ -212,7 +213,7 @@ def run_layer(
 
 
 def _chunk_by_chunk(
-    one: Callable,
+    one: Callable[..., Any],
     w: Weights,
     x: Tensor,
     chunks: Chunks,

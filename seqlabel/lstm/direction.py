@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -243,5 +243,5 @@ class Results(NamedTuple):
         return [*weights, *states[: len(self.direction.state)], None, None]
 
 
-def _arrays(tensors: Iterable[Tensor]) -> list:
+def _arrays(tensors: Iterable[Tensor]) -> list[Any]:
     return [tensor.contiguous().numpy() for tensor in tensors]

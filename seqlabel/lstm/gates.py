@@ -86,7 +86,7 @@ def kernels(cell: AnyCell, truncate: bool) -> Kernels:
     return Kernels(compiled[0].address or 0, compiled[1].address or 0, parts)
 
 
-_KEPT: list = []  # compiled code lives as long as the process, as its addresses do
+_KEPT: list[Any] = []  # compiled code lives as long as the process, as its addresses do
 
 
 @intrinsic

@@ -209,6 +209,8 @@ def _words(text: str, speech: Speech, phones: list[Phone]) -> Iterator[tuple[str
             yield word.strip(), own[0].begin, own[-1].end
 
 
-def _write_lines(path: Path, lines: "Iterator[tuple[str, int, int]] | list") -> None:
+def _write_lines(
+    path: Path, lines: "Iterator[tuple[str, int, int]] | list[tuple[str, int, int]]"
+) -> None:
     text = "".join(f"{begin} {end} {label}\n" for label, begin, end in lines)
     path.write_text(text, encoding="ascii")
