@@ -30,7 +30,7 @@ def read_pcm(stream: BinaryIO, name: str, form: str) -> Iterator[np.ndarray]:
         if not count and (rest + data).startswith(_CONTAINERS):
             raise InputError(
                 f"{name}: begins with {(rest + data)[:4].decode('ascii', 'replace')}, so it is an "
-                "audio file, not raw samples; give it with --file"
+                "audio file; give it with --file, or pipe samples without a header (arecord -t raw)"
             )
         data = rest + data
         whole = len(data) - len(data) % dtype.itemsize
