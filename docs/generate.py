@@ -158,6 +158,8 @@ def default_of(field: "dataclasses.Field[Any]") -> str:
         return "one with its defaults"
     if value is None:
         return '`"none"`'
+    if isinstance(value, dict):
+        return "`{ " + ", ".join(f'{key} = "{item}"' for key, item in value.items()) + " }`"
     return f"`{dump_toml({'x': value}).strip().removeprefix('x = ')}`".replace("\n", " ")
 
 

@@ -1,4 +1,4 @@
-"""seqlabel: sequences into labels with LSTM stacks and CTC.
+"""seqlabel: speech into phones or letters, pen strokes into text, by LSTM networks and CTC.
 
 `seqlabel.load(EXP)` gives a `Recognizer`; the parts live in `seqlabel.alphabet`, `inputs`,
 `features`, `lstm`, `models`, `decoding`, `scoring` and `training`.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What each choice is worth for formulas on one line, each with a few minutes of training on one
+# The effect of each option for formulas on one line, each with a few minutes of training on one
 # core: features, distortion, depth, language model.
 #
 #   recipes/crohme/choices.sh --corpus /path/crohme [--exp DIR] [--seeds N]

@@ -5,7 +5,7 @@
 A formula is taken, or a run of its symbols in writing order, and each symbol is replaced by the
 same symbol from another training formula, distorted and brought to the size and the place of the
 old one. Half of the formulas take all they can from one writer, since a writer's 1 tells his 7.
-A network that would learn the few thousand formulas by heart, or their symbols, meets new
+A network that would overfit the few thousand formulas, or their symbols, meets new
 handwriting in every one of them.
 Writes OUT/0.inkml, OUT/1.inkml, ..., all or none and never over other files;
 `seqlabel prepare crohme ... --set extra=OUT` reads them.

@@ -34,7 +34,7 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seqlabel",
         usage="seqlabel VERB ... (seqlabel VERB --help)",
-        description="Sequences into labels: speech into phones or letters, pen strokes into text.",
+        description="Speech into phones or letters, pen strokes into text.",
         epilog="verbs:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -153,4 +153,4 @@ def announce(kernel: Any) -> None:
     """Say so, once, when a search is about to be compiled, which takes a while."""
     name = f"{kernel.py_func.__module__.rsplit('.', 1)[-1]}.{kernel.py_func.__name__}-*.nbi"
     if not kernel.signatures and not any(Path(kernel.stats.cache_path).glob(name)):
-        log.warning("compiling part of the beam search: once here, about ten seconds")
+        log.warning("compiling the beam search (about 10 s, then cached)")
