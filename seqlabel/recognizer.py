@@ -5,12 +5,11 @@ result = model.read("utt.wav")              # or samples, or an Ink
 result.text, result.labels, result.spans    # spans in seconds
 """
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,17 +17,20 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import BatchOptions, elapsed_times, make_batches
 from seqlabel.data.signals import extract, read_signal, signal_kind
-from seqlabel.decoding import GreedyDecoder, Result
+from seqlabel.decoding import GreedyDecoder, LevelsDecoder, Result
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.normalisation import Statistics
-from seqlabel.features.stream import FrontEndStream, latency, why_not
+from seqlabel.features.stream import FrontEndStream, signal_latency
+from seqlabel.features.windows import count_frames, frames_of
 from seqlabel.inputs import Audio, Ink, read_audio, read_ink
 from seqlabel.inputs.reading import naming
 from seqlabel.pretrained import resolve
-from seqlabel.report.evidence import Evidence
 from seqlabel.stream import Endpoints, NetworkStream, Stream, StreamableDecoder
+
+if TYPE_CHECKING:
+    from seqlabel.report.evidence import Evidence
 
 CHUNK = 256
 """Utterances in memory at a time."""
@@ -54,6 +56,10 @@ class Network(Protocol):
     @property
     def per_label(self) -> bool:
         """Whether the outputs are natural log-probabilities of the labels (N = K)."""
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether it holds the front end of speech itself and wants samples (B, N) for frames."""
 
     def __call__(self, x: np.ndarray, lengths: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
         """x (B, T, F) float32, lengths (B,) int64 -> outputs (B, T', N) float32, lengths' (B,).
@@ -122,7 +128,9 @@ class Recognizer:
         self.alphabet = alphabet
         self.front_end = front_end
         self.batches = batches or BatchOptions()
-        self.decoder: Decoder = decoder or GreedyDecoder(alphabet)
+        greedy = GreedyDecoder(alphabet)
+        simplest = LevelsDecoder(alphabet, greedy) if alphabet.levels else greedy
+        self.decoder: Decoder = decoder or simplest
         extractor = front_end.extractor
         self.kind = signal_kind(extractor)
         self.rate: int | None = getattr(extractor, "rate", None)
@@ -146,7 +154,7 @@ class Recognizer:
 
     def output(self, signal: Signal) -> Output:
         """What the network says of one signal."""
-        return next(self._forward([self.front_end.finish(self.front_end.extractor(signal))]))
+        return next(self._forward([self._prepare(signal)]))
 
     def outputs(
         self, utterances: Sequence[Utterance], batches: BatchOptions | None = None
@@ -159,15 +167,10 @@ class Recognizer:
         options = batches or self.batches
         for start in range(0, len(utterances), CHUNK):
             part = utterances[start : start + CHUNK]
-            frames = [
-                self.front_end.finish(
-                    extract(utterance, self.front_end.extractor), own.get(utterance.speaker)
-                )
-                for utterance in part
-            ]
+            inputs = [self._prepare_utterance(utterance, own) for utterance in part]
             found: dict[int, Output] = {}
-            for chosen in make_batches([len(f) for f in frames], options, None):
-                batch = self._forward([frames[n] for n in chosen])
+            for chosen in make_batches([len(i.frames) for i in inputs], options, None):
+                batch = self._forward([inputs[n] for n in chosen])
                 found.update(zip(chosen, batch, strict=True))
             yield from ((utterance, found[n]) for n, utterance in enumerate(part))
 
@@ -221,17 +224,15 @@ class Recognizer:
         models that read whole signals only.
         """
         waits = self.network.waits if isinstance(self.network, StreamingNetwork) else None
-        if waits is None or why_not(self.front_end):
-            return math.inf
-        if self.kind == "ink":
-            return math.inf if waits or self.front_end.options.stack > 1 else 0.0
-        return latency(self.front_end, waits)
+        return signal_latency(self.front_end, waits)
 
-    def evidence(self, utterance: Utterance, output: Output, result: Result) -> Evidence:
+    def evidence(self, utterance: Utterance, output: Output, result: Result) -> "Evidence":
         """The signal and the posteriors behind a result, for the report.
 
         Raises InputError for a transducer, which has no posteriors per frame.
         """
+        from seqlabel.report.evidence import Evidence
+
         signal = read_signal(utterance, self.front_end.extractor)
         shared = np.exp(output.log_probs), self.alphabet.symbols, output.times
         if isinstance(signal, Audio):
@@ -266,37 +267,68 @@ class Recognizer:
                 spoken.setdefault(utterance.speaker, []).append(x)
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}
 
-    def _forward(self, frames: Sequence[Frames]) -> Iterator[Output]:
-        lengths = np.array([len(f) for f in frames])
-        x = np.zeros((len(frames), lengths.max(), self.front_end.dim), np.float32)
-        for row, f in zip(x, frames, strict=True):
-            row[: len(f)] = f.x
+    def _prepare(self, signal: Signal, own: Statistics | None = None) -> "_Input":
+        front_end = self.front_end
+        if self.network.takes_samples:
+            assert isinstance(signal, Audio)
+            count = count_frames(signal, front_end.extractor)
+            frames = frames_of(np.zeros((count, 1), np.float32), front_end.extractor)
+            return _Input(signal.samples, front_end.stack(frames))
+        frames = front_end.finish(front_end.extractor(signal), own)
+        return _Input(frames.x, frames)
+
+    def _prepare_utterance(self, utterance: Utterance, own: dict[str, Statistics]) -> "_Input":
+        signal = read_signal(utterance, self.front_end.extractor)
+        with naming(utterance.source):
+            return self._prepare(signal, own.get(utterance.speaker))
+
+    def _forward(self, inputs: Sequence["_Input"]) -> Iterator[Output]:
+        lengths = np.array([len(i.x) for i in inputs])
+        x = np.zeros((len(inputs), lengths.max(), *inputs[0].x.shape[1:]), np.float32)
+        for row, i in zip(x, inputs, strict=True):
+            row[: len(i.x)] = i.x
         run: Any = self.network
         timed = getattr(run, "timed", False)
-        more = (elapsed_times([f.times for f in frames]),) if timed else ()
+        more = (elapsed_times([i.frames.times for i in inputs]),) if timed else ()
         outputs, out_lengths = run(x, lengths, *more)
         every, per_label = self.network.subsample, self.network.per_label
-        for f, output, length in zip(frames, outputs, out_lengths.tolist(), strict=True):
+        for i, output, length in zip(inputs, outputs, out_lengths.tolist(), strict=True):
+            frames = i.frames
             yield Output(
                 output[:length],
-                f.times[::every],
-                f.period * every,
-                None if f.strokes is None else f.strokes[::every],
+                frames.times[::every],
+                frames.period * every,
+                None if frames.strokes is None else frames.strokes[::every],
                 per_label,
                 len(self.alphabet),
             )
 
 
-def load(model: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
-    """The recognizer of a model directory; no code of the directory is run.
+@dataclass(frozen=True)
+class _Input:
+    """What the network gets of a signal, x (T, F) or (N,), and the frames it makes of that."""
 
-    model: the directory, or the name of a model that comes along (`seqlabel.pretrained.names()`).
-    device: of torch, "cpu" or "cuda". Raises InputError for a directory of another version, or with
-    a missing or unfit file.
+    x: np.ndarray
+    frames: Frames
+
+
+def load(model: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
+    """The recognizer of a model directory or of an exported file; no code of either is run.
+
+    model: the directory or file, or the name of a model that comes along
+    (`seqlabel.pretrained.names()`). device: "cpu" or "cuda". An exported file (.onnx) is run by
+    onnxruntime, without torch. Raises InputError for a model of another version, or with a missing
+    or unfit file.
     """
+    path = resolve(model)
+    if path.suffix == ".onnx" or path.is_file():
+        from seqlabel.export.runtime import load_onnx
+
+        session, described = load_onnx(path, device)
+        return Recognizer(session, described.alphabet, described.front_end, described.batches)
     from seqlabel.models.inference import TorchNetwork
     from seqlabel.training.run_directory import load_model
 
-    experiment, alphabet, front_end, trained = load_model(resolve(model))
+    experiment, alphabet, front_end, trained = load_model(path)
     network = TorchNetwork(trained, device)
     return Recognizer(network, alphabet, front_end, experiment.batches, network.decoder(alphabet))

@@ -151,8 +151,8 @@ class Alphabet:
         """The alphabet without its levels."""
         return Alphabet(self.symbols, self.unit, model=self.model) if self.levels else self
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the alphabet as JSON, the blank's index declared."""
+    def to_json(self) -> dict[str, Any]:
+        """The alphabet as plain values, the blank's index declared."""
         value: dict[str, Any] = {"unit": self.unit, "blank": BLANK, "symbols": list(self.symbols)}
         if self.levels:
             value["levels"] = {
@@ -161,12 +161,20 @@ class Alphabet:
             }
         if self.model:
             value["model"] = base64.b64encode(self.model).decode()
-        write_json(path, value)
+        return value
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the alphabet as JSON."""
+        write_json(path, self.to_json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Alphabet":
         """Read what `save` wrote; raises InputError for any other content."""
-        value = read_json(path)
+        return cls.from_json(read_json(path), path)
+
+    @classmethod
+    def from_json(cls, value: Any, path: str | os.PathLike[str]) -> "Alphabet":
+        """The alphabet of what `to_json` gave; raises InputError that names the file `path`."""
         if not isinstance(value, dict) or not isinstance(value.get("symbols"), list):
             raise InputError(f"{path}: not an alphabet; expected unit, blank and symbols")
         if value.get("blank") != BLANK:

@@ -13,7 +13,7 @@ from seqlabel.cli.failures import run_command
 
 VERBS = (
     "prepare", "check", "synth", "features", "train", "decode", "score", "read", "listen", "lm",
-    "align", "spot", "show",
+    "align", "spot", "show", "export",
 )  # fmt: skip
 """Verbs in the order of the work; each is the module `seqlabel.cli.<verb>`."""
 

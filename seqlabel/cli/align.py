@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Viterbi alignment. Each label gets start, end and its posterior probability given the "
         "other labels. Where DATA has hand labels, the distance to their boundaries is printed."
     )
-    parser.add_argument("model", metavar="EXP", type=Path, help="model directory")
+    parser.add_argument("model", metavar="EXP", type=Path, help="model directory, or .onnx file")
     parser.add_argument("data", metavar="DATA", type=Path, help="manifest, such as data/test.jsonl")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     parser.add_argument(

@@ -14,7 +14,7 @@ CHUNK = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="EXP", help="model directory")
+    parser.add_argument("model", type=Path, metavar="EXP", help="model directory, or .onnx file")
     parser.add_argument("data", type=Path, metavar="DATA", help="manifest, such as data/test.jsonl")
     parser.add_argument("--out", type=Path, required=True, metavar="HYP", help="JSON-lines file")
     parser.add_argument("--n-best", type=int, default=1, metavar="N", help="labellings to keep")
@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int | None:
     keep_apart(args.out, args.data)
     if args.evidence < 0:
         raise InputError(f"--evidence {args.evidence}: a number from 0 on is expected")
-    with workers() as group:
+    with workers(devices=False) as group:  # --device says where
         recognizer = load(args.model, args.device)
         recognizer.decoder, description = make_decoder(args, recognizer)
         utterances = read_manifest(args.data)

@@ -37,7 +37,7 @@ def add_decoder_arguments(parser: argparse.ArgumentParser) -> None:
 
 def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["Decoder", str]:
     """The decoder that suits the model, and its description in words, for reports."""
-    from seqlabel.decoding import BeamDecoder, GreedyDecoder, NgramLM
+    from seqlabel.decoding import GreedyDecoder
     from seqlabel.errors import InputError
 
     alphabet = recognizer.alphabet
@@ -60,6 +60,8 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
         raise InputError("--lm counts labels; with --lexicon give --word-lm")
     if args.lexicon is None and args.word_lm is not None:
         raise InputError("--word-lm counts words: give a --lexicon too")
+    from seqlabel.decoding import BeamDecoder, NgramLM  # numba, when it is needed
+
     path = args.word_lm or args.lm
     if path is None and args.lm_weight is not None:
         raise InputError("--lm-weight weighs a --lm or a --word-lm: give one of them")

@@ -30,6 +30,11 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
         where = f"{path}: " if path else ""
         print(one_line(f"{name}: {where}{cause}{way_out}"), file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if os.environ.get("SEQLABEL_TRACEBACK") or str(error.name).startswith("seqlabel"):
+            raise
+        print(f"{name}: {error.name} is not installed; pip install {error.name}", file=sys.stderr)
+        return 2
     except MemoryError as error:
         print(
             one_line(f"{name}: not enough memory for this; ask for less ({error})"),

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="EXP FILE",
-        help="model directory, then files to read",
+        help="model directory or .onnx file, then files to read",
     )
     parser.add_argument(
         "--model", metavar="NAME",

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "aligned, the figure of merit is printed (mean detection rate at 0 to 10 false alarms an "
         "hour)."
     )
-    parser.add_argument("model", metavar="EXP", type=Path, help="model directory")
+    parser.add_argument("model", metavar="EXP", type=Path, help="model directory, or .onnx file")
     parser.add_argument("data", metavar="DATA", type=Path, help="manifest, such as data/test.jsonl")
     parser.add_argument(
         "--keywords",

@@ -39,7 +39,7 @@ class Batch:
         """Frames of speech or ink, the padding not counted."""
         return int(self.lengths.sum())
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device | str) -> "Batch":
         """The batch with its frames, their labels and times on `device`; the rest stays."""
         labels, elapsed = self.frame_labels, self.elapsed
         return replace(

@@ -1,10 +1,24 @@
 """Log-probabilities become labels: greedy, beam, lexicon, n-grams, alignment, spotting."""
 
-from seqlabel.decoding.beam import BeamDecoder
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from seqlabel.decoding.greedy import GreedyDecoder
 from seqlabel.decoding.levels import LevelsDecoder
-from seqlabel.decoding.lexicon import Lexicon
-from seqlabel.decoding.lm import NgramLM
 from seqlabel.decoding.results import Result, Span
 
+if TYPE_CHECKING:
+    from seqlabel.decoding.beam import BeamDecoder
+    from seqlabel.decoding.lexicon import Lexicon
+    from seqlabel.decoding.lm import NgramLM
+
 __all__ = ["BeamDecoder", "GreedyDecoder", "LevelsDecoder", "Lexicon", "NgramLM", "Result", "Span"]
+
+_COMPILED = {"BeamDecoder": "beam", "Lexicon": "lexicon", "NgramLM": "lm"}
+
+
+def __getattr__(name: str) -> Any:
+    # numba is imported only by those who need it: greedy decoding starts without it.
+    if name in _COMPILED:
+        return getattr(importlib.import_module(f"seqlabel.decoding.{_COMPILED[name]}"), name)
+    raise AttributeError(f"module 'seqlabel.decoding' has no attribute {name!r}")

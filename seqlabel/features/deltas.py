@@ -19,18 +19,25 @@ def add_deltas(x: np.ndarray, order: int = 2, window: int = 2) -> np.ndarray:
     frames = len(x)
     if not frames:
         return np.zeros((0, (order + 1) * x.shape[1]), dtype=np.float32)
-    steps = np.arange(-window, window + 1)
-    regression = steps / np.sum(steps**2)
+    taps = delta_filters(order, window)
     reach = order * window
     padded = np.concatenate([x[:1]] * reach + [x] + [x[-1:]] * reach)
     parts = [x]
-    taps = np.ones(1)
-    for _ in range(order):
-        taps = np.convolve(taps, regression)
-        half = len(taps) // 2
+    for row in taps[1:].astype(np.float32):
         delta = np.zeros_like(x)
-        for offset, tap in zip(range(-half, half + 1), taps.astype(np.float32), strict=True):
+        for first, tap in enumerate(row):
             if tap:
-                delta += tap * padded[reach + offset : reach + offset + frames]
+                delta += tap * padded[first : first + frames]
         parts.append(delta)
     return np.concatenate(parts, axis=1)
+
+
+def delta_filters(order: int, window: int) -> np.ndarray:
+    """(order + 1, 2 order window + 1): the filter of each derivative, that of order 0 first."""
+    steps = np.arange(-window, window + 1)
+    regression = steps / np.sum(steps**2)
+    taps, rows = np.ones(1), []
+    for n in range(order + 1):
+        rows.append(np.pad(taps, (order - n) * window))
+        taps = np.convolve(taps, regression)
+    return np.array(rows)

@@ -8,7 +8,6 @@ import numpy as np
 from seqlabel.errors import InputError
 from seqlabel.features.deltas import add_deltas
 from seqlabel.features.frames import Frames
-from seqlabel.features.spectrum_kernel import sum_cosines
 from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters
 from seqlabel.inputs.audio import Audio
 
@@ -48,6 +47,8 @@ class Mfcc(Windowing):
 
     def static(self, signal: Audio) -> np.ndarray:
         """(T, ceps) float32 without derivatives, each frame from its window alone."""
+        from seqlabel.features.spectrum_kernel import sum_cosines  # numba, when it is needed
+
         logs, energy = log_mel(signal, self, self.filters)
         ceps = np.zeros((len(logs), self.ceps))
         sum_cosines(logs, cosines(self.filters, self.ceps, self.lifter), ceps)

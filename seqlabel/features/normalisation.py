@@ -19,7 +19,7 @@ from seqlabel.files import whole_file
 
 _BLOCK = 1 << 16  # frames taken at a time, so that float64 copies stay small
 
-_LEAST_STD = 1e-5
+LEAST_STD = 1e-5
 """A feature that hardly varies is only centred (a constant one has no scale)."""
 
 PRIOR_FRAMES = 200
@@ -56,7 +56,7 @@ class Statistics:
         if not count:
             raise InputError("normalisation: no frames to take statistics from")
         std = np.sqrt(square / count)
-        std[std < _LEAST_STD * np.maximum(1.0, np.abs(mean))] = 1.0
+        std[std < LEAST_STD * np.maximum(1.0, np.abs(mean))] = 1.0
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
     def apply(self, x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ What streams, and what does not:
     ink                              stroke by stroke where it can (`ink/strokes.py`)
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,18 @@ def latency(front_end: FrontEnd, further: int = 0) -> float:
     assert isinstance(extractor, Speech)
     steps = options.stack - 1 + _reach(extractor) + further * options.stride
     return (extractor.window_samples + steps * extractor.step_samples) / extractor.rate
+
+
+def signal_latency(front_end: FrontEnd, waits: int | None) -> float:
+    """Seconds that outputs lag behind the signal at worst, see `Recognizer.latency`.
+
+    waits: frames behind a frame that its outputs wait for, None for all of them.
+    """
+    if waits is None or why_not(front_end):
+        return math.inf
+    if not isinstance(front_end.extractor, Speech):
+        return math.inf if waits or front_end.options.stack > 1 else 0.0
+    return latency(front_end, waits)
 
 
 def _reach(extractor: Speech) -> int:

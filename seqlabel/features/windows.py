@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seqlabel.errors import InputError
-from seqlabel.features import spectrum_kernel
 from seqlabel.features.frames import Frames
 from seqlabel.inputs.audio import Audio
 
 _BLOCK = 128  # frames; with their spectra they take a megabyte at 16 kHz
-_EPSILON = float(np.finfo(np.float32).eps)
+EPSILON = float(np.finfo(np.float32).eps)
 _INTEGER_SCALE = 32768.0  # Kaldi's samples are 16-bit integers
 
 
@@ -91,18 +90,10 @@ def log_mel(audio: Audio, windowing: Windowing, filters: int) -> tuple[np.ndarra
     16-bit integers, as in Kaldi.
     Raises InputError for another rate and for a signal that is shorter than a window.
     """
-    if audio.rate != windowing.rate:
-        raise InputError(
-            f"audio of {audio.rate} samples per second where the features expect {windowing.rate}; "
-            "resample it (read_audio(path, rate=...))"
-        )
-    total = windowing.count(len(audio.samples))
-    if not total:
-        raise InputError(
-            f"audio of {audio.duration * 1000:.1f} ms is shorter than a window of "
-            f"{windowing.window} ms"
-        )
-    bank, shape = mel_filters(windowing, filters), _scaled_povey(windowing.window_samples)
+    from seqlabel.features import spectrum_kernel  # numba, when it is needed
+
+    total = count_frames(audio, windowing)
+    bank, shape = mel_filters(windowing, filters), scaled_povey(windowing.window_samples)
     logs, energy = np.empty((total, filters), np.float32), np.empty(total)
     block = min(total, _BLOCK)
     padded = np.zeros((block, windowing.fft_samples))  # zeros stay behind each window
@@ -116,14 +107,30 @@ def log_mel(audio: Audio, windowing: Windowing, filters: int) -> tuple[np.ndarra
         )  # fmt: skip
         np.fft.rfft(padded[:count], out=spectrum[:count])
         parts = spectrum[:count].view(np.float64)
-        spectrum_kernel.sum_filters(parts, *bank, _EPSILON, logs[start:end])
+        spectrum_kernel.sum_filters(parts, *bank, EPSILON, logs[start:end])
     np.log(logs, out=logs)
-    energy = np.maximum(energy * _INTEGER_SCALE**2, _EPSILON)
+    energy = np.maximum(energy * _INTEGER_SCALE**2, EPSILON)
     return logs, np.log(energy.astype(np.float32))
 
 
+def count_frames(audio: Audio, windowing: Windowing) -> int:
+    """T of a signal; InputError for another rate and for less than a window."""
+    if audio.rate != windowing.rate:
+        raise InputError(
+            f"audio of {audio.rate} samples per second where the features expect {windowing.rate}; "
+            "resample it (read_audio(path, rate=...))"
+        )
+    total = windowing.count(len(audio.samples))
+    if not total:
+        raise InputError(
+            f"audio of {audio.duration * 1000:.1f} ms is shorter than a window of "
+            f"{windowing.window} ms"
+        )
+    return total
+
+
 @functools.cache
-def _scaled_povey(length: int) -> np.ndarray:
+def scaled_povey(length: int) -> np.ndarray:
     """Kaldi's own window, a Hann window to the power 0.85, times 32768; zero at both ends."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))
     return _INTEGER_SCALE * hann**0.85

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.decoding import GreedyDecoder, LevelsDecoder
 from seqlabel.errors import InputError
 from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
@@ -27,6 +26,11 @@ class TorchNetwork:
     def subsample(self) -> int:
         """Frames that become one of the outputs."""
         return self.model.encoder.options.subsample
+
+    @property
+    def takes_samples(self) -> bool:
+        """The front end lies outside."""
+        return False
 
     @property
     def per_label(self) -> bool:
@@ -58,15 +62,12 @@ class TorchNetwork:
         that needs them all."""
         return ModelStream(self.model)
 
-    def decoder(
-        self, alphabet: Alphabet, beam: int = 0
-    ) -> TransducerDecoder | LevelsDecoder | None:
-        """What reads the outputs of a transducer, or of several levels greedily; None for criteria
-        that any decoder reads."""
+    def decoder(self, alphabet: Alphabet, beam: int = 0) -> TransducerDecoder | None:
+        """What reads the outputs of a transducer; None for criteria that any decoder reads."""
         criterion = self.model.criterion
         if isinstance(criterion, Transducer):
             return TransducerDecoder(criterion, alphabet, beam)
-        return LevelsDecoder(alphabet, GreedyDecoder(alphabet)) if alphabet.levels else None
+        return None
 
 
 def find_device(name: str | torch.device) -> torch.device:

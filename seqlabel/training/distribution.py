@@ -5,23 +5,19 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
-
-import torch
-import torch.distributed as dist
-from torch import Tensor
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Workers:
-    """This process among all: rank 0 alone writes files and speaks."""
+    """This process among all: rank 0 alone writes files and speaks. device: its own, for torch."""
 
     rank: int = 0
     world: int = 1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    device: str = "cpu"
 
     @property
     def first(self) -> bool:
@@ -32,9 +28,13 @@ class Workers:
         """The values added up over all processes."""
         if self.world == 1:
             return values
-        total: Tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        import torch
+        from torch import distributed as dist
+
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
-        return total.tolist()
+        summed: list[float] = total.tolist()
+        return summed
 
     def any(self, flags: list[bool]) -> list[bool]:
         """Whether each flag is set in any process."""
@@ -44,6 +44,8 @@ class Workers:
         """The items of all processes in the first one, this process's own in the others."""
         if self.world == 1:
             return items
+        from torch import distributed as dist
+
         parts: list[list[Item]] | None = [[] for _ in range(self.world)] if self.first else None
         dist.gather_object(items, parts)
         return [item for part in parts for item in part] if parts is not None else items
@@ -52,6 +54,8 @@ class Workers:
         """The items of all processes in every one of them."""
         if self.world == 1:
             return items
+        from torch import distributed as dist
+
         parts: list[list[Item]] = [[] for _ in range(self.world)]
         dist.all_gather_object(parts, items)
         return [item for part in parts for item in part]
@@ -59,22 +63,31 @@ class Workers:
     def barrier(self) -> None:
         """Wait for all processes."""
         if self.world > 1:
+            from torch import distributed as dist
+
             dist.barrier()
 
 
 @contextmanager
-def workers() -> Iterator[Workers]:
+def workers(devices: bool = True) -> Iterator[Workers]:
     """The process group that torchrun's environment describes, or this process alone.
 
     nccl and one GPU per local rank where there are GPUs, gloo on CPUs. The log of all but the first
-    process is silent.
+    process is silent. devices: whether `Workers.device` is wanted; without it a single process
+    needs no torch.
     """
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1 and not devices:
+        yield Workers()
+        return
+    import torch
+    from torch import distributed as dist
+
     cuda = torch.cuda.is_available()
     local = int(os.environ.get("LOCAL_RANK", 0))
-    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    device = f"cuda:{local}" if cuda else "cpu"
     if cuda:
         torch.cuda.set_device(device)
-    world = int(os.environ.get("WORLD_SIZE", 1))
     if world == 1:
         yield Workers(device=device)
         return

@@ -11,7 +11,6 @@ import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
-from seqlabel.features.ink.bezier_kernel import fit_strokes
 from seqlabel.features.ink.normalisation import InkFrontEnd, seconds
 from seqlabel.inputs.ink import Ink
 
@@ -40,6 +39,8 @@ def fit_pieces(ink: Ink, tolerance: float) -> Pieces:
     split there. Pieces begin and end at points of the ink. A stroke of one place is a piece of
     four equal control points.
     """
+    from seqlabel.features.ink.bezier_kernel import fit_strokes  # numba, when it is needed
+
     points = np.column_stack([ink.points[:, :2], seconds(ink)])
     stroke, first = np.empty(len(ink), dtype=np.int64), np.empty(len(ink), dtype=np.int64)
     controls, times = np.empty((len(ink), 4, 2)), np.empty((len(ink), 3))

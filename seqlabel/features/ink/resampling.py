@@ -3,7 +3,6 @@
 import numpy as np
 
 from seqlabel.errors import InputError
-from seqlabel.features.ink.kernels import SAME, walk_strokes
 from seqlabel.inputs.ink import Ink
 
 MOST_POINTS = 4_000_000
@@ -28,6 +27,8 @@ def resample_points(
     points: np.ndarray, offsets: np.ndarray, spacing: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """`resample_distance` for points (N, C) with any further columns; returns points, offsets."""
+    from seqlabel.features.ink.kernels import SAME, walk_strokes  # numba, when it is needed
+
     if not spacing > 0:
         raise InputError(f"spacing {spacing} between points; a positive length is expected")
     steps = np.hypot(*np.diff(points[:, :2], axis=0).T)
@@ -50,6 +51,8 @@ def resample_time(ink: Ink, interval: float) -> Ink:
     Ink without times counts as written at `UNTIMED_RATE` points per second. Resampling twice
     changes nothing. Raises InputError for an interval that is not positive or far too short.
     """
+    from seqlabel.features.ink.kernels import SAME
+
     if not interval > 0:
         raise InputError(f"interval {interval} between points; a positive time is expected")
     step = interval if ink.timed else interval * UNTIMED_RATE

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqlabel.features.ink.kernels import turning_points
 from seqlabel.inputs.ink import Ink
 
 ENOUGH = 0.5
@@ -43,6 +42,8 @@ def script_lines(ink: Ink) -> ScriptLines:
     Ink without turning points (a dot, a dash) is taken to fill its corpus. Moving and scaling the
     ink moves and scales the lines.
     """
+    from seqlabel.features.ink.kernels import turning_points  # numba, when it is needed
+
     y = ink.y
     _, top, _, bottom = ink.bounds
     kind = turning_points(y, ink.offsets, 0.5 * y.std())

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from seqlabel.features.ink.kernels import common_slope, turning_points
 from seqlabel.inputs.ink import Ink
 
 LEAST_ANGLE = math.radians(0.05)
@@ -48,6 +47,8 @@ def skew_angle(ink: Ink) -> float:
 
 
 def _remaining_angle(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> tuple[float, float]:
+    from seqlabel.features.ink.kernels import common_slope, turning_points  # numba, when needed
+
     trend = (x @ y) / max(x @ x, 1e-300)  # x and y have mean 0
     kind = turning_points(y, offsets, 0.5 * (y - trend * x).std())
     turning = np.flatnonzero(kind)

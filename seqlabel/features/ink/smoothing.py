@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from seqlabel.features.ink.kernels import smooth_strokes
 from seqlabel.features.ink.resampling import resample_distance
 from seqlabel.inputs.ink import Ink
 
@@ -18,6 +17,8 @@ def smooth(ink: Ink, deviation: float) -> Ink:
     shorter than three deviations, a dot, becomes shorter still. Times and pressures stay with their
     points. Raises InputError as `resample_distance` does.
     """
+    from seqlabel.features.ink.kernels import smooth_strokes  # numba, when it is needed
+
     ink = resample_distance(ink, deviation / POINTS)
     reach = int(np.ceil(3 * POINTS))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / POINTS) ** 2)
