@@ -16,8 +16,10 @@ import numpy as np
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import BatchOptions, elapsed_times, make_batches
-from seqlabel.data.signals import extract, read_signal, signal_kind
+from seqlabel.data.signals import extract, frames_of_signal, read_signal, signal_kind
 from seqlabel.decoding import GreedyDecoder, LevelsDecoder, Result
+from seqlabel.decoding.results import Span
+from seqlabel.decoding.strokes import fired_at, strokes_of_labels
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import FrontEnd, Signal
@@ -90,6 +92,7 @@ class Output:
     times: (T,) start of each frame in seconds; period: its length.
     strokes: (T,) stroke number of each frame of ink, None for speech.
     per_label: whether `frames` are log-probabilities. labels: K, 0 for all of N.
+    ink: what was written, with t on the clock of `times`. seen: strokes that have frames.
     """
 
     frames: np.ndarray
@@ -98,6 +101,8 @@ class Output:
     strokes: np.ndarray | None = None
     per_label: bool = True
     labels: int = 0
+    ink: Ink | None = None
+    seen: frozenset[int] = frozenset()
 
     @property
     def log_probs(self) -> np.ndarray:
@@ -175,7 +180,10 @@ class Recognizer:
             yield from ((utterance, found[n]) for n, utterance in enumerate(part))
 
     def decode(self, outputs: Sequence[Output], n_best: int = 1) -> list[Result]:
-        """Decode what the network said of several signals; spans are in seconds."""
+        """Decode what the network said of several signals.
+
+        Spans are in seconds, and those of ink have the numbers of their strokes.
+        """
         if not outputs:
             return []
         lengths = [len(output.frames) for output in outputs]
@@ -185,7 +193,21 @@ class Recognizer:
             row[: len(output.frames)] = output.frames
         results = self.decoder.decode(padded, np.array(lengths), n_best)
         pairs = zip(results, outputs, strict=True)
-        return [result.with_times(output.times.tolist(), output.period) for result, output in pairs]
+        return [self._placed(result, output) for result, output in pairs]
+
+    def _placed(self, result: Result, output: Output) -> Result:
+        """A result with its spans in seconds and, of ink, with their strokes."""
+        result = result.with_times(output.times.tolist(), output.period)
+        ink = output.ink
+        if ink is None:
+            return result
+
+        def strokes_of(spans: Sequence[Span]) -> list[tuple[int, ...]]:
+            fired = [fired_at(span, output.times) for span in spans]
+            labels = [span.label for span in spans]
+            return strokes_of_labels(ink.strokes, labels, fired, self.alphabet.inkless, output.seen)
+
+        return result.with_strokes(strokes_of)
 
     def stream(
         self, decoder: StreamableDecoder | None = None, endpoints: Endpoints | None = None
@@ -233,13 +255,15 @@ class Recognizer:
         """
         from seqlabel.report.evidence import Evidence
 
-        signal = read_signal(utterance, self.front_end.extractor)
         shared = np.exp(output.log_probs), self.alphabet.symbols, output.times
-        if isinstance(signal, Audio):
-            segments = utterance.segments
-            return Evidence.of_speech(*shared, signal.samples, signal.rate, segments)
-        spans = [(span.label, span.start, span.end) for span in result.spans]
-        return Evidence.of_ink(*shared, signal.strokes, spans)
+        if output.ink is not None:
+            times = [fired_at(span, output.times) for span in result.spans]
+            spans = [(s.label, t, t) for s, t in zip(result.spans, times, strict=True)]
+            return Evidence.of_ink(*shared, output.ink.strokes, spans, self.alphabet.inkless)
+        signal = read_signal(utterance, self.front_end.extractor)
+        assert isinstance(signal, Audio)
+        segments = utterance.segments
+        return Evidence.of_speech(*shared, signal.samples, signal.rate, segments)
 
     def _signal(self, source: Any, rate: int | None) -> Signal:
         if isinstance(source, Audio | Ink):
@@ -274,7 +298,7 @@ class Recognizer:
             count = count_frames(signal, front_end.extractor)
             frames = frames_of(np.zeros((count, 1), np.float32), front_end.extractor)
             return _Input(signal.samples, front_end.stack(frames))
-        frames = front_end.finish(front_end.extractor(signal), own)
+        frames = front_end.finish(frames_of_signal(signal, front_end.extractor), own)
         return _Input(frames.x, frames)
 
     def _prepare_utterance(self, utterance: Utterance, own: dict[str, Statistics]) -> "_Input":
@@ -301,6 +325,8 @@ class Recognizer:
                 None if frames.strokes is None else frames.strokes[::every],
                 per_label,
                 len(self.alphabet),
+                frames.ink,
+                frozenset() if frames.strokes is None else frozenset(frames.strokes.tolist()),
             )
 
 

@@ -1,13 +1,15 @@
 """The audio and ink of utterances, read from their files and kept where they are needed again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import Signal
-from seqlabel.inputs import read_audio, read_ink
+from seqlabel.features.ink.normalisation import on_the_clock
+from seqlabel.inputs import Ink, read_audio, read_ink
 from seqlabel.inputs.audio import Audio
 from seqlabel.inputs.reading import naming
 
@@ -40,7 +42,14 @@ def extract(
     """
     signal = read_signal(utterance, extractor)
     with naming(utterance.source):
-        frames: Frames = extractor(change(signal) if change else signal)
+        return frames_of_signal(change(signal) if change else signal, extractor)
+
+
+def frames_of_signal(signal: Signal, extractor: Any) -> Frames:
+    """The features of a signal; those of ink bring the ink along, with their clock."""
+    frames: Frames = extractor(signal)
+    if isinstance(signal, Ink):
+        frames = replace(frames, ink=on_the_clock(signal if extractor.times else signal.untimed()))
     return frames
 
 

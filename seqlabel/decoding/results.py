@@ -1,23 +1,44 @@
 """What a decoder answers: labels, where they lie, how probable they are, and the runners-up."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 
-class Span(NamedTuple):
-    """One label (or word) and the stretch of the signal that it covers.
-
-    start (inclusive) and end (exclusive) are frame numbers, or seconds after `Result.with_times`.
-    probability: the largest posterior that the label has within its span; of a word, the least
-    probability among its labels.
-    """
-
+class _Span(NamedTuple):
     label: str
     start: float
     end: float
     probability: float
+
+
+class Span(_Span):
+    """One label (or word) and the stretch of the signal that it covers: a tuple of four.
+
+    start (inclusive) and end (exclusive) are frame numbers, or seconds after `Result.with_times`.
+    probability: the largest posterior that the label has within its span; of a word, the least
+    probability among its labels. Of ink, `strokes` are the numbers of the strokes it was read from;
+    it is no part of the tuple.
+    """
+
+    strokes: tuple[int, ...] | None = None
+    """Strokes from 0 in the order of writing, () for a blank between words; None for speech."""
+
+    def of_strokes(self, strokes: Iterable[int]) -> "Span":
+        """The same span with the numbers of its strokes."""
+        span = Span(*self)
+        span.strokes = tuple(strokes)
+        return span
+
+    def _replace(self, **changes: Any) -> "Span":
+        span = Span(*super()._replace(**changes))
+        span.strokes = self.strokes
+        return span
+
+    def to_json(self) -> list[Any]:
+        """[label, start, end, probability], with the list of the strokes behind where it is ink."""
+        return [*self, *([] if self.strokes is None else [list(self.strokes)])]
 
 
 @dataclass(frozen=True)
@@ -65,13 +86,40 @@ class Result:
             levels={name: level.with_times(times, period) for name, level in self.levels.items()},
         )
 
+    def with_strokes(
+        self, strokes_of: Callable[[Sequence[Span]], Sequence[tuple[int, ...]]]
+    ) -> "Result":
+        """The same result of ink with the strokes of its spans, words and levels.
+
+        strokes_of: the strokes of each of some spans in seconds. A word has those of its labels.
+        """
+        spans = tuple(
+            span.of_strokes(own)
+            for span, own in zip(self.spans, strokes_of(self.spans), strict=True)
+        )
+        words = tuple(
+            word.of_strokes(
+                sorted(
+                    {
+                        number
+                        for span in spans
+                        if word.start <= span.start and span.end <= word.end
+                        for number in span.strokes or ()
+                    }
+                )
+            )
+            for word in self.words
+        )
+        levels = {name: level.with_strokes(strokes_of) for name, level in self.levels.items()}
+        return replace(self, spans=spans, words=words, levels=levels)
+
     def to_json(self) -> dict[str, Any]:
         """The result as one line of a hypothesis file, for `json.dumps`; no log_prob is null."""
         value: dict[str, Any] = {
             "labels": list(self.labels),
             "text": self.text,
             "log_prob": _finite(self.log_prob),
-            "spans": [list(span) for span in self.spans],
+            "spans": [span.to_json() for span in self.spans],
             "alternatives": [
                 {
                     "labels": list(other.labels),
@@ -82,7 +130,7 @@ class Result:
             ],
         }
         if self.words:
-            value["words"] = [list(span) for span in self.words]
+            value["words"] = [span.to_json() for span in self.words]
         if self.levels:
             value["levels"] = {name: list(level.labels) for name, level in self.levels.items()}
         return value

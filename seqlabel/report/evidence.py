@@ -8,7 +8,7 @@ runs no code.
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seqlabel.decoding.strokes import owners
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
 
@@ -96,16 +97,17 @@ class Evidence:
         times: ArrayLike,
         strokes: Iterable[np.ndarray],
         spans: Iterable[Span],
+        inkless: Collection[str] = (" ",),
     ) -> "Evidence":
         """Evidence of a written line.
 
         probabilities: (T, K), not logarithms; blank first, then `symbols` (K-1).
         times: (T,); strokes: (P, 3 or more) x, y, t; spans: of the labels read, in reading order.
-        `times`, t and `spans` share one unit.
+        `times`, t and `spans` share one unit. inkless: labels that no pen writes.
         """
         labels, posteriors = _visible(probabilities, symbols)
         spans = tuple(spans)
-        pieces, read_as = assign_strokes(strokes, spans)
+        pieces, read_as = assign_strokes(strokes, spans, inkless)
         return cls(
             "ink",
             labels,
@@ -141,41 +143,34 @@ def _resample(sound: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
 
 
 def assign_strokes(
-    strokes: Iterable[np.ndarray], spans: Sequence[Span]
+    strokes: Iterable[np.ndarray], spans: Sequence[Span], inkless: Collection[str] = ()
 ) -> tuple[list[np.ndarray], list[int]]:
     """Say for every piece of ink which of the labels read it belongs to.
 
-    A CTC output fires once per label, anywhere in the ink it stands for. A stroke in which one
-    label fires belongs to that label; a stroke in which several fire (joined letters) is cut in
-    the middle between them; a stroke in which none fires joins the label that fires nearest in
-    time.
+    Strokes belong to labels as `seqlabel.decoding.strokes` says; one that several share (joined
+    letters) is cut in the middle between the times at which they fire.
 
-    strokes: (P, 3 or more) x, y, t; spans: labels in reading order with times in the unit of t.
-    Returns pieces (P, 2) float32 and, for each, a position in `spans` (-1 without any span).
+    strokes: (P, 3 or more) x, y, t; spans: labels in reading order with times in the unit of t, in
+    whose middle they fire. inkless: labels that own nothing.
+    Returns pieces (P, 2) float32 and, for each, a position in `spans` (-1 without any label).
     """
-    fired = np.array([(start + end) / 2 for _, start, end in spans], np.float64)
-    order = np.argsort(fired, kind="stable")
+    inked = [k for k, span in enumerate(spans) if span[0] not in inkless]
+    fired = [(spans[k][1] + spans[k][2]) / 2 for k in inked]
+    arrays = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke)]
     pieces: list[np.ndarray] = []
     read_as: list[int] = []
-    for stroke in strokes:
-        points = np.asarray(stroke, np.float64)
+    for points, inside in zip(arrays, owners(arrays, fired), strict=True):
         xy, t = points[:, :2].astype(np.float32), points[:, 2]
-        if not len(points):
-            continue
-        if not len(fired):
+        if not inside:
             pieces.append(xy)
             read_as.append(-1)
             continue
-        inside = [k for k in order if t[0] <= fired[k] <= t[-1]]
-        if not inside:
-            middle = (t[0] + t[-1]) / 2
-            inside = [int(np.argmin(np.abs(fired - middle)))]
         cuts = [(fired[a] + fired[b]) / 2 for a, b in pairwise(inside)]
         edges = [0, *np.searchsorted(t, cuts), len(t)]
         for k, (first, last) in zip(inside, pairwise(edges), strict=True):
             if last > first:  # one point of overlap keeps the drawn line whole
                 pieces.append(xy[first : last + 1])
-                read_as.append(int(k))
+                read_as.append(inked[k])
     return pieces, read_as
 
 

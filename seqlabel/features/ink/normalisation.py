@@ -146,3 +146,10 @@ def frames_of(x: np.ndarray, writing: Writing) -> Frames:
 def seconds(ink: Ink) -> np.ndarray:
     """(N,) seconds from the first point on; untimed ink counts `UNTIMED_RATE` points a second."""
     return (ink.t - ink.t[0]) / (1.0 if ink.timed else UNTIMED_RATE)
+
+
+def on_the_clock(ink: Ink) -> Ink:
+    """The same ink with the times that its frames have: seconds from the first point on."""
+    points = ink.points.copy()
+    points[:, 2] = seconds(ink)
+    return ink.with_points(points)

@@ -147,7 +147,10 @@ def _from_json(row: dict[str, Any], where: str) -> Transcript:
     )
 
 
-def _span(label: str, start: float, end: float, probability: float = 1.0) -> Span:
+def _span(
+    label: str, start: float, end: float, probability: float = 1.0, strokes: object = None
+) -> Span:
+    """A span of a hypothesis; the strokes of ink are of no use here."""
     return str(label), seconds(start), seconds(end), float(probability)
 
 

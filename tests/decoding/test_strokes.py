@@ -1,0 +1,102 @@
+"""Strokes of labels: against plain loops, shared and late strokes, labels that no pen writes."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqlabel.decoding.results import Result, Span
+from seqlabel.decoding.strokes import fired_at, owners, strokes_of_labels
+
+
+def stroke(first, last, left=None):
+    """A stroke with a point at each whole time, x = t or from `left` on."""
+    t = np.arange(first, last + 1.0)
+    x = t if left is None else left + t - first
+    return np.column_stack([x, 0 * t, t])
+
+
+def owners_by_loops(strokes, fired):
+    """Every label is asked of every stroke."""
+    found = []
+    for one in strokes:
+        start, end = one[0, 2], one[-1, 2]
+        inside = [k for k in range(len(fired)) if start <= fired[k] <= end]
+        inside.sort(key=lambda k: (fired[k], k))
+        if not inside and fired:
+            middle = (start + end) / 2
+            inside = [min(range(len(fired)), key=lambda k: (abs(fired[k] - middle), k))]
+        found.append(inside)
+    return found
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=6),
+    st.lists(st.integers(0, 4), min_size=6, max_size=6),
+    st.lists(st.integers(0, 40), max_size=6),
+)
+def test_owners_are_those_that_plain_loops_find(lengths, gaps, fired):
+    strokes, at = [], 0
+    for length, gap in zip(lengths, gaps, strict=False):
+        strokes.append(stroke(at, at + length))
+        at += length + gap
+    times = [time / 2 for time in fired]
+    assert owners(strokes, times) == owners_by_loops(strokes, times)
+
+
+def test_a_stroke_may_be_of_several_labels_and_a_label_of_several_strokes():
+    strokes = [stroke(0, 9), stroke(12, 13), stroke(20, 39)]
+    found = strokes_of_labels(strokes, ["t", "a", "b"], [4.0, 25.0, 35.0])
+    assert found == [(0, 1), (2,), (2,)]
+
+
+def test_a_blank_owns_nothing():
+    strokes = [stroke(0, 9), stroke(12, 19)]
+    found = strokes_of_labels(strokes, ["a", " ", "b"], [4.0, 12.0, 15.0], {" "})
+    assert found == [(0,), (), (1,)]
+    assert strokes_of_labels(strokes, [" "], [4.0], {" "}) == [()]
+    assert strokes_of_labels(strokes, [], []) == []
+
+
+def test_a_stroke_that_was_taken_out_goes_to_the_ink_below_it():
+    """The dot of an i, written after the whole word, is the i's and not the last letter's."""
+    strokes = [stroke(0, 9), stroke(12, 29), stroke(40, 41, left=3)]
+    fired = [5.0, 20.0]
+    assert strokes_of_labels(strokes, ["i", "n"], fired) == [(0,), (1, 2)]
+    assert strokes_of_labels(strokes, ["i", "n"], fired, (), {0, 1}) == [(0, 2), (1,)]
+    joined = [stroke(0, 29), stroke(40, 41, left=3)]
+    assert strokes_of_labels(joined, ["i", "n"], fired, (), {0}) == [(0, 1), (0,)]
+
+
+@pytest.mark.parametrize(
+    ("span", "time"), [((0.0, 0.5), 0.0), ((0.0, 1.0), 0.0), ((0.5, 2.0), 1.0), ((3.0, 3.5), 3.0)]
+)
+def test_a_label_fires_at_the_middle_frame_of_its_span(span, time):
+    assert fired_at(Span("a", *span, 1.0), np.array([0.0, 0.5, 1.0, 1.5, 3.0])) == time
+
+
+def test_spans_stay_tuples_of_four():
+    plain = Span("a", 0, 1, 0.5)
+    assert plain.strokes is None
+    assert plain.to_json() == ["a", 0, 1, 0.5]
+    span = plain.of_strokes([2, 3])
+    label, start, end, probability = span
+    assert (label, start, end, probability, span.strokes) == ("a", 0, 1, 0.5, (2, 3))
+    assert span == plain == ("a", 0, 1, 0.5)
+    assert span._replace(start=0.5).strokes == (2, 3)
+    assert pickle.loads(pickle.dumps(span)).strokes == (2, 3)
+    assert span.to_json() == ["a", 0, 1, 0.5, [2, 3]]
+    assert plain.of_strokes(()).to_json() == ["a", 0, 1, 0.5, []]
+
+
+def test_words_have_the_strokes_of_their_labels():
+    spans = (Span("a", 0, 1, 1.0), Span("b", 1, 2, 1.0), Span(" ", 2, 3, 1.0), Span("c", 3, 4, 1.0))
+    words = (Span("ab", 0, 2, 1.0), Span("c", 3, 4, 1.0))
+    result = Result(("a", "b", " ", "c"), 0.0, spans, words=words)
+    own = [(0,), (0, 1), (), (2,)]
+    found = result.with_strokes(lambda given: own[: len(given)])
+    assert [word.strokes for word in found.words] == [(0, 1), (2,)]
+    assert found.to_json()["words"][0] == ["ab", 0, 2, 1.0, [0, 1]]
+    assert found.to_json()["spans"][2] == [" ", 2, 3, 1.0, []]
