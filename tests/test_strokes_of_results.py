@@ -19,7 +19,7 @@ LETTERS = Alphabet("אבגדהוזחטיכלמנסעפצקרשתםן abc", unit=
 class Firing:
     """A network that fires labels at given frames, and the blank at all others."""
 
-    subsample, per_label = 1, True
+    subsample, per_label, takes_samples = 1, True, False
 
     def __init__(self, labels):
         self.labels = labels
