@@ -113,6 +113,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, where)
     if origin is Literal:
+        if isinstance(value, int) and str(value) in arguments:
+            return str(value)  # a year, say: on a command line it has no quotes
         if value not in arguments:
             known = [str(argument) for argument in arguments]
             raise InputError(f"{where} = {value!r}{did_you_mean(str(value), known)}")

@@ -48,9 +48,9 @@ class Options:
     extra: str = ""
     times: bool = False
     protocol: Literal["2013", "2014", "2016", "2019", "2023", "mathwriting"] = "2014"
-    train: tuple[str, ...] = ()
-    dev: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
+    train: tuple[str | int, ...] = ()
+    dev: tuple[str | int, ...] = ()
+    test: tuple[str | int, ...] = ()
     unit: Literal["symbol", "latex"] = "symbol"
 
 
@@ -59,7 +59,8 @@ def prepare(source: Path, options: Options) -> Prepared:
 
     Raises InputError for a folder that is not CROHME and for sets that are not there.
     """
-    chosen = {"train": options.train, "dev": options.dev, "test": options.test}
+    given = {"train": options.train, "dev": options.dev, "test": options.test}
+    chosen = {name: [str(entry) for entry in entries] for name, entries in given.items()}
     sets, remarks = choose_sets(source, options.protocol, chosen)
     skip = SkipBad(options.skip_bad)
     reader = _Reader(options)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqlabel.cli import main
 from seqlabel.corpora.crohme import Options, prepare, symbols_in_writing_order
 from seqlabel.corpora.crohme_symbols import AS_WRITTEN, SPELLINGS, symbol_name, token_name
 from seqlabel.errors import InputError
@@ -370,6 +371,17 @@ def test_sets_are_chosen_by_year_or_folder(tiny):
     assert (two["dev"], two["test"]) == (["dev/t"], ["test/a"])
     noted = prepare(tiny, Options(protocol="2014", train=("2014",))).notes
     assert not any("no folder" in note for note in noted)
+
+
+def test_years_need_no_quotes_on_the_command_line(tiny, capsys):
+    place(tiny / "crohme", "TEST2016_INKML_GT/a.inkml", [("x", [0])], "x")
+    command = ["prepare", "crohme", str(tiny), str(tiny / "out"), "--set", "protocol=2013"]
+    assert main([*command, "--set", "test=[2014, 2016]", "--set", 'dev=["2016"]']) == 2
+    assert "TestEM2014GT is in the set dev and in test_2014" in capsys.readouterr().err
+    assert main([*command, "--set", "test=[2013, 2016]"]) == 0
+    assert {path.stem for path in (tiny / "out").glob("*.jsonl")} == {
+        "train", "test_2013", "test_2016"
+    }  # fmt: skip
 
 
 def test_sets_that_are_not_there(tiny):

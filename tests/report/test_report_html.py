@@ -13,7 +13,7 @@ from seqlabel.errors import InputError
 from seqlabel.report.html import utterances
 from seqlabel.report.html.curves import read_curves
 from seqlabel.report.html.page import write_html
-from seqlabel.scoring import spread
+from seqlabel.scoring import score, spread
 
 
 class Elements(HTMLParser):
@@ -46,6 +46,17 @@ class Elements(HTMLParser):
             self.text += data
 
 
+def test_labels_stand_in_the_order_of_writing_in_scripts_that_run_to_the_left(tmp_path):
+    """Columns go from left to right in the order of Unicode, each a box of its own."""
+    report = score({"u": "שלום עולם"}, {"u": "שלים עולם"}, unit="character")
+    write_html([report], tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text("utf-8")
+    columns = re.findall(r"<i(?: class=\"e\")?>(?:<s>)?(.)", text.partition("<article")[2])
+    assert "".join(columns) == "שלום␣עולם"
+    assert ".a i { display: inline-block" in text
+    assert "dir=" not in text
+
+
 @pytest.fixture(scope="module")
 def page(systems, log, tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
@@ -71,8 +82,8 @@ def test_every_utterance_is_there_with_its_errors(page, systems):
     found = Elements(page)
     articles = {a["data-id"]: a for tag, a in found.elements if tag == "article"}
     assert set(articles) == {u.id for u in systems.reports[0].utterances}
-    for score in systems.reports[0].utterances:
-        assert int(articles[score.id]["data-errors"]) == score.counts.errors
+    for one in systems.reports[0].utterances:
+        assert int(articles[one.id]["data-errors"]) == one.counts.errors
     counts = systems.reports[0].counts
     for kind, number in (
         ("s", counts.substitutions),
