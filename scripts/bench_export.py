@@ -63,10 +63,11 @@ SHAPES = {
 CELLS = ("lstm", "peephole", "CIFG", "gru", "FGR")
 """The last one is a loop in ONNX, the others are operators."""
 
+READING = ("numpy", "soundfile", "safetensors", "regex", "tqdm")
 NEEDED = {
-    "front end in the graph, greedy": ["numpy", "soundfile", "safetensors", "tqdm", "onnxruntime"],
-    "all but training": ["numpy", "soundfile", "safetensors", "tqdm", "onnxruntime", "numba"],
-    "torch": ["numpy", "soundfile", "safetensors", "tqdm", "numba", "torch", "torchaudio"],
+    "front end in the graph, greedy": [*READING, "onnxruntime"],
+    "any exported model and decoder": [*READING, "onnxruntime", "numba"],
+    "torch": [*READING, "numba", "torch", "torchaudio"],
 }
 """What reading needs of the package's dependencies."""
 
@@ -228,7 +229,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    rounds = 2 if args.quick else 9
+    rounds = 2 if args.quick else 5
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         results = {"networks": networks(folder, rounds, 0.1 if args.quick else 1.0)}
