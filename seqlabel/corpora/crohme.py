@@ -149,7 +149,9 @@ def latex_tokens(file: InkML, path: Path) -> tuple[str, ...]:
                 return split_latex(known[name])
         if not known.get("truth", "").strip("$ \t\n"):
             raise InputError("no formula (label or truth); a file with its truth is needed")
-        return plain_latex([token_name(token) for token in split_latex(known["truth"])])
+        # Some files lack the blank behind \lt and \gt, which makes commands such as \ltq.
+        truth = re.sub(r"\\([lg]t)(?=[A-Za-z])", r"\\\1 ", known["truth"])
+        return plain_latex([token_name(token) for token in split_latex(truth)])
 
 
 def is_linear(latex: str) -> bool:

@@ -30,6 +30,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "\\Delta": ("∆",),
         "\\mu": ("µ",),
         "\\prime": ("&apos;", "’", "′"),
+        "\\ldots": ("\\dots", "…"),
         "|": ("\\vert", "\\mid", "\\lvert", "\\rvert", "∣"),
         "\\|": ("\\Vert", "\\parallel", "\\lVert", "\\rVert", "∥", "‖"),
         ",": ("COMMA", "，"),
@@ -54,7 +55,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 AS_WRITTEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "\\prime": ("'",),
-        "\\ldots": ("\\dots", "\\cdots", "…", "⋯"),
+        "\\ldots": ("\\cdots", "⋯"),
         "-": ("\\frac", "\\overline", "\\bar"),
         "\\sqrt": ("\\surd", "√"),
         "\\{": ("{",),

@@ -469,7 +469,12 @@ def test_mathwriting_has_latex_for_its_target(tmp_path):
 
 
 def test_formulas_of_crohme_as_latex_are_spelled_in_one_way(tiny):
-    place(tiny / "crohme", "TrainINKML/HAMEX/one.inkml", [], "\\left( x'^2 &lt; \\mbox{y} \\right)")
+    place(
+        tiny / "crohme",
+        "TrainINKML/HAMEX/one.inkml",
+        [],
+        "\\left( x'^2 \\lty &lt; \\mbox{y} \\right)",
+    )
     prepared = prepare(tiny, Options(unit="latex"))
-    assert prepared.alphabet.text(prepared.splits["train"][0].labels) == r"(x^{\prime2}\lt y)"
+    assert prepared.alphabet.text(prepared.splits["train"][0].labels) == r"(x^{\prime2}\lt y\lt y)"
     assert prepared.splits["train"][1].labels == ("\\frac", *"{1}{", "\\pi", "}")
