@@ -106,10 +106,11 @@ class ConvLSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all weights uniformly in ± 1 / sqrt(N kernel²)."""
+        """Draws kernels uniformly in ± 1 / sqrt(what a cell sees by them), the rest as U."""
         for weights in self.weights:
-            scale = weights["recurrent"][0].numel() ** -0.5  # type: ignore[index]
-            for weight in weights.parameters():
+            for name, weight in weights.items():  # type: ignore[operator]
+                kernel = weight if name == "input" else weights["recurrent"]  # type: ignore[index]
+                scale = kernel[0].numel() ** -0.5
                 nn.init.uniform_(weight, -scale, scale)
             if self.forget_bias is not None:
                 first = self.cell.gates.find("f") * self.channels
