@@ -57,9 +57,10 @@ def _inside(branch: Any, key: str, fault: str) -> Any:
 def _read_with_bases(path: Path, readers: list[Path]) -> dict[str, Any]:
     if path.resolve() in readers:
         raise InputError(f"{path}: is its own base; remove a `base` line")
+    text = read_text(path)
     try:
-        table = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
         raise InputError(f"{path}: not TOML: {error}") from None
     base = table.pop("base", None)
     if base is None:
@@ -80,7 +81,7 @@ def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

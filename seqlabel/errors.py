@@ -1,16 +1,23 @@
 """The one exception for mistakes a user can mend."""
 
+LONGEST = 500
+"""Characters of a message; what was found in a file may be as long as the file."""
+
 
 class InputError(ValueError):
     """Bad input: a file, an utterance, a configuration, an argument.
 
     The message is one line and names the file or the utterance, the cause and the way out.
     The command line prints it without a traceback and exits with 2. Characters that cannot be
-    printed (a line break in a file name, a byte that is no UTF-8) are shown as escapes.
+    printed (a line break in a file name, a byte that is no UTF-8) are shown as escapes. Of a longer
+    message than LONGEST the middle is left out: the place comes first, the way out last.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+        message = one_line(message)
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST * 3 // 5]} ... {message[5 - LONGEST * 2 // 5 :]}"
+        super().__init__(message)
 
 
 def one_line(text: str) -> str:

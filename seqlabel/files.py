@@ -2,16 +2,24 @@
 
 import codecs
 import contextlib
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from seqlabel.errors import InputError
+
+GZIP = b"\x1f\x8b"
+"""First bytes of a gzip file."""
+
+LONGEST_LINE = 1 << 26
+"""Bytes of a line of a packed file: its few bytes may stand for any number."""
 
 
 @contextlib.contextmanager
@@ -83,6 +91,14 @@ def _umask() -> int:
     return umask
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file of this name, which may be one that no file can have."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long; a zero byte
+        return False
+
+
 def read_text(path: str | os.PathLike[str]) -> str:
     """The UTF-8 text of a file without a byte order mark; InputError names one that has none."""
     try:
@@ -95,6 +111,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise InputError(
             f"{path}: not UTF-8 text at byte {error.start}; convert it, for example with iconv"
         ) from None
+    except (OSError, ValueError) as error:  # a name that no file can have: too long, a zero byte
+        cause = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: cannot be read: {cause}") from None
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -117,8 +136,28 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def read_jsonl(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) for each non-empty line of a JSON-lines file."""
+    """Yield (line number from 1, object) for each non-empty line of a JSON-lines file, or its gzip.
+
+    Raises InputError with file and line.
+    """
+    with contextlib.suppress(OSError), open(path, "rb") as stream:
+        if stream.read(2) == GZIP:
+            return _read_packed(path)
     return ((number, value) for number, _, value in read_jsonl_places(path))
+
+
+def _read_packed(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with gzip.open(path) as stream:
+            number = 0
+            while line := stream.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE:
+                    raise InputError(f"{path}:{number}: a line of more than {LONGEST_LINE} bytes")
+                if not line.isspace():
+                    yield number, parse_object(line, f"{path}:{number}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: damaged or cut-off gzip file ({error}); copy it again") from None
 
 
 def read_jsonl_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:

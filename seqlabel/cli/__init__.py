@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from seqlabel.cli.failures import run_command
 
 VERBS = (
-    "prepare", "check", "synth", "features", "train", "decode", "score", "read", "listen", "lm",
-    "align", "spot", "show", "export",
+    "prepare", "manifest", "check", "synth", "features", "train", "decode", "score", "read",
+    "listen", "lm", "align", "spot", "show", "export",
 )  # fmt: skip
 """Verbs in the order of the work; each is the module `seqlabel.cli.<verb>`."""
 

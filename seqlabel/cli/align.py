@@ -119,10 +119,10 @@ def _write_textgrids(out: Path, aligned: Sequence[tuple["Utterance", Tiers, floa
 
 def _write_phns(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
     from seqlabel.decoding.alignment.files import write_phn
-    from seqlabel.inputs import read_audio
+    from seqlabel.inputs.audio import read_audio_header
 
     for utterance, tiers, _ in aligned:
-        rate = read_audio(utterance.source).rate  # of the file, whatever the model resamples to
+        rate = read_audio_header(utterance.source).rate  # of the file, not of the model
         spans = [span for span in tiers["labels"] if span.label != " "]
         write_phn(out / f"{_stem(utterance)}.phn", spans, rate)
         if "words" in tiers:

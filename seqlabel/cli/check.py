@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> int:
     from seqlabel.config import load_toml
     from seqlabel.data.checking import find_problems, find_remarks, read_sets
     from seqlabel.errors import InputError, one_line
-    from seqlabel.features.front_end import make_extractor
+    from seqlabel.features.front_end import at_corpus_rate, make_extractor
 
     if args.reduction < 1:
         raise InputError(f"--reduction {args.reduction}: at least 1 frame becomes one")
@@ -39,7 +39,9 @@ def main(args: argparse.Namespace) -> int:
         table = {"kind": args.features}
     kinds = {utterance.kind for utterances in splits.values() for utterance in utterances}
     default = {"speech": {"kind": "fbank"}, "ink": {"kind": "ink_delta"}}
-    extractors = {kind: make_extractor(table or default[kind]) for kind in kinds}
+    extractors = {
+        kind: make_extractor(at_corpus_rate(table or default[kind], args.data)) for kind in kinds
+    }
     problems = 0
     for problem in find_problems(alphabet, splits, extractors, args.reduction):
         problems += 1

@@ -95,16 +95,15 @@ def _utterance_of(path: Path) -> "Utterance":
     """A file by itself, with TIMIT's label files where they lie beside it."""
     from seqlabel.corpora.manifest import Utterance
     from seqlabel.corpora.timit_labels import read_phones, read_words
-    from seqlabel.inputs import read_audio
-    from seqlabel.inputs.audio import SUFFIXES
+    from seqlabel.inputs.audio import SUFFIXES, read_audio_header
 
     if path.suffix.lower() not in SUFFIXES:
         return Utterance(path.name, path, "ink", ())
     beside = {other.suffix.upper(): other for other in path.parent.glob(f"{path.stem}.*")}
     if ".PHN" not in beside:
         return Utterance(path.name, path, "speech", ())
-    audio = read_audio(path)
-    extent = (audio.rate, len(audio.samples))
+    header = read_audio_header(path)
+    extent = header.rate, header.frames
     phones = read_phones(beside[".PHN"], *extent)
     words = read_words(beside[".WRD"], *extent) if ".WRD" in beside else ()
     text = " ".join(word.label for word in words)

@@ -5,7 +5,21 @@ A reader is a module with a frozen dataclass `Options` and `prepare(source, opti
 
 from types import ModuleType
 
-from seqlabel.corpora import an4, crohme, drawings, folder, iam_ondb, jsonl, timit, webdataset
+from seqlabel.corpora import (
+    an4,
+    arrow,
+    crohme,
+    drawings,
+    folder,
+    iam_ondb,
+    jsonl,
+    kaldi,
+    lhotse,
+    nemo,
+    timed,
+    timit,
+    webdataset,
+)
 
 CORPORA: dict[str, ModuleType] = {
     "timit": timit,
@@ -16,4 +30,9 @@ CORPORA: dict[str, ModuleType] = {
     "manifest": jsonl,
     "webdataset": webdataset,
     "drawings": drawings,
+    "kaldi": kaldi,
+    "lhotse": lhotse,
+    "nemo": nemo,
+    "timed": timed,
+    "datasets": arrow,
 }

@@ -16,7 +16,7 @@ from seqlabel.corpora.labelling import with_subwords
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.corpora.prepared import Prepared, SkipBad, common_rate
 from seqlabel.errors import InputError
-from seqlabel.files import read_text
+from seqlabel.files import is_file, read_text
 from seqlabel.inputs.audio import read_audio_header
 
 DEV_SPEAKERS = ("fbbh", "fkai", "fsrb", "mcel", "mdxn", "mjda", "mmal", "mscg2")
@@ -125,7 +125,7 @@ def _entries(root: Path, name: str) -> list[tuple[str, tuple[str, str]]]:
 def _audio_file(folder: Path, file_id: str) -> Path:
     for suffix in (".wav", ".sph"):
         path = folder / f"{file_id}{suffix}"
-        if path.is_file():
+        if is_file(path):
             return path
     raise InputError(f"{folder / file_id}.wav: no such audio file; unpack the whole corpus")
 

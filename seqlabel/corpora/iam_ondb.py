@@ -165,7 +165,7 @@ def _read_csr(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         text = path.read_text(encoding="latin-1")
-    except FileNotFoundError:
+    except OSError:  # not there, or a name that no file can have
         raise InputError(f"{path}: no transcription; unpack the whole ascii archive") from None
     _, found, block = text.partition("CSR:")
     if not found:

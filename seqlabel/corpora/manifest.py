@@ -1,5 +1,6 @@
 """The manifest: one utterance (or line of ink) per line of a JSON-lines file."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -27,13 +28,15 @@ class Utterance:
     """One sequence to be labelled: where its signal lies and what is said or written in it.
 
     id: unique within a prepared corpus. source: the audio or ink file.
+    start, end: seconds, where the utterance is a stretch of a longer recording; an end of 0 is that
+    of the file. channel: of several, from 0.
     labels: the target, symbols of the corpus's alphabet. text: the transcript as a person reads it,
     in the order of Unicode, which is that of writing and speaking in every script; "" where
     nothing is said or written, None where the text is not known (labels may be, all the same).
     speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown.
-    segments: hand labels with their times. words: the same for words (may overlap or leave gaps).
+    segments: hand labels with their times, from the start of the utterance. words: the same for
+    words (may overlap or leave gaps). tags: whatever else is known (sex, region, ...).
     levels: labels of what the target is made of, by the name of the level (the phones of words).
-    tags: whatever else is known (sex, region, ...).
     """
 
     id: str
@@ -47,9 +50,13 @@ class Utterance:
     words: tuple[Segment, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    start: float = 0.0
+    end: float = 0.0
+    channel: int | None = None
 
 
 _KEYS = [f.name for f in fields(Utterance)]
+STRETCH = ("start", "end", "channel")
 _REQUIRED = ("id", "source", "kind", "labels")
 _KNOWN, _NEEDED, _STRING = frozenset(_KEYS), frozenset(_REQUIRED), frozenset([str])
 
@@ -105,11 +112,14 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "words": [list(word) for word in utterance.words],
         "levels": {name: list(labels) for name, labels in utterance.levels.items()},
         "tags": dict(utterance.tags),
+        "start": round(utterance.start, 6),
+        "end": round(utterance.end, 6),
+        "channel": utterance.channel,
     }
     return {
         key: value
         for key, value in row.items()
-        if value or key in _REQUIRED or (key == "text" and value is not None)
+        if value or key in _REQUIRED or (key in ("text", "channel") and value is not None)
     }
 
 
@@ -128,6 +138,9 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
         words=_segments(row, "words", where),
         levels={name: tuple(labels) for name, labels in row.get("levels", {}).items()},
         tags=row.get("tags", {}),
+        start=float(row.get("start", 0.0)),
+        end=float(row.get("end", 0.0)),
+        channel=row.get("channel"),
     )
 
 
@@ -154,9 +167,15 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: labels must be a list of strings")
     if "levels" in row and not _are_levels(row["levels"]):
         raise InputError(f"{where}: levels must be an object with lists of strings as values")
-    duration = row.get("duration", 0.0)
-    if isinstance(duration, bool) or not isinstance(duration, int | float):
-        raise InputError(f"{where}: duration is {duration!r}; seconds are expected")
+    start, end = (_seconds(row, key, where) for key in ("start", "end"))
+    _seconds(row, "duration", where)
+    if start < 0 or end < 0 or 0 < end <= start:
+        raise InputError(f"{where}: a stretch from {start:g} to {end:g} s; it ends after its start")
+    if row["kind"] == "ink" and not row.keys().isdisjoint(STRETCH):
+        raise InputError(f"{where}: {', '.join(STRETCH)} are for speech; an ink file is read whole")
+    channel = row.get("channel")
+    if channel is not None and (type(channel) is not int or not 0 <= channel < 1 << 16):
+        raise InputError(f"{where}: channel is {channel!r}; a number from 0 on is expected")
     tags = row.get("tags", {})
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise InputError(f"{where}: tags must be an object with strings as values")
@@ -172,8 +191,20 @@ def _are_levels(value: Any) -> bool:
     )
 
 
+def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
+    value = row.get(key, 0.0)
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError
+        if not math.isfinite(seconds := float(value)):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise InputError(f"{where}: {key} is {value!r}; seconds are expected") from None
+    return seconds
+
+
 def _segments(row: Mapping[str, Any], key: str, where: str) -> tuple[Segment, ...]:
     try:
         return tuple(Segment(str(label), float(a), float(b)) for label, a, b in row.get(key, []))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: {key} must be a list of [label, start, end]") from None

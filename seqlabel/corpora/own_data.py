@@ -131,6 +131,10 @@ class Measure:
         """Duration of a signal; InputError when it is unreadable or has another rate."""
         if kind == "ink":
             return read_ink(path, self.options.times).duration
+        return self.header(path).duration
+
+    def header(self, path: Path) -> audio.AudioHeader:
+        """The header of a recording; InputError when it is unreadable or has another rate."""
         header = audio.read_audio_header(path)
         wanted = self.options.rate
         if wanted and header.rate != wanted:
@@ -139,7 +143,7 @@ class Measure:
                 f"convert it (ffmpeg -i IN -ar {wanted} OUT)"
             )
         self.rates.add(header.rate)
-        return header.duration
+        return header
 
 
 def kind_of(path: Path) -> Kind | None:

@@ -143,6 +143,8 @@ def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> Alphabe
     """
     train = splits.get("train", ())
     symbols = {label for utterance in train for label in utterance.labels}
+    if not symbols:
+        raise InputError("training set: no utterance with labels; is its list empty?")
     levels = []
     for name in train[0].levels if train else ():
         for utterance in (u for utterances in splits.values() for u in utterances):

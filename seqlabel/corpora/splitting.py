@@ -1,12 +1,25 @@
 """Sets for a person's own data: by folders, by speakers, or by chance that can be repeated."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.errors import InputError
 
 SET_NAMES = ("train", "dev", "test")
+
+
+def set_named(name: str) -> str:
+    """The set that a file's or folder's name is of (`cuts_train-clean.jsonl`), "" for none.
+
+    Raises InputError for a name of two sets.
+    """
+    words = re.split(r"[^a-z]+", name.lower())
+    named = [known for known in SET_NAMES if known in words]
+    if len(named) > 1:
+        raise InputError(f"{name}: named after {' and '.join(named)}; it belongs to one set")
+    return named[0] if named else ""
 
 
 def split_by_hash(

@@ -9,7 +9,6 @@ and `speaker`). Its name ends at the first dot, its files lie one after the othe
 import glob
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from seqlabel.corpora.own_data import (
     utterance_id,
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
-from seqlabel.corpora.splitting import SET_NAMES
+from seqlabel.corpora.splitting import set_named
 from seqlabel.errors import InputError
 from seqlabel.files import check_characters
 from seqlabel.inputs.reading import as_text, read_bytes
@@ -226,8 +225,4 @@ def _shard(source: Path) -> Path:
 
 def _set_of(shard: Path, root: Path) -> str:
     """The set that the shard's path below `root` names, or nothing."""
-    words = re.split(r"[^a-z]+", shard.relative_to(root).as_posix().lower())
-    named = [name for name in SET_NAMES if name in words]
-    if len(named) > 1:
-        raise InputError(f"{shard}: named after {' and '.join(named)}; a shard belongs to one set")
-    return named[0] if named else ""
+    return set_named(shard.relative_to(root).as_posix())

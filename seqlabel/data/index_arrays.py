@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqlabel.corpora.manifest import check_row
+from seqlabel.corpora.manifest import STRETCH, check_row
 from seqlabel.errors import InputError
 from seqlabel.files import fingerprint, read_jsonl_places
 from seqlabel.progress import progress_bar
@@ -93,7 +93,8 @@ class ManifestReader:
             self.kinds.add(row["kind"])
             self._hashes.append(hash(name))
             names.append(name)
-            sources.append(row["source"])
+            stretch = [str(row[key]) for key in STRETCH if key in row]
+            sources.append(" ".join([row["source"], *stretch]))
             if len(starts) == _CHUNK:
                 yield from parts()
         if starts:

@@ -29,7 +29,13 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
             f"for {wanted}; take the configuration of a recipe for {utterance.kind}"
         )
     if wanted == "speech":
-        return read_audio(utterance.source, extractor.rate)
+        return read_audio(
+            utterance.source,
+            extractor.rate or None,
+            utterance.channel,
+            start=utterance.start,
+            end=utterance.end,
+        )
     return read_ink(utterance.source, extractor.times)
 
 

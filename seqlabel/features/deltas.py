@@ -13,8 +13,7 @@ def add_deltas(x: np.ndarray, order: int = 2, window: int = 2) -> np.ndarray:
     regressions of all orders are first combined into one filter, which then runs over frames
     repeated at both ends; deltas of deltas with repeated *deltas* would differ there.
     """
-    if order < 0 or window < 1:
-        raise InputError(f"deltas of order {order} with window {window}; 0 and 1 are the least")
+    check_deltas(order, window)
     x = np.asarray(x, dtype=np.float32)
     frames = len(x)
     if not frames:
@@ -41,3 +40,12 @@ def delta_filters(order: int, window: int) -> np.ndarray:
         rows.append(np.pad(taps, (order - n) * window))
         taps = np.convolve(taps, regression)
     return np.array(rows)
+
+
+def check_deltas(order: int, window: int) -> None:
+    """Raise InputError for derivatives that no one computes."""
+    if not 0 <= order <= 8 or not 1 <= window <= 1000:
+        raise InputError(
+            f"deltas of order {order} with window {window}; at least 0 and 1 are expected, and at "
+            "most 8 and 1000"
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqlabel.errors import InputError
-from seqlabel.features.deltas import add_deltas
+from seqlabel.features.deltas import add_deltas, check_deltas
 from seqlabel.features.frames import Frames
 from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters
 from seqlabel.inputs.audio import Audio
@@ -27,8 +27,9 @@ class Fbank(Windowing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.filters < 1 or self.deltas < 0 or self.delta_window < 1:
-            raise InputError("filters and delta_window must be at least 1, deltas at least 0")
+        check_deltas(self.deltas, self.delta_window)
+        if self.filters < 1:
+            raise InputError(f"filters = {self.filters}: at least 1 is expected")
         mel_filters(self, self.filters)
 
     @property

@@ -1,7 +1,9 @@
 """The front end of a model: extractor, normalisation, frame stacking, in this order."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -12,7 +14,10 @@ from seqlabel.features.frames import Frames
 from seqlabel.features.normalisation import RunningStatistics, Statistics
 from seqlabel.features.stacking import stack_frames
 from seqlabel.features.table import FEATURES
+from seqlabel.files import read_json
 from seqlabel.inputs import Audio, Ink
+
+log = logging.getLogger("seqlabel")
 
 Signal = Audio | Ink
 Count = TypeVar("Count", int, np.ndarray)
@@ -50,6 +55,30 @@ def make_extractor(table: Mapping[str, Any]) -> Any:
     if kind not in FEATURES:
         raise InputError(f"features.kind = {kind!r}{did_you_mean(str(kind), list(FEATURES))}")
     return build(FEATURES[kind], options, "features")
+
+
+def at_corpus_rate(table: Mapping[str, Any], corpus: Path) -> dict[str, Any]:
+    """A configuration table of speech features with the sampling rate of a prepared corpus.
+
+    A table that states its rate, or is of ink, comes back as it is; so does one for a corpus whose
+    files differ, with a notice. corpus: the folder that holds corpus.json.
+    """
+    extractor = make_extractor(table)
+    facts = corpus / "corpus.json"
+    if not hasattr(extractor, "rate") or "rate" in table or not facts.is_file():
+        return dict(table)
+    found = read_json(facts)
+    rate = found.get("rate") if isinstance(found, dict) else None
+    if rate is None:
+        log.warning(
+            "%s: recordings of several sampling rates are read at %d; features.rate in the "
+            "configuration chooses another",
+            corpus, extractor.rate,
+        )  # fmt: skip
+        return dict(table)
+    if type(rate) is not int or rate < 1:
+        raise InputError(f"{facts}: rate is {rate!r}; run seqlabel prepare again")
+    return {**table, "rate": rate}
 
 
 def extractor_table(extractor: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqlabel.errors import InputError
-from seqlabel.features.deltas import add_deltas
+from seqlabel.features.deltas import add_deltas, check_deltas
 from seqlabel.features.frames import Frames
 from seqlabel.features.windows import Windowing, frames_of, log_mel, mel_filters
 from seqlabel.inputs.audio import Audio
@@ -32,8 +32,9 @@ class Mfcc(Windowing):
         super().__post_init__()
         if not 1 <= self.ceps <= self.filters:
             raise InputError(f"ceps = {self.ceps} must lie between 1 and filters = {self.filters}")
-        if self.deltas < 0 or self.delta_window < 1 or self.lifter < 0:
-            raise InputError("deltas and lifter must be at least 0, delta_window at least 1")
+        check_deltas(self.deltas, self.delta_window)
+        if self.lifter < 0:
+            raise InputError(f"lifter = {self.lifter}: at least 0 is expected")
         mel_filters(self, self.filters)
 
     @property

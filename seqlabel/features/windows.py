@@ -16,6 +16,8 @@ from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.inputs.audio import Audio
 
+LONGEST_WINDOW = 1 << 16  # samples: more is a slip of the pen
+
 _BLOCK = 128  # frames; with their spectra they take a megabyte at 16 kHz
 EPSILON = float(np.finfo(np.float32).eps)
 _INTEGER_SCALE = 32768.0  # Kaldi's samples are 16-bit integers
@@ -25,7 +27,8 @@ _INTEGER_SCALE = 32768.0  # Kaldi's samples are 16-bit integers
 class Windowing:
     """How a signal is cut into frames.
 
-    rate: samples per second the signal must have. window, step: milliseconds.
+    rate: samples per second the signal must have; a configuration that does not state it takes that
+    of the corpus. window, step: milliseconds.
     preemphasis: coefficient of the first difference. low, high: Hz, edges of the filters; a `high`
     of 0 or less counts from half the sampling rate.
     """
@@ -40,6 +43,11 @@ class Windowing:
     def __post_init__(self) -> None:
         if self.rate < 1 or self.window <= 0 or self.step <= 0:
             raise InputError("rate, window and step must be positive")
+        if not max(self.window, self.step) * self.rate / 1000 < LONGEST_WINDOW:
+            raise InputError(
+                f"a window of {self.window} ms every {self.step} ms at rate {self.rate}: windows "
+                f"and steps of {LONGEST_WINDOW} samples are too long for frames of speech"
+            )
         if self.window_samples < 2 or self.step_samples < 1:
             raise InputError(
                 f"a window of {self.window} ms every {self.step} ms is less than a sample"
@@ -142,6 +150,11 @@ def mel_filters(windowing: Windowing, filters: int) -> MelFilters:
 
     Raises InputError when there are so many filters that one of them catches no frequency.
     """
+    if filters > windowing.fft_samples // 2:
+        raise InputError(
+            f"{filters} mel filters are too many for a window of {windowing.window} ms, which has "
+            f"{windowing.fft_samples // 2} frequencies"
+        )
     weights = filter_matrix(windowing, filters)
     caught = weights > 0
     if not caught.any(axis=0).all():

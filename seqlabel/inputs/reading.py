@@ -32,8 +32,11 @@ def read_bytes(path: str | os.PathLike[str], blank: bool = False) -> bytes:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, an ink file is expected") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        cause = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: cannot be read: {cause}") from None
     if not blank and not data.strip():
         raise InputError(f"{path}: the file is empty")
     return data

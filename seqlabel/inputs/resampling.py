@@ -7,6 +7,7 @@ other filters change the uppermost mel filters by up to several nats.
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,34 @@ def resample(samples: np.ndarray, found: int, wanted: int) -> np.ndarray:
     return out
 
 
+def resample_stretch(
+    read: Callable[[int, int], np.ndarray],
+    total: int,
+    found: int,
+    wanted: int,
+    first: int,
+    last: int,
+) -> np.ndarray:
+    """Output samples first ... last - 1 of `resample`, from the inputs that they need alone.
+
+    read: (first, last) -> input samples; total: their number.
+    """
+    divisor = math.gcd(found, wanted)
+    old, new = found // divisor, wanted // divisor
+    starts, width = _phases(old, new).first, filter_length(old, new)
+    before = -(-max(0, -int(starts.min())) // old)  # whole periods, so that the phases stay
+    period = max(0, first // new - before)
+    end = (max(last - 1, 0) // new) * old + int(starts.max()) + width
+    samples = read(period * old, min(max(end, period * old), total))
+    return resample(samples, found, wanted)[first - period * new : last - period * new]
+
+
+def filter_length(found: int, wanted: int) -> int:
+    """Input samples that an output sample is made of."""
+    reach = math.ceil(ZEROS * found / (min(found, wanted) * ROLLOFF))
+    return -(-(2 * reach + 2) // LANES) * LANES
+
+
 @functools.lru_cache(maxsize=8)
 def _phases(old: int, new: int) -> Phases:
     """The filters between two rates without a common factor."""
@@ -60,7 +89,7 @@ def _phases(old: int, new: int) -> Phases:
     reach = math.ceil(ZEROS * old / lower)
     places = np.arange(new)[:, None] * old / new  # of the output samples, in input samples
     first = np.floor(places).astype(np.int64) - reach
-    width = -(-(2 * reach + 2) // LANES) * LANES
+    width = filter_length(old, new)
     distance = first + np.arange(width) - places
     t = np.clip(distance * (lower / old), -ZEROS, ZEROS)
     window = np.i0(BETA * np.sqrt(1 - (t / ZEROS) ** 2)) / np.i0(BETA)

@@ -83,11 +83,15 @@ def read_sphere_header(path: Path) -> SphereHeader:
     return SphereHeader(size, rate, channels, frames, dtype, extremes)
 
 
-def read_sphere_samples(path: Path, header: SphereHeader) -> np.ndarray:
-    """The samples of a checked file: (frames, channels) integers in the file's byte order."""
+def read_sphere_samples(
+    path: Path, header: SphereHeader, first: int = 0, last: int | None = None
+) -> np.ndarray:
+    """Samples first ... last - 1 of a checked file: (n, channels), integers in its byte order."""
+    last = header.frames if last is None else last
+    size = 2 * header.channels
     with open_signal(path) as stream:
-        stream.seek(header.size)
-        samples = np.frombuffer(stream.read(), dtype=header.dtype)
+        stream.seek(header.size + size * first)
+        samples = np.frombuffer(stream.read(size * (last - first)), dtype=header.dtype)
     return samples.reshape(-1, header.channels)
 
 

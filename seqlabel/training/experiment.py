@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seqlabel.config import as_table, build, dump_toml, load_toml
 from seqlabel.data.batches import BatchOptions
 from seqlabel.errors import InputError
-from seqlabel.features.front_end import FrontEndOptions, extractor_table, make_extractor
+from seqlabel.features.front_end import (
+    FrontEndOptions,
+    at_corpus_rate,
+    extractor_table,
+    make_extractor,
+)
 from seqlabel.files import whole_file
 from seqlabel.models.criteria import Ctc, find_criterion
 from seqlabel.models.network import ModelOptions
@@ -20,7 +25,8 @@ from seqlabel.training.options import AugmentationOptions, Phase, TrainingOption
 class Experiment:
     """The tables of a configuration.
 
-    features: `kind` and the options of that extractor (`seqlabel.features.table`).
+    features: `kind` and the options of that extractor (`seqlabel.features.table`); without `rate`
+    speech has that of the corpus.
     criterion: `kind` ("ctc", "levels", "transducer", "framewise") and its options.
     phases: one after the other, each from the best weights of the one before.
     initial: a model directory, or the name of a model that comes with the package; its weights are
@@ -51,6 +57,10 @@ class Experiment:
     def to_table(self) -> dict[str, Any]:
         """The configuration with every default spelled out."""
         return {**as_table(self), "features": extractor_table(make_extractor(self.features))}
+
+    def for_corpus(self, data: Path) -> "Experiment":
+        """The experiment at the sampling rate of a prepared corpus, unless it states another."""
+        return replace(self, features=at_corpus_rate(self.features, data))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the resolved configuration as TOML."""

@@ -59,6 +59,7 @@ def train(
     is one; a run that was finished stays as it is. Raises InputError for data that cannot be
     trained on, and for a folder that holds another run.
     """
+    experiment = experiment.for_corpus(data)
     checkpoint = None
     if resume:
         checkpoint = load_checkpoint(folder / CHECKPOINTS)

@@ -28,7 +28,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.features.normalisation import Statistics
-from seqlabel.files import read_json, whole_file, write_json
+from seqlabel.files import read_json, read_text, whole_file, write_json
 from seqlabel.models.model import Model
 from seqlabel.quantisation import restore
 from seqlabel.training.experiment import Experiment
@@ -141,8 +141,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """The rows of a log, values as text; empty where there is none."""
     if not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    try:
+        return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise InputError(f"{path}: no table of values ({error}); copy the log again") from None
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -39,6 +39,7 @@ def load_datasets(
         alphabet = alphabet.alone
     elif not alphabet.levels:
         log.warning("%s: no levels below the labels; criterion.kind = 'levels' is 'ctc' here", data)
+    experiment = experiment.for_corpus(data)
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
     timed = experiment.model.timed

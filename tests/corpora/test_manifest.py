@@ -2,10 +2,11 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
@@ -45,6 +46,7 @@ def test_sources_move_with_the_folder(tmp_path):
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(text.filter(bool), max_size=5), text, text, st.floats(0, 1e5))
 def test_any_text_comes_back(tmp_path_factory, labels, transcript, speaker, duration):
     path = tmp_path_factory.mktemp("manifest") / "m.jsonl"
@@ -109,3 +111,34 @@ def test_a_name_that_is_no_unicode_is_refused_before_anything_is_written(tmp_pat
         write_manifest(path, [FULL, Utterance("b", undecodable, "speech", ())])
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.jsonl"]
+
+
+def test_stretches_come_back(tmp_path):
+    whole = Utterance("a", tmp_path / "a.wav", "speech", ("x",))
+    part = replace(whole, id="b", start=1.25, end=2.5, channel=0)
+    write_manifest(tmp_path / "m.jsonl", [whole, part])
+    assert read_manifest(tmp_path / "m.jsonl") == [whole, part]
+    lines = (tmp_path / "m.jsonl").read_text().splitlines()
+    assert not {"start", "end", "channel"} & json.loads(lines[0]).keys()
+    assert json.loads(lines[1])["channel"] == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"start": 2, "end": 1}, "from 2 to 1 s"),
+        ({"start": -1}, "from -1 to 0 s"),
+        ({"end": 1, "start": 1}, "from 1 to 1 s"),
+        ({"start": "1"}, "start is '1'; seconds"),
+        ({"end": True}, "end is True; seconds"),
+        ({"start": 1e999}, "start is inf; seconds"),
+        ({"channel": -1}, "channel is -1"),
+        ({"channel": "left"}, "channel is 'left'"),
+        ({"kind": "ink", "channel": 1}, "ink file is read whole"),
+    ],
+)
+def test_impossible_stretches_are_named(tmp_path, keys, message):
+    row = {"id": "a", "source": "a.wav", "kind": "speech", "labels": ["x"], **keys}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row))
+    with pytest.raises(InputError, match=message):
+        read_manifest(tmp_path / "m.jsonl")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +211,14 @@ def test_needed_frames_row_by_row(rows):
     flat = np.array([label for row in rows for label in row], np.int32)
     counts = np.array([len(row) for row in rows], np.int64)
     assert needed_frames(flat, counts).tolist() == [required_frames(row) for row in rows]
+
+
+def test_other_stretches_are_other_signals(manifest):
+    whole = utterance("a", ("b",))
+    sources = set()
+    for stretch in ({}, {"end": 1.0}, {"start": 0.5, "end": 1.0}, {"channel": 0}, {"channel": 1}):
+        write_manifest(manifest, [replace(whole, kind="speech", **stretch)])
+        found = open_utterances(manifest)
+        sources.add(found.sources)
+        assert found[0] == replace(whole, kind="speech", **stretch)
+    assert len(sources) == 5

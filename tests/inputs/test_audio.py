@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from seqlabel.errors import InputError
-from seqlabel.inputs import Audio, audio, read_audio
+from seqlabel.inputs import Audio, read_audio, recording
 from seqlabel.inputs.audio import read_audio_header
 from seqlabel.inputs.sphere import write_sphere
 
@@ -178,7 +178,7 @@ def test_extremes_that_do_not_match_are_a_warning(tmp_path, caplog):
 
 
 def test_resampling_keeps_a_tone_and_says_so_once(tmp_path, caplog):
-    audio._resampled.clear()
+    recording._resampled.clear()
     paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
     seconds = np.arange(8000) / 8000
     for path in paths:

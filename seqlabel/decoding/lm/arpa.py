@@ -107,7 +107,7 @@ class _Reader:
             raise InputError(f"{self.path}: no \\data\\ line: not an ARPA file, or an empty one")
         counts: list[int] = []
         while (line := self.next_line()) != rb"\1-grams:":
-            match = re.fullmatch(rb"ngram\s+(\d+)\s*=\s*(\d+)", line)
+            match = re.fullmatch(rb"ngram\s+(\d{1,12})\s*=\s*(\d{1,12})", line)
             if not match:
                 raise self.error(f"{_show(line)} where 'ngram N=COUNT' or \\1-grams: is expected")
             if int(match[1]) != len(counts) + 1:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from seqlabel.errors import InputError
-from seqlabel.files import whole_file
+from seqlabel.files import is_file, whole_file
 from seqlabel.inputs.ink import Ink, number
 from seqlabel.inputs.reading import as_text, ink_of_columns, naming, read_bytes
 
@@ -107,7 +107,7 @@ def _find_included(name: str, path: Path) -> Path:
     folder = path.resolve().parent
     places = [folder / name, *(parent / "include" / name for parent in (folder, *folder.parents))]
     for place in places:
-        if place.is_file():
+        if is_file(place):
             return place
     raise InputError(f".INCLUDE {name}: no such file beside it or in a folder include above it")
 

@@ -32,7 +32,10 @@ class Curves:
 
 def read_curves(path: str | os.PathLike[str]) -> Curves:
     """Read a log.csv: a header with `epoch`, then one line an epoch; InputError names the line."""
-    rows = list(csv.reader(read_text(path).splitlines()))
+    try:
+        rows = list(csv.reader(read_text(path).splitlines()))
+    except csv.Error as error:
+        raise InputError(f"{path}: no table of values ({error}); copy the log again") from None
     if not rows or "epoch" not in rows[0]:
         raise InputError(f"{path}: no column 'epoch'; expected the log.csv of a model directory")
     header = rows[0]

@@ -8,15 +8,10 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
+from seqlabel.corpora.nist import lines_of, seconds
 from seqlabel.errors import InputError
 from seqlabel.files import read_json, read_jsonl, whole_file, write_jsonl
-from seqlabel.scoring.transcripts.lines import (
-    join_labels,
-    labels_of,
-    lines_of,
-    seconds,
-    split_labels,
-)
+from seqlabel.scoring.transcripts.lines import join_labels, labels_of, split_labels
 from seqlabel.scoring.transcripts.nist import (
     ctm_lines,
     read_ctm,

@@ -4,28 +4,11 @@ A blank label is written `<space>`, and a character that the format would take f
 as its code in hexadecimal: `<x2a>` is an asterisk.
 """
 
-import math
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from sys import intern
 
-from seqlabel.files import read_text
+from seqlabel.corpora.nist import unescape
 from seqlabel.scoring.transcripts.transcript import Transcript
-
-
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, line) without empty lines and the `;;` comments of the NIST formats."""
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip() and not line.startswith(";;"):
-            yield number, line.strip()
-
-
-def seconds(value: str | float) -> float:
-    """A time or a duration; ValueError for what is no number, NaN and infinity included."""
-    if not math.isfinite(time := float(value)):
-        raise ValueError(f"{value} seconds")
-    return time
 
 
 def labels_of(transcript: Transcript) -> tuple[str, ...]:
@@ -54,12 +37,3 @@ def escape(label: str, special: str = "") -> str:
         return "<space>"
     pattern = rf"[\s{re.escape(special)}]|<(?=x[0-9a-f]+>)"
     return re.sub(pattern, lambda match: f"<x{ord(match[0]):x}>", label)
-
-
-def unescape(word: str) -> str:
-    """The label that `escape` wrote."""
-    if "<" not in word:
-        return word
-    if word == "<space>":
-        return " "
-    return re.sub(r"<x([0-9a-f]{1,5})>", lambda match: chr(int(match[1], 16)), word)

@@ -6,29 +6,22 @@ As its documentation describes them (SCTK, `doc/infmts.htm`), without alternativ
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from seqlabel.errors import InputError
-from seqlabel.scoring.transcripts.lines import (
-    escape,
-    join_labels,
-    labels_of,
+from seqlabel.corpora.nist import (
+    IGNORED,
+    Channel,
     lines_of,
-    seconds,
-    split_labels,
-    unescape,
+    read_ctm_lines,
+    read_stm_lines,
 )
+from seqlabel.errors import InputError
+from seqlabel.scoring.transcripts.lines import escape, join_labels, labels_of, split_labels
 from seqlabel.scoring.transcripts.transcript import Segment, Span, Transcript, Transcripts
-
-IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
-"""The transcript of a stretch that an .stm file excludes."""
 
 SPECIAL = "{}@;*()"
 """Characters that sclite does not take for themselves."""
-
-Channel = tuple[str, str]
-"""(recording, channel)"""
 
 
 def read_trn(path: Path) -> Transcripts:
@@ -53,16 +46,9 @@ def trn_lines(transcripts: Transcripts) -> Iterator[str]:
 def read_ctm(path: Path) -> Transcripts:
     """One label a line: recording, channel, start, duration, label, confidence (may be absent)."""
     spans: dict[Channel, list[Span]] = {}
-    for number, line in lines_of(path):
-        try:
-            recording, channel, start, duration, word, *more = line.split()
-            begin, end = seconds(start), seconds(start) + seconds(duration)
-            span = (unescape(word), begin, end, float(more[0]) if more else 1.0)
-        except ValueError:
-            raise InputError(
-                f"{path}:{number}: expected: recording channel start duration label [confidence]"
-            ) from None
-        spans.setdefault((recording, channel), []).append(span)
+    for line in read_ctm_lines(path):
+        span = line.label, line.start, line.end, line.probability
+        spans.setdefault(line.channel, []).append(span)
     names = _recording_names(spans)
 
     def rows() -> Iterator[Transcript]:
@@ -88,26 +74,13 @@ def ctm_lines(transcripts: Transcripts) -> Iterator[str]:
             yield f"{key} 1 {start:.3f} {end - start:.3f} {word} {probability:.4f}"
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One line of an .stm file."""
-
-    channel: Channel
-    speaker: str
-    start: float
-    end: float
-    subset: str
-    words: list[str]
-    where: str
-
-
 def read_stm(path: Path) -> Transcripts:
     """One segment a line: recording, channel, speaker, start, end, labels (a <subset> before them).
 
     The id of a segment is its recording, followed by start and end in hundredths of a second where
     the recording has several.
     """
-    rows = [_stm_row(line, f"{path}:{number}") for number, line in lines_of(path)]
+    rows = list(read_stm_lines(path))
     names = _recording_names(row.channel for row in rows)
     scored = Counter(row.channel for row in rows if row.words != [IGNORED])
     segments: dict[str, Segment] = {}
@@ -132,21 +105,6 @@ def read_stm(path: Path) -> Transcripts:
 
     found = Transcripts.gather(str(path), transcripts())
     return replace(found, segments=segments, ignored=tuple(ignored))
-
-
-def _stm_row(line: str, where: str) -> _Row:
-    try:
-        recording, channel, speaker, start, end, *words = line.split()
-        begin, finish = seconds(start), seconds(end)
-    except ValueError:
-        raise InputError(
-            f"{where}: expected: recording channel speaker start end [<subset>] labels"
-        ) from None
-    if not finish > begin:
-        raise InputError(f"{where}: the segment ends at {end}, not after its start {start}")
-    # sclite takes any first word in angle brackets for the subset, and so do we.
-    subset = words.pop(0)[1:-1] if words and re.fullmatch(r"<[^<>]*>", words[0]) else ""
-    return _Row((recording, channel), speaker, begin, finish, subset, words, where)
 
 
 def stm_lines(transcripts: Transcripts) -> Iterator[str]:

@@ -1,0 +1,162 @@
+"""Hugging Face data sets on disk: parquet files, or the Arrow files that `save_to_disk` leaves.
+
+SRC is such a file, or a folder with files whose paths say their set (data/train-00000-of-00002.
+parquet, train/data-00000-of-00001.arrow). Recordings that lie inside are written as files into the
+folder `audio`, batch after batch; those that are named stay where they are. Needs pyarrow:
+pip install seqlabel[datasets].
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqlabel.corpora import own_data
+from seqlabel.corpora.prepared import Prepared
+from seqlabel.corpora.rows import Row, prepared_rows, resolve
+from seqlabel.corpora.splitting import set_named
+from seqlabel.errors import InputError
+from seqlabel.files import whole_file
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ROWS = 16
+"""Rows held at a time; a recording of an hour is 100 MB."""
+
+
+@dataclass(frozen=True)
+class Options(own_data.Options):
+    """audio: folder to write recordings to that lie inside the files.
+
+    audio_column, text_column: names of columns. speaker_column, id_column: the same, or none.
+    """
+
+    audio: str = ""
+    audio_column: str = "audio"
+    text_column: str = "text"
+    speaker_column: str = ""
+    id_column: str = ""
+
+
+def prepare(source: Path, options: Options) -> Prepared:
+    """Every row with its recording; raises InputError for columns that are not there."""
+    files = [source]
+    if source.is_dir():
+        files = sorted(p for s in (".parquet", ".arrow") for p in source.rglob(f"*{s}"))
+        files = [path for path in files if not path.name.startswith("cache-")]
+        if not files:
+            raise InputError(f"{source}: no .parquet or .arrow files")
+    root = source if source.is_dir() else source.parent
+    sets = {path: set_named(path.relative_to(root).as_posix()) for path in files}
+    if not all(sets.values()):
+        sets = dict.fromkeys(files, "")
+    rows = (row for path in files for row in _rows(path, sets[path], root, options))
+    return prepared_rows("datasets", rows, options, source)
+
+
+def _rows(path: Path, name: str, root: Path, options: Options) -> Iterator[Row]:
+    prefix = path.relative_to(root).with_suffix("").as_posix()
+    wanted = {
+        "audio": options.audio_column,
+        "text": options.text_column,
+        "speaker": options.speaker_column,
+        "id": options.id_column,
+    }
+    wanted = {key: column for key, column in wanted.items() if column}
+    number = 0
+    for batch in _batches(path, list(wanted.values())):
+        try:
+            batch.validate(full=True)  # nothing else keeps damaged offsets from being followed
+            rows = batch.to_pylist()
+        except ValueError as error:
+            raise _unreadable(path, error) from None
+        for values in rows:
+            where = f"{path}, row {number}"
+            text = values[options.text_column]
+            if not isinstance(text, str):
+                raise InputError(f"{where}: {options.text_column} is {str(text)[:40]!r}, no text")
+            key = str(values[options.id_column]) if options.id_column else f"{prefix}-{number:06d}"
+            audio = _source(values[options.audio_column], key, path, where, options)
+            row: dict[str, Any] = {"id": key, "source": audio, "text": text, "set": name}
+            if options.speaker_column and values[options.speaker_column] is not None:
+                row["speaker"] = str(values[options.speaker_column])
+            yield Row(where, path.resolve().parent, {**row, "kind": "speech"})
+            number += 1
+
+
+def _source(value: Any, key: str, path: Path, where: str, options: Options) -> str:
+    """The file of a recording: named, or written of the bytes that the row holds."""
+    content, name = None, value
+    if isinstance(value, dict):
+        content, name = value.get("bytes"), value.get("path")
+    if content is None:
+        if not isinstance(name, str) or not name:
+            raise InputError(
+                f"{where}: {options.audio_column} holds neither bytes nor a path; is it another "
+                "column? (--set audio_column=NAME)"
+            )
+        return resolve(name, path.parent)
+    if not isinstance(content, bytes):
+        raise InputError(f"{where}: {options.audio_column}.bytes are no bytes")
+    if not options.audio:
+        raise InputError(
+            f"{where}: recordings lie inside the file; say where to write them, for example --set "
+            "audio=data/audio"
+        )
+    suffix = Path(name).suffix[:8] if isinstance(name, str) else ""
+    plain = "".join(c if c.isalnum() or c in "-_./" else "_" for c in key).replace("..", "_")
+    place = Path(options.audio).resolve() / f"{plain.lstrip('/')}{suffix or '.wav'}"
+    if not place.is_file() or place.stat().st_size != len(content):
+        with whole_file(place, "wb") as stream:
+            stream.write(content)
+    return str(place)
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator["pyarrow.RecordBatch"]:
+    """The columns of a file, ROWS rows at a time."""
+    try:
+        import pyarrow
+        import pyarrow.ipc
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(
+            f"{path}: reading it takes pyarrow: pip install seqlabel[datasets]"
+        ) from None
+    try:
+        if path.suffix == ".parquet":
+            with pyarrow.parquet.ParquetFile(path) as table:
+                _check_columns(table.schema_arrow.names, columns, path)
+                yield from table.iter_batches(ROWS, columns=columns)
+            return
+        with pyarrow.OSFile(str(path)) as raw:
+            head = raw.read(6)
+            raw.seek(0)
+            if head == b"ARROW1":
+                reader = pyarrow.ipc.open_file(raw)
+                batches = (reader.get_batch(n) for n in range(reader.num_record_batches))
+            else:
+                reader = batches = pyarrow.ipc.open_stream(raw)
+            _check_columns(reader.schema.names, columns, path)
+            for batch in batches:
+                chosen = batch.select(columns)
+                for start in range(0, len(chosen), ROWS):
+                    yield chosen.slice(start, ROWS)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    cause = str(error).split("\n")[0]
+    return InputError(f"{path}: cannot be read ({cause}); get a whole copy")
+
+
+def _check_columns(held: list[str], columns: list[str], path: Path) -> None:
+    for column in columns:
+        if column not in held:
+            raise InputError(
+                f"{path}: no column {column!r}; it has {', '.join(held)}: choose with --set "
+                "audio_column=NAME and --set text_column=NAME"
+            )

@@ -1,0 +1,111 @@
+"""Kaldi data folders: wav.scp, text, and where they are there segments, utt2spk, spk2gender.
+
+SRC is a data folder (its sets are drawn), or one that holds data folders named after their sets
+(data/train, data/dev_clean, data/test). Recordings are files: a command (a line that ends in `|`)
+and an archive with an offset are refused, with what makes files of them.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seqlabel.corpora.own_data import Options
+from seqlabel.corpora.prepared import Prepared
+from seqlabel.corpora.rows import Row, prepared_rows, resolve
+from seqlabel.corpora.splitting import set_named
+from seqlabel.errors import InputError
+from seqlabel.files import read_text
+
+__all__ = ["Options", "prepare"]
+
+Table = dict[str, tuple[str, str]]
+"""First word of each line -> (the rest of the line, its place for messages)."""
+
+
+def prepare(source: Path, options: Options) -> Prepared:
+    """The utterances of `text`; raises InputError for what no other file of the folder knows."""
+    if (source / "wav.scp").is_file():
+        return prepared_rows("kaldi", _rows(source, ""), options, source)
+    folders = sorted(path.parent for path in source.glob("*/wav.scp"))
+    if not folders:
+        raise InputError(f"{source}: no wav.scp, here or one folder below; name a data folder")
+    sets = {folder: set_named(folder.name) for folder in folders}
+    folders = [folder for folder in folders if sets[folder]] or folders
+    if not any(sets.values()) and len(folders) > 1:
+        names = ", ".join(folder.name for folder in folders[:5])
+        raise InputError(
+            f"{source}: which of {names} is for training? name one of them, or have train, dev and "
+            "test in their names"
+        )
+    rows = (row for folder in folders for row in _rows(folder, sets[folder]))
+    return prepared_rows("kaldi", rows, options, source)
+
+
+def _rows(folder: Path, name: str) -> Iterator[Row]:
+    recordings = _table(folder / "wav.scp")
+    texts = _table(folder / "text")
+    speakers, sexes = _optional(folder / "utt2spk"), _optional(folder / "spk2gender")
+    segments = _optional(folder / "segments")
+    for utterance, (text, where) in texts.items():
+        row: dict[str, Any] = {"id": utterance, "text": text, "kind": "speech", "set": name}
+        recording = utterance
+        if segments:
+            if utterance not in segments:
+                raise InputError(f"{where}: {utterance} is not in segments; utils/fix_data_dir.sh")
+            recording, stretch = _segment(*segments[utterance])
+            row |= stretch
+        if recording not in recordings:
+            raise InputError(f"{where}: {recording} is not in wav.scp; utils/fix_data_dir.sh")
+        row["source"] = _source(*recordings[recording], folder)
+        speaker = speakers.get(utterance, ("", ""))[0]
+        if speaker and speaker != utterance:  # Kaldi's way to say that speakers are not known
+            row["speaker"] = speaker
+        if speaker in sexes:
+            row["tags"] = {"sex": sexes[speaker][0]}
+        yield Row(where, folder.resolve(), row)
+
+
+def _segment(text: str, where: str) -> tuple[str, dict[str, Any]]:
+    """The recording of a segment, and its stretch: an end of -1 is that of the recording."""
+    fields = text.split()
+    try:
+        recording, start, end = fields[0], float(fields[1]), float(fields[2])
+        channel = {"channel": int(fields[3])} if len(fields) == 4 else {}
+        if len(fields) > 4:
+            raise ValueError
+    except (ValueError, IndexError):
+        raise InputError(f"{where}: expected: utterance recording start end [channel]") from None
+    return recording, {"start": start, "end": 0.0 if end == -1 else end, **channel}
+
+
+def _source(text: str, where: str, folder: Path) -> str:
+    if text.endswith("|"):
+        raise InputError(
+            f"{where}: a command, which is not run here; write its output into files once "
+            "(wav-copy scp:wav.scp, or the command by itself) and name those in wav.scp"
+        )
+    if re.search(r"\.ark:\d+$", text):
+        raise InputError(
+            f"{where}: a place in an archive; write files (wav-copy scp:wav.scp ...) and name those"
+        )
+    if not text:
+        raise InputError(f"{where}: no file behind the recording's name")
+    return resolve(text, folder)
+
+
+def _optional(path: Path) -> Table:
+    return _table(path) if path.is_file() else {}
+
+
+def _table(path: Path) -> Table:
+    """The lines of one of Kaldi's files; InputError for a first word that occurs twice."""
+    table: Table = {}
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        name, *rest = line.split(maxsplit=1) or [""]
+        if not name:
+            continue
+        if name in table:
+            raise InputError(f"{path}:{number}: {name} already stands there; utils/fix_data_dir.sh")
+        table[name] = (rest[0].strip() if rest else "", f"{path}:{number}")
+    return table

@@ -1,0 +1,97 @@
+"""The lines of NIST's .stm and .ctm files (SCTK, `doc/infmts.htm`)."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqlabel.errors import InputError
+from seqlabel.files import read_text
+
+IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
+"""The transcript of a stretch that an .stm file excludes."""
+
+Channel = tuple[str, str]
+"""(recording, channel)"""
+
+
+@dataclass(frozen=True)
+class StmLine:
+    """One segment; times in seconds."""
+
+    channel: Channel
+    speaker: str
+    start: float
+    end: float
+    subset: str
+    words: list[str]
+    where: str
+
+
+@dataclass(frozen=True)
+class CtmLine:
+    """One label; times in seconds."""
+
+    channel: Channel
+    start: float
+    end: float
+    label: str
+    probability: float
+    where: str
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number, line) without empty lines and the `;;` comments of the NIST formats."""
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip() and not line.startswith(";;"):
+            yield number, line.strip()
+
+
+def seconds(value: str | float) -> float:
+    """A time or a duration; ValueError for what is no number, NaN and infinity included."""
+    if not math.isfinite(time := float(value)):
+        raise ValueError(f"{value} seconds")
+    return time
+
+
+def unescape(word: str) -> str:
+    """The label of a word: `<space>` is a blank, `<x2a>` the character of this code."""
+    if "<" not in word:
+        return word
+    if word == "<space>":
+        return " "
+    return re.sub(r"<x([0-9a-f]{1,5})>", lambda match: chr(int(match[1], 16)), word)
+
+
+def read_stm_lines(path: Path) -> Iterator[StmLine]:
+    """Recording, channel, speaker, start, end, labels (a <subset> before them)."""
+    for number, line in lines_of(path):
+        where = f"{path}:{number}"
+        try:
+            recording, channel, speaker, start, end, *words = line.split()
+            begin, finish = seconds(start), seconds(end)
+        except ValueError:
+            raise InputError(
+                f"{where}: expected: recording channel speaker start end [<subset>] labels"
+            ) from None
+        if not finish > begin:
+            raise InputError(f"{where}: the segment ends at {end}, not after its start {start}")
+        # sclite takes any first word in angle brackets for the subset, and so do we.
+        subset = words.pop(0)[1:-1] if words and re.fullmatch(r"<[^<>]*>", words[0]) else ""
+        yield StmLine((recording, channel), speaker, begin, finish, subset, words, where)
+
+
+def read_ctm_lines(path: Path) -> Iterator[CtmLine]:
+    """Recording, channel, start, duration, label, confidence (may be absent)."""
+    for number, line in lines_of(path):
+        where = f"{path}:{number}"
+        try:
+            recording, channel, start, duration, word, *more = line.split()
+            begin, end = seconds(start), seconds(start) + seconds(duration)
+            probability = float(more[0]) if more else 1.0
+        except ValueError:
+            raise InputError(
+                f"{where}: expected: recording channel start duration label [confidence]"
+            ) from None
+        yield CtmLine((recording, channel), begin, end, unescape(word), probability, where)

@@ -1,0 +1,186 @@
+"""Transcripts with times beside recordings: .stm, .ctm and Praat's TextGrid.
+
+SRC is a folder or one such file. A recording is the audio file of that name, in the folder of the
+transcript or below, or in `audio`. A line of .stm is an utterance; a .ctm and a TextGrid give a
+whole recording with the times of its labels or words (`segments`, `words` of the manifest), or,
+with intervals=utterances, an utterance for each interval of a TextGrid. `train`, `dev` or `test`
+in the names of all files makes the sets; otherwise they are drawn.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from seqlabel.corpora import own_data
+from seqlabel.corpora.nist import IGNORED, CtmLine, read_ctm_lines, read_stm_lines, unescape
+from seqlabel.corpora.own_data import SUFFIXES
+from seqlabel.corpora.prepared import Prepared
+from seqlabel.corpora.rows import Row, prepared_rows
+from seqlabel.corpora.splitting import set_named
+from seqlabel.corpora.textgrid import Interval, read_textgrid
+from seqlabel.errors import InputError
+
+SEPARATE = ("phone", "word", "symbol", "latex")
+"""Units whose labels are the intervals themselves; of all others they are words."""
+
+
+@dataclass(frozen=True)
+class Options(own_data.Options):
+    """audio: folder of the recordings, by default that of SRC.
+
+    tier: of a TextGrid, where there are several; a tier called words gives the words beside it.
+    intervals: whether those of a tier are the labels (or words) of one utterance, or utterances.
+    """
+
+    audio: str = ""
+    tier: str = ""
+    intervals: Literal["labels", "utterances"] = "labels"
+
+
+def prepare(source: Path, options: Options) -> Prepared:
+    """Every transcript with its recording.
+
+    Raises InputError for a recording that is not there or there twice, for a tier that is not
+    there, and for times that go back or lie outside the recording.
+    """
+    if source.is_dir():
+        files = sorted(p for p in source.rglob("*") if p.suffix.lower() in READERS)
+        if not files:
+            raise InputError(f"{source}: no {', '.join(READERS)} files")
+    else:
+        files = [source]
+    if files[0].suffix.lower() not in READERS:
+        raise InputError(f"{source}: not named {', '.join(READERS)}, which say what a file holds")
+    root = source if source.is_dir() else source.parent
+    recordings = Recordings(Path(options.audio) if options.audio else root)
+    sets = {path: set_named(path.relative_to(root).as_posix()) for path in files}
+    if not all(sets.values()):
+        sets = dict.fromkeys(files, "")
+
+    def rows() -> Iterator[Row]:
+        for path in files:
+            for where, values in READERS[path.suffix.lower()](path, recordings, options):
+                values = {**values, "kind": "speech", "set": sets[path]}
+                yield Row(where, path.resolve().parent, values)
+
+    return prepared_rows("timed", rows(), options, source)
+
+
+class Recordings:
+    """The audio files below a folder by their names without suffix."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, list[Path]] = {}
+        for place, folders, names in os.walk(folder):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(place, name)
+                if path.suffix.lower() in SUFFIXES["speech"]:
+                    self._files.setdefault(path.stem, []).append(path.resolve())
+
+    def find(self, name: str, where: str) -> str:
+        """The file of a recording; InputError where there is none, or more than one."""
+        found = self._files.get(name, [])
+        if len(found) != 1:
+            raise InputError(
+                f"{where}: {len(found) or 'no'} audio files {name}.* below {self.folder}; say "
+                "where they are with --set audio=FOLDER"
+            )
+        return str(found[0])
+
+
+Rows = Iterator[tuple[str, dict[str, Any]]]
+"""(place for messages, keys of a row)"""
+
+
+def _channel(name: str) -> dict[str, int]:
+    """NIST's channels: 1, 2 or A, B; the first one of a mono file may be called anything."""
+    number = {"1": 0, "A": 0, "2": 1, "B": 1}.get(name.upper(), 0)
+    return {"channel": number}
+
+
+def _stm(path: Path, recordings: Recordings, options: Options) -> Rows:
+    for line in read_stm_lines(path):
+        if line.words == [IGNORED]:
+            continue
+        recording, channel = line.channel
+        times = f"{round(line.start * 100):06d}-{round(line.end * 100):06d}"
+        words = [unescape(word) for word in line.words]
+        yield (
+            line.where,
+            {
+                "id": f"{recording}-{channel}-{times}",
+                "source": recordings.find(recording, line.where),
+                "start": line.start,
+                "end": line.end,
+                "text": ("" if " " in words else " ").join(words),
+                "speaker": line.speaker,
+                "tags": {"subset": line.subset} if line.subset else {},
+                **_channel(channel),
+            },
+        )
+
+
+def _ctm(path: Path, recordings: Recordings, options: Options) -> Rows:
+    lines: dict[tuple[str, str], list[CtmLine]] = {}
+    for line in read_ctm_lines(path):
+        lines.setdefault(line.channel, []).append(line)
+    for (recording, channel), found in lines.items():
+        where = found[0].where
+        intervals = [Interval(line.label, line.start, line.end) for line in found]
+        values = {"source": recordings.find(recording, where), **_channel(channel)}
+        values["id"] = recording if channel in ("1", "A") else f"{recording}-{channel}"
+        yield where, {**values, **_labelled(intervals, options, where)}
+
+
+def _textgrid(path: Path, recordings: Recordings, options: Options) -> Rows:
+    tiers = read_textgrid(path)
+    names = ", ".join(tiers)
+    if options.tier and options.tier not in tiers:
+        raise InputError(f"{path}: no tier {options.tier!r} of intervals; it has {names}")
+    if not options.tier and len(tiers) != 1:
+        raise InputError(f"{path}: tiers {names}; choose one with --set tier=NAME")
+    name = options.tier or next(iter(tiers))
+    source = recordings.find(path.stem, str(path))
+    spoken = [interval for interval in tiers[name] if interval.label.strip()]
+    if options.intervals == "labels":
+        words = [w for n in ("words", "word") if n != name for w in tiers.get(n, [])]
+        row = _labelled(spoken, options, str(path))
+        if words:
+            row["words"] = [list(word) for word in words if word.label.strip()]
+        yield str(path), {"id": path.stem, "source": source, **row}
+        return
+    for number, interval in enumerate(spoken, 1):
+        place = {"id": f"{path.stem}-{number:04d}", "source": source, "text": interval.label}
+        yield f"{path}, interval {number}", {**place, "start": interval.start, "end": interval.end}
+
+
+def _labelled(intervals: list[Interval], options: Options, where: str) -> dict[str, Any]:
+    """Labels, or words, of a recording, with their times."""
+    for before, after in pairwise(intervals):
+        if after.start < before.start:
+            raise InputError(
+                f"{where}: {after.label!r} begins at {after.start:g} s, before the label in front "
+                "of it; put them in the order of time"
+            )
+    rows = [list(interval) for interval in intervals]
+    if options.unit in SEPARATE:
+        labels = [interval.label for interval in intervals]
+        return {"labels": labels, "text": " ".join(labels), "segments": rows}
+    characters = [interval.label for interval in intervals]
+    if " " in characters:  # the words of a .ctm of characters
+        text = "".join(characters)
+        return {"text": text, "labels": characters, "segments": rows}
+    return {"text": " ".join(characters), "words": rows}
+
+
+READERS: dict[str, Callable[[Path, Recordings, Options], Rows]] = {
+    ".stm": _stm,
+    ".ctm": _ctm,
+    ".textgrid": _textgrid,
+}
+"""By the suffix, in any case."""

@@ -1,0 +1,193 @@
+"""A recording opened to be read in stretches, at any rate, in memory bounded by the stretch."""
+
+import logging
+import math
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+
+from seqlabel.errors import InputError
+from seqlabel.inputs import sphere
+from seqlabel.inputs.containers import for_soundfile, sphere_header, unreadable
+from seqlabel.inputs.resampling import filter_length, resample_stretch
+
+log = logging.getLogger("seqlabel")
+
+_MOST_PHASES = 2000
+"""Samples per period of the two rates that resampling takes; its filter has as many phases."""
+
+_MOST_TAPS = 1 << 22
+"""Of all phases of that filter: what a header of millions of samples per second would ask for."""
+
+_BLOCK = 1 << 20
+"""Values read at a time: a damaged header may promise more than there is, and than memory holds."""
+
+_resampled: set[tuple[int, int]] = set()
+
+
+class Recording:
+    """Samples of one channel of a file; rate: after resampling, where another one was asked for.
+
+    with Recording("a.flac", rate=16000) as recording:
+        recording.read(0, 16000)        # the first second
+
+    Arguments and errors as of `seqlabel.inputs.audio.read_audio`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rate: int | None = None,
+        channel: int | None = None,
+        resample: bool = True,
+    ) -> None:
+        self.path = Path(path)
+        self._open = ExitStack()
+        self._sphere = sphere_header(self.path)
+        self._stream: soundfile.SoundFile | None = None
+        if self._sphere is not None:
+            self.found, channels = self._sphere.rate, self._sphere.channels
+            self.frames = self._sphere.frames
+        else:
+            try:
+                source = self._open.enter_context(for_soundfile(self.path))
+                self._stream = self._open.enter_context(soundfile.SoundFile(source))
+            except (soundfile.SoundFileError, RuntimeError) as error:
+                self._open.close()
+                raise unreadable(self.path, error) from None
+            self.found, channels = self._stream.samplerate, self._stream.channels
+            self.frames = self._stream.frames
+        try:
+            self._channel = _channel(channel, channels, self.path)
+            self.rate = self.found if rate is None else rate
+            self._check_rate(resample)
+        except InputError:
+            self._open.close()
+            raise
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def __len__(self) -> int:
+        """Samples at `rate`."""
+        return -(-self.frames * self.rate // self.found)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.frames / self.found
+
+    def stretch(self, start: float, end: float = 0.0) -> tuple[int, int]:
+        """First and last (exclusive) sample from `start` to `end` seconds, 0 for the end.
+
+        Raises InputError for a stretch that is empty, backwards or not within the recording.
+        """
+        check_stretch(start, end, self.duration, str(self.path))
+        last = len(self) if not end else min(round(end * self.rate), len(self))
+        first = round(start * self.rate)
+        if first >= last and start:
+            raise InputError(f"{self.path}: no sample from {start:g} to {end:g} s")
+        return first, last
+
+    def read(self, first: int, last: int) -> np.ndarray:
+        """Samples first ... last - 1, (n,) float32: those of the whole recording, bit for bit."""
+        if self.rate == self.found:
+            return self._read(first, last)
+        rates = self.found, self.rate
+        return resample_stretch(self._read, self.frames, *rates, first, last)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
+        """Samples of the file as it is."""
+        if self._sphere is not None:
+            raw = sphere.read_sphere_samples(self.path, self._sphere, first, last)
+            extremes = self._sphere.extremes
+            if (first, last) == (0, self.frames) and len(raw) and extremes is not None:
+                found = int(raw.min()), int(raw.max())
+                if found != extremes:
+                    log.warning(
+                        "%s: samples from %d to %d, the header says %d to %d; is the copy damaged?",
+                        self.path, *found, *extremes,
+                    )  # fmt: skip
+            return raw[:, self._channel].astype(np.float32) / 32768
+        assert self._stream is not None
+        parts, wanted = [np.zeros(0, np.float32)], last - first
+        block = max(1, _BLOCK // self._stream.channels)
+        try:
+            if first != self._stream.tell():
+                self._stream.seek(first)
+            while wanted > 0:
+                part = self._stream.read(min(wanted, block), dtype="float32", always_2d=True)
+                if not len(part):
+                    raise InputError(
+                        f"{self.path}: truncated after {last - wanted} of {self.frames} samples; "
+                        "get a whole copy"
+                    )
+                parts.append(part[:, self._channel].copy())
+                wanted -= len(part)
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise unreadable(self.path, error) from None
+        return np.concatenate(parts)
+
+    def _check_rate(self, resample: bool) -> None:
+        """Raise InputError for rates that are not to be, or cannot be, converted."""
+        found, wanted = self.found, self.rate
+        if found == wanted:
+            return
+        if not resample:
+            raise InputError(
+                f"{self.path}: {found} samples per second where {wanted} are expected; convert it "
+                f"(ffmpeg -i IN -ar {wanted} OUT) or allow resampling"
+            )
+        phases = wanted // math.gcd(found, wanted)
+        if phases > _MOST_PHASES or phases * filter_length(found, wanted) > _MOST_TAPS:
+            raise InputError(
+                f"{self.path}: {found} samples per second, which have hardly a factor in common "
+                f"with {wanted}, or are too far from it; convert it (ffmpeg -i IN -ar {wanted} OUT)"
+            )
+        if (found, wanted) not in _resampled:
+            _resampled.add((found, wanted))
+            log.warning(
+                "%s: resampled from %d to %d samples per second, like all files of that rate",
+                self.path, found, wanted,
+            )  # fmt: skip
+
+
+def check_stretch(start: float, end: float, duration: float, where: str) -> None:
+    """Raise InputError unless `start` to `end` seconds (0: all) lie within `duration`."""
+    if not 0 <= start < duration and (start or end):
+        raise InputError(
+            f"{where}: the stretch begins at {start:g} s, the recording ends at {duration:.6g} s"
+        )
+    if end and end <= start:
+        raise InputError(f"{where}: the stretch ends at {end:g} s, before its start {start:g} s")
+    if end > duration + TOLERANCE:
+        raise InputError(
+            f"{where}: the stretch ends at {end:g} s, the recording at {duration:.6g} s"
+        )
+
+
+TOLERANCE = 1e-3
+"""Seconds by which a stretch may end behind its recording: times are rounded to milliseconds."""
+
+
+def _channel(wanted: int | None, channels: int, path: Path) -> int:
+    if wanted is None and channels > 1:
+        raise InputError(
+            f"{path}: {channels} channels; make it mono (ffmpeg -i IN -ac 1 OUT) or choose one "
+            "with read_audio(path, channel=0), or channel in the manifest"
+        )
+    if not 0 <= (wanted or 0) < channels:
+        raise InputError(f"{path}: no channel {wanted}; the file has {channels}, counted from 0")
+    return wanted or 0

@@ -1,0 +1,452 @@
+"""Lists of other tools become manifests: Kaldi, lhotse, NeMo, .stm, .ctm, TextGrid, parquet."""
+
+import gzip
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from seqlabel.cli import main
+from seqlabel.config import build
+from seqlabel.corpora import CORPORA
+from seqlabel.corpora.exchange import WRITERS, export
+from seqlabel.corpora.manifest import Utterance, read_manifest
+from seqlabel.data.signals import read_signal
+from seqlabel.errors import InputError
+from seqlabel.features.fbank import Fbank
+
+RATE = 8000
+
+
+@pytest.fixture
+def wavs(tmp_path):
+    """a.wav: 4 s, mono; b.wav: 3 s, two channels."""
+    rng = np.random.default_rng(1)
+    folder = tmp_path / "audio"
+    folder.mkdir()
+    for name, shape in (("a", 4 * RATE), ("b", (3 * RATE, 2))):
+        samples = rng.integers(-9999, 9999, shape).astype(np.int16)
+        soundfile.write(folder / f"{name}.wav", samples, RATE)
+    return folder
+
+
+def write(folder, files):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content if isinstance(content, str) else lines(content))
+    return folder
+
+
+def lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def prepare(corpus, source, **options):
+    options = {"dev": 0.0, "test": 0.0, **options}
+    prepared = CORPORA[corpus].prepare(source, build(CORPORA[corpus].Options, options, corpus))
+    return {u.id: u for utterances in prepared.splits.values() for u in utterances}, prepared
+
+
+def kaldi(wavs):
+    return {
+        "wav.scp": f"a audio/a.wav\nb {wavs}/b.wav\n",
+        "segments": "s1-1 a 0.5 1.75\ns1-2 a 2 -1\ns2-1 b 1 3.2 1\n",
+        "text": "s1-1 hello  you\ns1-2 yes\ns2-1 no\n",
+        "utt2spk": "s1-1 s1\ns1-2 s1\ns2-1 s2\n",
+        "spk2gender": "s1 f\ns2 m\n",
+    }
+
+
+def test_kaldi(tmp_path, wavs):
+    """Relative paths are those of the folder that Kaldi runs in, above the data folder."""
+    found, prepared = prepare("kaldi", write(tmp_path / "data" / "train", kaldi(wavs)))
+    first, second, third = found["s1-1"], found["s1-2"], found["s2-1"]
+    assert (first.source, first.start, first.end) == (wavs / "a.wav", 0.5, 1.75)
+    assert (first.text, first.labels[:3], first.speaker) == ("hello you", ("h", "e", "l"), "s1")
+    assert first.duration == 1.25
+    assert first.tags == {"sex": "f"}
+    assert (second.start, second.end, second.duration) == (2.0, 0.0, 2.0)
+    assert (third.channel, third.start, third.end) == (1, 1.0, 3.0)
+    assert "1 stretches end up to 0.5 s behind" in prepared.notes[0]
+    assert prepared.rate == RATE
+    samples = soundfile.read(wavs / "b.wav")[0]
+    signal = read_signal(third, Fbank(rate=RATE))
+    np.testing.assert_allclose(signal.samples, samples[RATE:, 1], atol=1e-7)
+
+
+def test_kaldi_folders_are_sets(tmp_path, wavs):
+    for name in ("train_clean", "dev", "test"):
+        files = {"wav.scp": f"{name}1 {wavs}/a.wav\n", "text": f"{name}1 some words\n"}
+        write(tmp_path / "data" / name, files)
+    _, prepared = prepare("kaldi", tmp_path / "data", unit="word")
+    assert {name: [u.id for u in us] for name, us in prepared.splits.items()} == {
+        "train": ["train_clean1"], "dev": ["dev1"], "test": ["test1"]
+    }  # fmt: skip
+    assert prepared.splits["dev"][0].labels == ("some", "words")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("wav.scp", "a sph2pipe -f wav a.sph |\nb b.wav\n", "wav.scp:1: a command, which is not"),
+        ("wav.scp", "a raw.ark:12\nb b.wav\n", "a place in an archive"),
+        ("wav.scp", "a\n", "no file behind the recording's name"),
+        ("wav.scp", "a x\na y\n", "wav.scp:2: a already stands there"),
+        ("wav.scp", "a nowhere.wav\nb b.wav\n", "nowhere.wav: no such audio file"),
+        ("segments", "s1-1 a 2 1\n", "from 2 to 1 s; it ends after its start"),
+        ("segments", "s1-1 a 3 4.6\n", "the stretch ends at 4.6 s, the recording at 4 s"),
+        ("segments", "s1-1 a 4.5 5\n", "the stretch begins at 4.5 s"),
+        ("segments", "s1-1 a one 2\n", "segments:1: expected: utterance recording start end"),
+        ("segments", "s1-1 b 0 1 7\n", "channel 7 of .*which has 2, counted from 0"),
+        ("segments", "s1-1 b 0 1\n", "has 2 channels; add channel, from 0"),
+        ("segments", "other a 0 1\n", "text:1: s1-1 is not in segments"),
+        ("segments", "s1-1 c 0 1\n", "c is not in wav.scp"),
+    ],
+)
+def test_kaldi_faults_are_named(tmp_path, wavs, file, content, message):
+    folder = write(tmp_path / "data", {**kaldi(wavs), file: content})
+    with pytest.raises(InputError, match=message):
+        prepare("kaldi", folder)
+
+
+def cut(wavs, **changes):
+    recording = {
+        "id": "b",
+        "sources": [{"type": "file", "channels": [0, 1], "source": f"{wavs}/b.wav"}],
+        "sampling_rate": RATE,
+        "num_samples": 3 * RATE,
+        "duration": 3.0,
+    }
+    words = [["no", 0.75, 0.5, None], ["good", 1.25, 0.25, 0.9]]
+    supervision = {
+        "id": "b-1", "recording_id": "b", "start": 0.0, "duration": 1.5, "channel": 1,
+        "text": "no good", "speaker": "s2", "gender": "m", "language": "en",
+        "alignment": {"word": words},
+    }  # fmt: skip
+    value = {"id": "cut", "start": 0.5, "duration": 1.5, "channel": 1, "type": "MonoCut",
+             "supervisions": [supervision], "recording": recording}  # fmt: skip
+    return {**value, **changes}
+
+
+@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress])
+def test_lhotse_cuts(tmp_path, wavs, pack):
+    two = cut(wavs, id="two", channel=0)
+    two["supervisions"] = [
+        {"id": f"two-{n}", "start": n / 2, "duration": 0.5, "text": text}
+        for n, text in enumerate(("yes", "no"))
+    ]
+    path = tmp_path / "cuts.jsonl.gz"
+    path.write_bytes(pack(lines([cut(wavs), two]).encode()))
+    found, _ = prepare("lhotse", path)
+    one = found["cut"]
+    assert (one.source, one.start, one.end, one.channel) == (wavs / "b.wav", 0.5, 2.0, 1)
+    assert (one.text, one.speaker) == ("no good", "s2")
+    assert one.tags == {"sex": "m", "language": "en"}
+    assert [tuple(word) for word in one.words] == [("no", 0.25, 0.75), ("good", 0.75, 1.0)]
+    places = {key: (u.start, u.end, u.text) for key, u in found.items() if key != "cut"}
+    assert places == {"two-0": (0.5, 1.0, "yes"), "two-1": (1.0, 1.5, "no")}
+
+
+def test_lhotse_recordings_and_supervisions(tmp_path, wavs):
+    whole = cut(wavs)
+    for name in ("train", "dev"):
+        supervision = {**whole["supervisions"][0], "id": name, "start": 1.0, "alignment": None}
+        files = {
+            f"x_recordings_{name}.jsonl": [whole["recording"]],
+            f"x_supervisions_{name}.jsonl": [supervision],
+        }
+        write(tmp_path / "lists", files)
+    found, prepared = prepare("lhotse", tmp_path / "lists")
+    assert list(prepared.splits) == ["train", "dev"]
+    assert (found["dev"].start, found["dev"].end, found["dev"].channel) == (1.0, 2.5, 1)
+
+
+def changed(change):
+    def make(wavs):
+        value = cut(wavs)
+        change(value)
+        return value
+
+    return make
+
+
+LHOTSE_FAULTS = {
+    "mixed": (changed(lambda c: c.update(type="MixedCut", tracks=[])), "a mixed cut; write its"),
+    "padding": (changed(lambda c: c.update(type="PaddingCut")), "'PaddingCut' is no cut"),
+    "no text": (changed(lambda c: c.update(supervisions=[])), "without supervisions"),
+    "command": (
+        changed(lambda c: c["recording"]["sources"][0].update(type="command")),
+        "a recording of type 'command'",
+    ),
+    "transforms": (
+        changed(lambda c: c["recording"].update(transforms=[{"name": "Speed"}])),
+        "a recording with transforms",
+    ),
+    "channels": (changed(lambda c: c.update(channel=[0, 1])), r"channels \[0, 1\]; choose one"),
+    "time": (changed(lambda c: c.update(start="0")), "start is '0'; seconds"),
+    "outside": (changed(lambda c: c.update(start=2.9)), "ends at 4.4 s, the recording at 3 s"),
+}
+
+
+@pytest.mark.parametrize("name", LHOTSE_FAULTS)
+def test_lhotse_faults_are_named(tmp_path, wavs, name):
+    make, message = LHOTSE_FAULTS[name]
+    write(tmp_path, {"cuts.jsonl": [make(wavs)]})
+    with pytest.raises(InputError, match=rf"cuts\.jsonl:1: .*{message}"):
+        prepare("lhotse", tmp_path / "cuts.jsonl")
+
+
+def test_a_cut_off_gzip_is_named(tmp_path, wavs):
+    path = tmp_path / "cuts.jsonl.gz"
+    path.write_bytes(gzip.compress(lines([cut(wavs)]).encode())[:-20])
+    with pytest.raises(InputError, match="cut-off gzip file"):
+        prepare("lhotse", path)
+
+
+def test_nemo(tmp_path, wavs):
+    rows = [
+        {"audio_filepath": "audio/a.wav", "duration": 4.0, "text": "all", "lang": "en"},
+        {"audio_filepath": f"{wavs}/a.wav", "offset": 1, "duration": 0.5, "text": "a bit",
+         "speaker": 7},
+    ]  # fmt: skip
+    found, _ = prepare("nemo", write(tmp_path, {"list.json": rows}) / "list.json")
+    (whole,) = [u for u in found.values() if not u.start]
+    (part,) = [u for u in found.values() if u.start]
+    assert (whole.end, whole.duration, whole.text) == (0.0, 4.0, "all")
+    assert (part.start, part.end, part.speaker) == (1.0, 1.5, "7")
+    write(tmp_path, {"list.json": [{**rows[1], "offset": 4}]})
+    with pytest.raises(InputError, match=r"list\.json:1: .*the stretch begins at 4 s"):
+        prepare("nemo", tmp_path / "list.json")
+    write(tmp_path, {"list.json": [{"text": "a"}]})
+    with pytest.raises(InputError, match="audio_filepath is missing"):
+        prepare("nemo", tmp_path / "list.json")
+
+
+def test_stm(tmp_path, wavs):
+    text = ";; of an interview\na 1 s1 0.5 2 <o,f0,male> hello you\na 1 s2 2 4\n"
+    text += "a 1 s1 3 4 IGNORE_TIME_SEGMENT_IN_SCORING\nb B s3 0 1 no\n"
+    found, _ = prepare("timed", write(wavs, {"x.stm": text}) / "x.stm")
+    first, silent, other = found.values()
+    assert (first.source, first.start, first.end) == (wavs / "a.wav", 0.5, 2.0)
+    assert (first.text, first.speaker, first.tags) == ("hello you", "s1", {"subset": "o,f0,male"})
+    assert (silent.text, silent.labels) == ("", ())
+    assert (other.channel, other.text) == (1, "no")
+    write(wavs, {"x.stm": "c 1 s 0 1 word\n"})
+    with pytest.raises(InputError, match=r"x\.stm:1: no audio files c\.\* below"):
+        prepare("timed", wavs / "x.stm")
+
+
+def test_ctm(tmp_path, wavs):
+    write(wavs, {"x.ctm": "a 1 0.5 0.25 hello 0.9\na 1 1.0 0.5 you\n"})
+    words, _ = prepare("timed", wavs / "x.ctm", unit="word")
+    expected = (("hello", 0.5, 0.75), ("you", 1.0, 1.5))
+    assert words["a"].segments == expected
+    assert words["a"].labels == ("hello", "you")
+    characters, _ = prepare("timed", wavs / "x.ctm")
+    assert "".join(characters["a"].labels) == "hello you"
+    assert characters["a"].words == expected
+
+
+LONG = '''File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 4
+tiers? <exists>
+size = 3
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "phones"
+        xmin = 0
+        xmax = 4
+        intervals: size = 3
+        intervals [1]:
+            xmin = 0
+            xmax = 0.5
+            text = ""
+        intervals [2]:
+            xmin = 0.5
+            xmax = 1.25
+            text = "say ""a"""
+        intervals [3]:
+            xmin = 1.25
+            xmax = 4
+            text = "b 2"
+    item [2]:
+        class = "TextTier"
+        name = "points"
+        xmin = 0
+        xmax = 4
+        points: size = 1
+        points [1]:
+            number = 1.5
+            mark = "x"
+    item [3]:
+        class = "IntervalTier"
+        name = "words"
+        xmin = 0
+        xmax = 4
+        intervals: size = 1
+        intervals [1]:
+            xmin = 0.5
+            xmax = 4
+            text = "ab"
+'''
+SHORT = '''"ooTextFile"
+"TextGrid"
+0
+4
+<exists>
+3
+"IntervalTier" "phones" 0 4 3
+0 0.5 "" ! nothing
+0.5 1.25 "say ""a"""
+1.25 4 "b 2"
+"TextTier" "points" 0 4 1
+1.5 "x"
+"IntervalTier" "words" 0 4 1
+0.5 4 "ab"
+'''
+
+
+@pytest.mark.parametrize("text", [LONG, SHORT])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_textgrids_long_and_short(wavs, text, encoding):
+    write(wavs, {"a.TextGrid": text.encode(encoding)})
+    with pytest.raises(InputError, match="tiers phones, words; choose one"):
+        prepare("timed", wavs)
+    found, _ = prepare("timed", wavs, tier="phones", intervals="utterances", unit="word")
+    assert [(u.id, u.start, u.end, u.text) for u in found.values()] == [
+        ("a-0001", 0.5, 1.25, 'say "a"'), ("a-0002", 1.25, 4.0, "b 2")
+    ]  # fmt: skip
+    found, _ = prepare("timed", wavs, tier="words", unit="word")
+    assert found["a"].segments == (("ab", 0.5, 4.0),)
+    found, _ = prepare("timed", wavs, tier="phones")
+    assert found["a"].text == 'say "a" b 2'
+    assert found["a"].words == (("ab", 0.5, 4.0),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"TextGrid"', '"PitchTier"', "no TextGrid"),
+        ("0.5 1.25", "1.25 0.5", "from 1.25 to 0.5 s, which is backwards"),
+        ("1.25 4", "1 4", "overlaps the one before"),
+        ("4 3\n", "4 9\n", "where a number is expected"),
+        ("0.5 4", "half 4", "a number is expected"),
+        ("0.5 4", "1e999 4", "a time that is no number"),
+        ('"words"', '"phones"', "two tiers are called 'phones'"),
+        (' "ab"\n', "", "cut off: a text in quotes is missing"),
+    ],
+)
+def test_textgrid_faults_are_named(wavs, old, new, message):
+    assert old in SHORT
+    write(wavs, {"a.TextGrid": SHORT.replace(old, new)})
+    with pytest.raises(InputError, match=message) as error:
+        prepare("timed", wavs, tier="words")
+    assert "a.TextGrid" in str(error.value)
+
+
+SPOKEN = [
+    {"id": "s1-a", "start": 0.5, "end": 1.25, "text": "hello you", "speaker": "s1"},
+    {"id": "s1-b", "start": 1.5, "end": 3.0, "text": "yes", "speaker": "s1"},
+    {"id": "s2-c", "text": "all of it", "speaker": "s2"},
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), [
+    ("kaldi", "out"), ("lhotse", "out.jsonl.gz"), ("lhotse", "out.jsonl"), ("nemo", "out.json"),
+    ("stm", "out.stm"),
+])  # fmt: skip
+def test_what_is_written_comes_back(tmp_path, wavs, kind, name, capsys):
+    rows = [{"source": "audio/a.wav", "set": "train", **row} for row in SPOKEN]
+    write(tmp_path, {"mine.jsonl": rows})
+    data, out = tmp_path / "data", tmp_path / name
+    assert main(["prepare", "manifest", str(tmp_path / "mine.jsonl"), str(data)]) == 0
+    assert main(["manifest", str(data / "train.jsonl"), str(out), "--to", kind]) == 0
+    assert "3 utterances, 0.10 min" in capsys.readouterr().out
+    options = {"audio": str(wavs)} if kind == "stm" else {}
+    found, _ = prepare("timed" if kind == "stm" else kind, out, **options)
+
+    def facts(utterances):
+        return sorted(
+            (u.source.resolve(), u.start, u.end or 4.0, u.labels, u.text, u.speaker, u.duration)
+            for u in utterances
+        )
+
+    before = read_manifest(data / "train.jsonl")
+    assert facts(found.values()) == facts(before)
+    if kind in ("kaldi", "lhotse"):
+        assert sorted(found) == sorted(u.id for u in before)
+
+
+def test_what_a_format_cannot_hold_is_refused(tmp_path, wavs):
+    speech = Utterance("a b", wavs / "b.wav", "speech", ("x",), "x", channel=1)
+    with pytest.raises(InputError, match="an id with white space"):
+        export(tmp_path / "k", [speech], "kaldi")
+    with pytest.raises(InputError, match="channel 1, which a NeMo manifest cannot name"):
+        export(tmp_path / "n", [speech], "nemo")
+    ink = Utterance("a", wavs / "b.inkml", "ink", ("x",))
+    for kind in WRITERS:
+        with pytest.raises(InputError, match="this is ink"):
+            export(tmp_path / "i", [ink], kind)
+        with pytest.raises(InputError, match="no utterances"):
+            export(tmp_path / "i", [], kind)
+    assert [path.name for path in tmp_path.iterdir()] == ["audio"]
+
+
+@pytest.fixture
+def table(wavs):
+    pyarrow = pytest.importorskip("pyarrow")
+    audio = [{"bytes": (wavs / "a.wav").read_bytes(), "path": "a.wav"}, {"path": f"{wavs}/a.wav"}]
+    columns = {"audio": audio, "text": ["hello", "you"], "speaker_id": [3, None], "more": [1, 2]}
+    return pyarrow.table(columns)
+
+
+def test_datasets_on_disk(tmp_path, wavs, table):
+    import pyarrow.ipc
+    import pyarrow.parquet
+
+    files = tmp_path / "files"
+    for name in ("train", "dev", "test"):
+        (files / name).mkdir(parents=True)
+        pyarrow.parquet.write_table(table, files / f"{name}-00000-of-00001.parquet")
+        with pyarrow.ipc.new_stream(files / name / "data-00000.arrow", table.schema) as stream:
+            stream.write_table(table)
+    audio = tmp_path / "written"
+    _, prepared = prepare("datasets", files, audio=str(audio), speaker_column="speaker_id")
+    assert {name: len(us) for name, us in prepared.splits.items()} == {
+        "train": 4, "dev": 4, "test": 4
+    }  # fmt: skip
+    first, second = prepared.splits["train"][:2]
+    assert (first.text, first.speaker, first.duration) == ("hello", "3", 4.0)
+    assert first.source.read_bytes() == (wavs / "a.wav").read_bytes()
+    assert first.source.is_relative_to(audio)
+    assert (second.source, second.speaker) == (wavs / "a.wav", "")
+    assert len(list(audio.rglob("*.wav"))) == 6
+
+
+def test_datasets_faults_are_named(tmp_path, table, monkeypatch):
+    import pyarrow.parquet
+
+    path = tmp_path / "x.parquet"
+    pyarrow.parquet.write_table(table, path)
+    with pytest.raises(InputError, match="no column 'sentence'; it has audio, text, speaker_id"):
+        prepare("datasets", path, text_column="sentence")
+    with pytest.raises(InputError, match="recordings lie inside the file; say where to write"):
+        prepare("datasets", path)
+    with pytest.raises(InputError, match="row 0: more is '1', no text"):
+        prepare("datasets", path, text_column="more")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"x\.parquet: cannot be read"):
+        prepare("datasets", path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=r"pip install seqlabel\[datasets\]"):
+        prepare("datasets", path)
