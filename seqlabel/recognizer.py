@@ -21,12 +21,12 @@ from seqlabel.decoding import GreedyDecoder, LevelsDecoder, Result
 from seqlabel.decoding.results import Span
 from seqlabel.decoding.strokes import fired_at, strokes_of_labels
 from seqlabel.errors import InputError
-from seqlabel.features.frames import Frames
+from seqlabel.features.frames import Frames, heights_of
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.normalisation import Statistics
 from seqlabel.features.stream import FrontEndStream, signal_latency
 from seqlabel.features.windows import count_frames, frames_of
-from seqlabel.inputs import Audio, Ink, read_audio, read_ink
+from seqlabel.inputs import Audio, Image, Ink, read_audio, read_image, read_ink
 from seqlabel.inputs.reading import naming
 from seqlabel.pretrained import resolve
 from seqlabel.stream import Endpoints, NetworkStream, Stream, StreamableDecoder
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 """Utterances in memory at a time."""
+
+_TYPES = {"speech": Audio, "ink": Ink, "image": Image}
 
 
 class Decoder(Protocol):
@@ -48,7 +50,8 @@ class Network(Protocol):
     """A trained network, whatever computes it: torch (`seqlabel.models.inference`) or another.
 
     One whose `timed` is true is called with a third argument, the time in seconds from the frame
-    before to each frame, (B, T) float32.
+    before to each frame, (B, T) float32 (else None). For images of different height a fourth one
+    gives that of each, (B,) int64: so many features of its frames count.
     """
 
     @property
@@ -116,7 +119,7 @@ class Output:
 
 
 class Recognizer:
-    """Reads speech or ink with a trained network.
+    """Reads speech, ink or images with a trained network.
 
     batches: how `outputs` groups utterances. decoder: may be replaced; greedy where none is given.
     """
@@ -142,15 +145,16 @@ class Recognizer:
 
     def read(
         self,
-        source: str | os.PathLike[str] | np.ndarray | Audio | Ink,
+        source: str | os.PathLike[str] | np.ndarray | Signal,
         rate: int | None = None,
         n_best: int = 1,
     ) -> Result:
-        """Label one signal; spans of the result are in seconds.
+        """Label one signal; spans of the result are in seconds, of an image in columns of pixels.
 
-        source: a file, an Ink, an Audio, or samples (N,) in [-1, 1] with their `rate` (that of the
-        model where it is not given). n_best: how many labellings; all but the best are in
-        `.alternatives`. Raises InputError for what cannot be read.
+        source: a file, an Ink, an Audio, an Image, samples (N,) in [-1, 1] with their `rate` (that
+        of the model where it is not given), or pixels (H, W) in [0, 1]. n_best: how many
+        labellings; all but the best are in `.alternatives`. Raises InputError for what cannot be
+        read.
         """
         signal = self._signal(source, rate)
         with naming(source) if isinstance(source, str | os.PathLike) else nullcontext():
@@ -261,25 +265,26 @@ class Recognizer:
             spans = [(s.label, t, t) for s, t in zip(result.spans, times, strict=True)]
             return Evidence.of_ink(*shared, output.ink.strokes, spans, self.alphabet.inkless)
         signal = read_signal(utterance, self.front_end.extractor)
+        if isinstance(signal, Image):
+            return Evidence.of_image(*shared, signal.pixels)
         assert isinstance(signal, Audio)
         segments = utterance.segments
         return Evidence.of_speech(*shared, signal.samples, signal.rate, segments)
 
     def _signal(self, source: Any, rate: int | None) -> Signal:
-        if isinstance(source, Audio | Ink):
-            signal: Signal = source
-        elif isinstance(source, str | os.PathLike):
+        if isinstance(source, Audio | Ink | Image):
+            if type(source) is not _TYPES[self.kind]:
+                raise InputError(f"this model reads {self.kind}, not {type(source).__name__}")
+            return source
+        if isinstance(source, str | os.PathLike):
             if self.kind == "ink":
-                signal = read_ink(source, self.front_end.extractor.times)
-            else:
-                signal = read_audio(source, self.rate)
-        elif self.kind == "speech":
-            signal = Audio(np.asarray(source), rate or self.rate or 16000)
-        else:
-            raise InputError(f"this model reads ink: a file or an Ink, not {type(source).__name__}")
-        if isinstance(signal, Ink) != (self.kind == "ink"):
-            raise InputError(f"this model reads {self.kind}, not {type(signal).__name__}")
-        return signal
+                return read_ink(source, self.front_end.extractor.times)
+            return read_image(source) if self.kind == "image" else read_audio(source, self.rate)
+        if self.kind == "speech":
+            return Audio(np.asarray(source), rate or self.rate or 16000)
+        if self.kind == "image":
+            return Image(np.asarray(source))
+        raise InputError(f"this model reads ink: a file or an Ink, not {type(source).__name__}")
 
     def _speaker_statistics(self, utterances: Iterable[Utterance]) -> dict[str, Statistics]:
         if self.front_end.options.normalise != "speaker":
@@ -313,8 +318,12 @@ class Recognizer:
             row[: len(i.x)] = i.x
         run: Any = self.network
         timed = getattr(run, "timed", False)
-        more = (elapsed_times([i.frames.times for i in inputs]),) if timed else ()
-        outputs, out_lengths = run(x, lengths, *more)
+        elapsed = elapsed_times([i.frames.times for i in inputs]) if timed else None
+        rows = heights_of([i.frames for i in inputs])
+        if rows is not None:
+            outputs, out_lengths = run(x, lengths, elapsed, np.array(rows))
+        else:
+            outputs, out_lengths = run(x, lengths, *(() if elapsed is None else (elapsed,)))
         every, per_label = self.network.subsample, self.network.per_label
         for i, output, length in zip(inputs, outputs, out_lengths.tolist(), strict=True):
             frames = i.frames

@@ -38,6 +38,7 @@ def test_configuration_makes_a_network(path):
         ("iam_ondb/conf/graves2009.toml", 81, 117_681),
         ("iam_ondb/conf/graves2009_raw.toml", 81, 100_881),
         ("timit/conf/graves2013.toml", 62, 3_787_562),
+        ("offline/conf/graves2009.toml", 121, 159_369),
     ],
 )
 def test_published_systems_have_the_published_number_of_weights(path, labels, weights):

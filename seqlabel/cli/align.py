@@ -56,8 +56,10 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.scoring.transcripts.files import UNFIT
 
     recognizer = load(args.model, args.device)
-    if args.format == "phn" and recognizer.kind == "ink":
-        raise InputError("--format phn counts samples of audio, ink has none; take textgrid")
+    if args.format == "phn" and recognizer.kind != "speech":
+        raise InputError(
+            f"--format phn counts samples of audio, {recognizer.kind} has none; take textgrid"
+        )
     alphabet, utterances = recognizer.alphabet, read_manifest(args.data)
     if args.format != "ctm":
         _check_stems(utterances)

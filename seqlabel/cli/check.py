@@ -38,9 +38,10 @@ def main(args: argparse.Namespace) -> int:
     if args.features:
         table = {"kind": args.features}
     kinds = {utterance.kind for utterances in splits.values() for utterance in utterances}
-    default = {"speech": {"kind": "fbank"}, "ink": {"kind": "ink_delta"}}
+    default = {"speech": "fbank", "ink": "ink_delta", "image": "image"}
     extractors = {
-        kind: make_extractor(at_corpus_rate(table or default[kind], args.data)) for kind in kinds
+        kind: make_extractor(at_corpus_rate(table or {"kind": default[kind]}, args.data))
+        for kind in kinds
     }
     problems = 0
     for problem in find_problems(alphabet, splits, extractors, args.reduction):

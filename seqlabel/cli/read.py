@@ -7,7 +7,7 @@ from pathlib import Path
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
 from seqlabel.pretrained import find, names
 
-HELP = "read audio or ink files and print their labels"
+HELP = "read audio, ink or image files and print their labels"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

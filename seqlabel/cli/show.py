@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqlabel.corpora.manifest import Utterance
 
-HELP = "draw ink before and after each step of normalisation, or speech with its labels"
+HELP = "draw ink before and after each step of normalisation, speech with its labels, images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "source", metavar="FILE|DATA", type=Path, help="ink, audio, a manifest, or prepared data"
+        "source",
+        metavar="FILE|DATA",
+        type=Path,
+        help="ink, audio, an image, a manifest, or prepared data",
     )
     parser.add_argument(
         "--out", type=Path, metavar="PICTURE", help=".svg or .png (default: named after FILE|DATA)"
@@ -22,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", action="append", metavar="ID", help="utterances of DATA to draw")
     parser.add_argument("--count", type=int, default=3, help="how many of DATA (default 3)")
     parser.add_argument("--config", metavar="FILE", help="training configuration with the features")
-    parser.add_argument("--features", metavar="KIND", help="features (default fbank or ink_25)")
+    parser.add_argument(
+        "--features", metavar="KIND", help="features (default fbank, ink_25 or image)"
+    )
 
 
 def main(args: argparse.Namespace) -> None:
@@ -32,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.errors import InputError, one_line
     from seqlabel.features.front_end import make_extractor
     from seqlabel.files import whole_file
-    from seqlabel.inputs import Ink
+    from seqlabel.inputs import Image, Ink
     from seqlabel.inputs.reading import naming
     from seqlabel.report.pictures.canvas import Canvas
     from seqlabel.report.pictures.signals import WIDTH, draw, draw_title
@@ -48,7 +53,10 @@ def main(args: argparse.Namespace) -> None:
     for utterance in _utterances(args):
         extractor = make_extractor(table or {"kind": DEFAULTS[utterance.kind]})
         signal = read_signal(utterance, extractor)
-        size = f"{signal.duration:.2f} s"
+        if isinstance(signal, Image):
+            size = f"{signal.width} x {signal.height} pixels"
+        else:
+            size = f"{signal.duration:.2f} s"
         if isinstance(signal, Ink):
             time = size if signal.timed else "untimed"
             size = f"{len(signal.strokes)} strokes, {len(signal)} points, {time}"
@@ -65,7 +73,7 @@ def main(args: argparse.Namespace) -> None:
     print(out)
 
 
-DEFAULTS = {"speech": "fbank", "ink": "ink_25"}
+DEFAULTS = {"speech": "fbank", "ink": "ink_25", "image": "image"}
 
 
 def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:
@@ -94,11 +102,13 @@ def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:
 def _utterance_of(path: Path) -> "Utterance":
     """A file by itself, with TIMIT's label files where they lie beside it."""
     from seqlabel.corpora.manifest import Utterance
+    from seqlabel.corpora.own_data import kind_of
     from seqlabel.corpora.timit_labels import read_phones, read_words
-    from seqlabel.inputs.audio import SUFFIXES, read_audio_header
+    from seqlabel.inputs.audio import read_audio_header
 
-    if path.suffix.lower() not in SUFFIXES:
-        return Utterance(path.name, path, "ink", ())
+    kind = kind_of(path)
+    if kind != "speech":
+        return Utterance(path.name, path, kind or "ink", ())
     beside = {other.suffix.upper(): other for other in path.parent.glob(f"{path.stem}.*")}
     if ".PHN" not in beside:
         return Utterance(path.name, path, "speech", ())

@@ -3,29 +3,26 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-HELP = "write a synthetic corpus in the layout of a real one (ink: IAM-OnDB, speech: TIMIT)"
+HELP = "write a synthetic corpus in the layout of a real one (IAM-OnDB, IAM, TIMIT)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="ink|speech")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="ink|image|speech")
     ink = kinds.add_parser("ink", help="handwriting of several writers, as IAM-OnDB")
-    ink.add_argument("out", type=Path, metavar="OUT", help="folder to write")
-    ink.add_argument("--words", action="store_true", help="sentences in place of random strings")
-    ink.add_argument(
-        "--mixed", action="store_true", help="words, capitals and numbers, in widely varied hands"
-    )
-    ink.add_argument("--lines", type=int, default=1800, help="training lines (%(default)s)")
-    ink.add_argument("--test-lines", type=int, default=360, help="final test (%(default)s)")
-    ink.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
-    ink.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
-    ink.add_argument("--characters", help="of the random strings (small letters and digits)")
-    ink.add_argument(
-        "--length", type=int, nargs=2, metavar=("MIN", "MAX"), help="of the random strings (4 10)"
-    )
-    ink.add_argument("--seed", type=int, default=1)
+    _add_handwriting(ink)
     ink.set_defaults(write=_ink)
+    image = kinds.add_parser("image", help="the same handwriting as scanned lines, as IAM")
+    _add_handwriting(image)
+    image.add_argument(
+        "--pen", type=float, nargs=2, metavar=("MIN", "MAX"), help="width in pixels (1.2 3.2)"
+    )
+    image.add_argument("--slant", type=float, default=0.1, help="lean of lines (%(default)s)")
+    image.add_argument("--noise", type=float, default=0.05, help="of pixels (%(default)s)")
+    image.add_argument("--background", type=float, default=0.3, help="of the paper (%(default)s)")
+    image.set_defaults(write=_image)
     speech = kinds.add_parser("speech", help="synthetic voices, as TIMIT")
     speech.add_argument("out", type=Path, metavar="OUT", help="folder to write")
     speech.add_argument("--speakers", type=int, default=40, help="for training (%(default)s)")
@@ -34,14 +31,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speech.set_defaults(write=_speech)
 
 
+def _add_handwriting(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the corpora of handwriting."""
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write")
+    parser.add_argument("--words", action="store_true", help="sentences in place of random strings")
+    parser.add_argument(
+        "--mixed", action="store_true", help="words, capitals and numbers, in widely varied hands"
+    )
+    parser.add_argument("--lines", type=int, default=1800, help="training lines (%(default)s)")
+    parser.add_argument("--test-lines", type=int, default=360, help="final test (%(default)s)")
+    parser.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
+    parser.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
+    parser.add_argument("--characters", help="of the random strings (small letters and digits)")
+    parser.add_argument(
+        "--length", type=int, nargs=2, metavar=("MIN", "MAX"), help="of the random strings (4 10)"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+
+
 def main(args: argparse.Namespace) -> None:
     """Run the verb."""
     args.write(args)
 
 
 def _ink(args: argparse.Namespace) -> None:
-    from seqlabel.errors import InputError
     from seqlabel.synthetic.ink import InkCorpus, write_corpus
+
+    options = InkCorpus(**_handwriting(args))
+    _say(args.out, write_corpus(args.out, options), options)
+
+
+def _image(args: argparse.Namespace) -> None:
+    from seqlabel.synthetic.image import ImageCorpus, write_corpus
+
+    drawn = {"slant": args.slant, "noise": args.noise, "background": args.background}
+    if args.pen is not None:
+        drawn["pen"] = tuple(args.pen)
+    options = ImageCorpus(**_handwriting(args), **drawn)
+    _say(args.out, write_corpus(args.out, options), options)
+
+
+def _handwriting(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of a corpus of handwriting."""
+    from seqlabel.errors import InputError
     from seqlabel.synthetic.text import CHARACTERS
 
     if args.words and args.mixed:
@@ -49,19 +81,21 @@ def _ink(args: argparse.Namespace) -> None:
     if (args.words or args.mixed) and (args.characters is not None or args.length is not None):
         raise InputError("--characters and --length go with random strings alone")
     others = max(1, args.writers // 6)
-    options = InkCorpus(
-        lines=(args.lines, args.dev_lines, args.dev_lines, args.test_lines),
-        writers=(args.writers, others, others, 2 * others),
-        words=args.words,
-        mixed=args.mixed,
-        characters=CHARACTERS if args.characters is None else args.characters,
-        length=(4, 10) if args.length is None else tuple(args.length),
-        seed=args.seed,
-    )
-    written = write_corpus(args.out, options)
+    return {
+        "lines": (args.lines, args.dev_lines, args.dev_lines, args.test_lines),
+        "writers": (args.writers, others, others, 2 * others),
+        "words": args.words,
+        "mixed": args.mixed,
+        "characters": CHARACTERS if args.characters is None else args.characters,
+        "length": (4, 10) if args.length is None else tuple(args.length),
+        "seed": args.seed,
+    }
+
+
+def _say(out: Path, written: bool, options: Any) -> None:
     state = "written" if written else "there already"
     print(
-        f"{args.out}: {state}; {sum(options.lines)} lines by {sum(options.writers)} writers, "
+        f"{out}: {state}; {sum(options.lines)} lines by {sum(options.writers)} writers, "
         f"{options.lines[0]} for training",
         file=sys.stderr,
     )

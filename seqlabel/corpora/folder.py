@@ -1,4 +1,4 @@
-"""A person's own data: recordings or ink, each with its transcript in a `.txt` file beside it.
+"""A person's own data: recordings, ink or images, and beside each a transcript, a `.txt` file.
 
 mydata/anna/first.wav  mydata/anna/first.txt      speakers are the folders, sets are drawn
 mydata/train/...  mydata/dev/...  mydata/test/... sets are the folders
@@ -12,6 +12,7 @@ from pathlib import Path
 from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.own_data import (
+    FILES,
     SUFFIXES,
     Measure,
     Options,
@@ -29,10 +30,10 @@ from seqlabel.progress import progress_bar
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """Every audio or ink file below `source` with the transcript of the same name beside it.
+    """Every audio, ink or image file below `source` with the transcript of its name beside it.
 
     An empty transcript says that nothing is said or written. Raises InputError for a folder without
-    such files or with both kinds, two files of one name, a missing transcript, and files that
+    such files or with several kinds, two files of one name, a missing transcript, and files that
     cannot be read.
     """
     if not source.is_dir():
@@ -75,20 +76,22 @@ class _Reader:
 
 
 def _signal_files(root: Path, wanted: str) -> tuple[Kind, list[Path]]:
-    found: dict[Kind, list[Path]] = {"speech": [], "ink": []}
+    found: dict[Kind, list[Path]] = {kind: [] for kind in SUFFIXES}
     for path in _files(root):
         kind = kind_of(path)
         if kind and wanted in ("any", kind):
             found[kind].append(path)
-    if found["speech"] and found["ink"]:
-        raise InputError(
-            f"{root}: {len(found['speech'])} audio and {len(found['ink'])} ink files; choose with "
-            "--set kind=speech or --set kind=ink"
-        )
-    chosen: Kind = "ink" if found["ink"] else "speech"
-    if not found[chosen]:
+    there = [kind for kind, paths in found.items() if paths]
+    if len(there) > 1 and wanted == "any":
+        there = [kind for kind in there if kind != "image"]  # pictures beside the data
+    if len(there) > 1:
+        counts = " and ".join(f"{len(found[kind])} {FILES[kind]}" for kind in there)
+        ways = " or ".join(f"--set kind={kind}" for kind in there)
+        raise InputError(f"{root}: {counts} files; choose with {ways}")
+    if not there:
         suffixes = " ".join(s for k in SUFFIXES for s in SUFFIXES[k] if wanted in ("any", k))
         raise InputError(f"{root}: no files to read ({suffixes})")
+    chosen = there[0]
     names: dict[str, Path] = {}
     for path in found[chosen]:
         other = names.setdefault(utterance_id(path, root), path)

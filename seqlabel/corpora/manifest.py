@@ -11,12 +11,12 @@ from seqlabel.config import did_you_mean
 from seqlabel.errors import InputError
 from seqlabel.files import read_jsonl, write_jsonl
 
-Kind = Literal["speech", "ink"]
+Kind = Literal["speech", "ink", "image"]
 _KINDS = get_args(Kind)
 
 
 class Segment(NamedTuple):
-    """A stretch of a signal with its label; `start` and `end` in seconds."""
+    """A stretch of a signal with its label; `start` and `end` in seconds (columns of an image)."""
 
     label: str
     start: float
@@ -27,15 +27,15 @@ class Segment(NamedTuple):
 class Utterance:
     """One sequence to be labelled: where its signal lies and what is said or written in it.
 
-    id: unique within a prepared corpus. source: the audio or ink file.
+    id: unique within a prepared corpus. source: the file of its signal.
     start, end: seconds, where the utterance is a stretch of a longer recording; an end of 0 is that
     of the file. channel: of several, from 0.
     labels: the target, symbols of the corpus's alphabet. text: the transcript as a person reads it,
     in the order of Unicode, which is that of writing and speaking in every script; "" where
     nothing is said or written, None where the text is not known (labels may be, all the same).
-    speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown.
-    segments: hand labels with their times, from the start of the utterance. words: the same for
-    words (may overlap or leave gaps). tags: whatever else is known (sex, region, ...).
+    speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown and for
+    images. segments: hand labels with their times, from the start of the utterance. words: the same
+    for words (may overlap or leave gaps). tags: whatever else is known (sex, region, ...).
     levels: labels of what the target is made of, by the name of the level (the phones of words).
     """
 
@@ -161,7 +161,7 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
     if not row["id"] or not row["source"]:
         raise InputError(f"{where}: id and source must not be empty")
     if row["kind"] not in _KINDS:
-        raise InputError(f"{where}: kind is {row['kind']!r}; it is speech or ink")
+        raise InputError(f"{where}: kind is {row['kind']!r}; it is one of {', '.join(_KINDS)}")
     labels = row["labels"]
     if not isinstance(labels, list) or not _STRING.issuperset(map(type, labels)):
         raise InputError(f"{where}: labels must be a list of strings")

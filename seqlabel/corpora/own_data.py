@@ -17,14 +17,21 @@ from seqlabel.corpora.prepared import (
 )
 from seqlabel.corpora.splitting import SET_NAMES, split_by_hash
 from seqlabel.errors import InputError
-from seqlabel.inputs import audio, ink_files, read_ink
+from seqlabel.inputs import audio, image, ink_files, read_ink
 
-SUFFIXES: dict[Kind, tuple[str, ...]] = {"speech": audio.SUFFIXES, "ink": ink_files.SUFFIXES}
+SUFFIXES: dict[Kind, tuple[str, ...]] = {
+    "speech": audio.SUFFIXES,
+    "ink": ink_files.SUFFIXES,
+    "image": image.SUFFIXES,
+}
+
+FILES: dict[Kind, str] = {"speech": "audio", "ink": "ink", "image": "image"}
+"""What the files of a kind are called."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """kind: what to look for; by default what the folder holds.
+    """kind: what to look for; by default what the data holds, images where there is nothing else.
 
     unit: what a transcript is split into. Phones, words and symbols are separated by blanks in it;
         graphemes are user-perceived characters, which combining marks and joiners belong to.
@@ -37,7 +44,7 @@ class Options:
         that read them. skip_bad: leave out unusable files and name them.
     """
 
-    kind: Literal["any", "speech", "ink"] = "any"
+    kind: Literal["any", "speech", "ink", "image"] = "any"
     unit: Literal["character", "grapheme", "subword", "phone", "word", "symbol", "latex"] = (
         "character"
     )
@@ -128,7 +135,13 @@ class Measure:
     rates: set[int] = field(default_factory=set)
 
     def seconds(self, path: Path, kind: Kind) -> float:
-        """Duration of a signal; InputError when it is unreadable or has another rate."""
+        """Duration of a signal, 0 of an image; InputError for one that cannot be read.
+
+        Recordings of another rate than the options demand are refused.
+        """
+        if kind == "image":
+            image.read_image(path)
+            return 0.0
         if kind == "ink":
             return read_ink(path, self.options.times).duration
         return self.header(path).duration
@@ -147,6 +160,6 @@ class Measure:
 
 
 def kind_of(path: Path) -> Kind | None:
-    """The kind of signal that a file's name promises, None for neither."""
+    """The kind of signal that a file's name promises, None for none of them."""
     suffix = path.suffix.lower()
     return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)

@@ -71,7 +71,7 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
         raise InputError(f"{source}: lists no recordings")
     kinds = {utterance.kind for utterance in utterances}
     if len(kinds) > 1:
-        raise InputError(f"{source}: both speech and ink; make a manifest of each")
+        raise InputError(f"{source}: {' and '.join(sorted(kinds))}; make a manifest of each")
     splits = divide(utterances, [sets[u.id] for u in utterances], options)
     kind: Kind = utterances[0].kind if utterances else "speech"
     found = prepared_own_data(corpus, kind, options, splits, skip.reasons, completion.measure.rates)
@@ -98,11 +98,13 @@ class Completion:
     def __call__(self, row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
         options = self.options
         if not isinstance(row.get("source"), str) or not row["source"]:
-            raise InputError(f"{where}: key source is missing: the audio or ink file")
+            raise InputError(f"{where}: key source is missing: the file of its signal")
         source = folder / row["source"]
         kind = row.get("kind", options.kind if options.kind != "any" else kind_of(source))
         if kind is None:
-            raise InputError(f"{where}: {source.name} may be speech or ink; add the key kind")
+            raise InputError(
+                f"{where}: {source.name} may be speech, ink or an image; add the key kind"
+            )
         if "labels" not in row:
             text = row.get("text")
             if isinstance(text, str):

@@ -17,6 +17,7 @@ from typing import Any
 from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.own_data import (
+    FILES,
     SUFFIXES,
     Measure,
     Options,
@@ -86,8 +87,10 @@ def prepare(source: Path, options: Options) -> Prepared:
     utterances = list(skip.read_each(samples(), reader))
     kinds = {utterance.kind for utterance in utterances}
     if len(kinds) > 1:
+        there = sorted(kinds, reverse=True)
+        ways = " or ".join(f"--set kind={kind}" for kind in there)
         raise InputError(
-            f"{source}: both audio and ink; choose with --set kind=speech or --set kind=ink"
+            f"{source}: both {' and '.join(FILES[kind] for kind in there)}; choose with {ways}"
         )
     if not kinds:
         raise InputError(f"{source}: no samples; expected KEY.wav with KEY.txt, for example")
@@ -122,14 +125,15 @@ class _Reader:
         )
 
     def _signal(self, sample: Sample) -> tuple[Kind, Path]:
-        kinds: tuple[Kind, ...] = ("speech", "ink")
         wanted = self.options.kind
-        found = [(k, e) for k in kinds if wanted in ("any", k) for e in sample.signals(k)]
+        found = [(k, e) for k in SUFFIXES if wanted in ("any", k) for e in sample.signals(k)]
+        if wanted == "any" and len(found) > 1:
+            found = [(k, e) for k, e in found if k != "image"]  # pictures beside the data
         if len(found) != 1:
             endings = ", ".join(sample.files)
             raise InputError(
-                f"{sample}: {len(found) or 'no'} audio or ink files among its endings {endings}; "
-                "pack one with each transcript"
+                f"{sample}: {len(found) or 'no'} audio, ink or image files among its endings "
+                f"{endings}; pack one with each transcript"
             )
         kind, ending = found[0]
         return kind, sample.files[ending]

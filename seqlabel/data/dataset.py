@@ -14,7 +14,7 @@ from seqlabel.data.speakers import SpeakerStatistics
 from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
 from seqlabel.data.tensors import Batch, collate
 from seqlabel.errors import InputError
-from seqlabel.features.frames import Frames
+from seqlabel.features.frames import Frames, heights_of
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.noise import add_noise
 from seqlabel.progress import progress_bar
@@ -177,6 +177,7 @@ class Dataset:
                 [[*map(alphabet.find, u.levels.get(name, ()))] for u in utterances]
                 for name, alphabet in self.alphabet.levels
             ],
+            heights_of(frames),
         )
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:

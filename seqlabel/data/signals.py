@@ -1,15 +1,18 @@
-"""The audio and ink of utterances, read from their files and kept where they are needed again."""
+"""The signals of utterances, read from their files and kept where they are needed again."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
-from seqlabel.corpora.manifest import Utterance
+import numpy as np
+
+from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import Signal
+from seqlabel.features.image import ImageColumns
 from seqlabel.features.ink.normalisation import on_the_clock
-from seqlabel.inputs import Ink, read_audio, read_ink
+from seqlabel.inputs import Image, Ink, read_audio, read_image, read_ink
 from seqlabel.inputs.audio import Audio
 from seqlabel.inputs.reading import naming
 
@@ -18,7 +21,7 @@ KEPT_BYTES = 1 << 30
 
 
 def read_signal(utterance: Utterance, extractor: Any) -> Signal:
-    """The audio or ink of an utterance as an extractor wants it; InputError names the file.
+    """The signal of an utterance as an extractor wants it; InputError names the file.
 
     Audio comes at the extractor's `rate`, ink without times where its `times` is False.
     """
@@ -36,6 +39,8 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
             start=utterance.start,
             end=utterance.end,
         )
+    if wanted == "image":
+        return read_image(utterance.source)
     return read_ink(utterance.source, extractor.times)
 
 
@@ -59,8 +64,10 @@ def frames_of_signal(signal: Signal, extractor: Any) -> Frames:
     return frames
 
 
-def signal_kind(extractor: Any) -> Literal["speech", "ink"]:
+def signal_kind(extractor: Any) -> Kind:
     """What an extractor turns into frames."""
+    if isinstance(extractor, ImageColumns):
+        return "image"
     return "speech" if hasattr(extractor, "rate") else "ink"
 
 
@@ -81,8 +88,14 @@ class KeptSignals:
         signal = self._kept.get(number)
         if signal is None:
             signal = self._read(number)
-            size = (signal.samples if isinstance(signal, Audio) else signal.points).nbytes
+            size = _values(signal).nbytes
             if size <= self._left:
                 self._left -= size
                 self._kept[number] = signal
         return signal
+
+
+def _values(signal: Signal) -> np.ndarray:
+    if isinstance(signal, Audio):
+        return signal.samples
+    return signal.pixels if isinstance(signal, Image) else signal.points

@@ -34,6 +34,8 @@ class FeatureStore:
 
     spans: (N, 2) first and last (exclusive) row of each utterance in x (frames, F) float32 and in
     times (frames,), the start of every frame in seconds. period: nominal length of a frame.
+    heights: (N,) rows of images where they differ (`Frames.height`), 0 for none; None for other
+    signals.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class FeatureStore:
     x: np.ndarray
     times: np.ndarray
     period: float
+    heights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.spans)
@@ -53,7 +56,8 @@ class FeatureStore:
     def frames(self, n: int) -> Frames:
         """Features and times of utterance n."""
         start, end = self.spans[n]
-        return Frames(self.x[start:end], self.times[start:end], self.period)
+        height = 0 if self.heights is None else int(self.heights[n])
+        return Frames(self.x[start:end], self.times[start:end], self.period, height=height or None)
 
     def frame_count(self, n: int) -> int:
         """T_n."""
@@ -101,7 +105,11 @@ def open_store(path: Path) -> FeatureStore | None:
         spans, x, times = (map_array(path / f"{name}.npy") for name in ("spans", "x", "times"))
         if x.ndim != 2 or len(x) != len(times) or spans[-1, 1] > len(x):
             return None
-        return FeatureStore(path, spans, x, times, float(meta["period"]))
+        there = "heights" in meta and meta["heights"]
+        heights = map_array(path / "heights.npy") if there else None
+        if heights is not None and len(heights) != len(spans):
+            return None
+        return FeatureStore(path, spans, x, times, float(meta["period"]), heights)
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 
@@ -112,7 +120,7 @@ def build_store(
     extract: Callable[[Utterance], Frames],
 ) -> FeatureStore:
     """Extract the features of all utterances into `path` (whole or not at all) and map them."""
-    ends = array("q", [0])
+    ends, heights = array("q", [0]), array("q")
     period = 0.0
     with whole_folder(path) as folder:
         with ExitStack() as stack:
@@ -128,10 +136,14 @@ def build_store(
                 times(frames.times)
                 period = frames.period
                 ends.append(ends[-1] + len(frames.x))
+                heights.append(frames.height or 0)
             borders = np.frombuffer(ends, np.int64)
             spans = stack.enter_context(growing_array(folder / "spans.npy", "<i8"))
             spans(np.stack([borders[:-1], borders[1:]], axis=1))
-        write_json(folder / "store.json", {"period": period})
+            if any(heights):
+                rows = stack.enter_context(growing_array(folder / "heights.npy", "<i8"))
+                rows(np.frombuffer(heights, np.int64))
+        write_json(folder / "store.json", {"period": period, "heights": any(heights)})
     store = open_store(path)
     assert store is not None
     return store

@@ -21,6 +21,8 @@ class Batch:
     from the frame before to each frame, 0 for the first; absent unless the cells want them.
     levels: targets (B, S') and their lengths (B,) of each level that the labels are made of, the
     finest first; none unless the criterion needs them.
+    heights: (B,) int64 rows of images, whose frames are columns of pixels: so many features count,
+    the others are padding. None for other signals and where all images have F rows.
     weight: share of the batch's utterances that count (0 for a rank's stand-in, see `shard`).
     """
 
@@ -33,10 +35,11 @@ class Batch:
     weight: float = 1.0
     elapsed: Tensor | None = None
     levels: tuple[tuple[Tensor, Tensor], ...] = ()
+    heights: Tensor | None = None
 
     @property
     def frames(self) -> int:
-        """Frames of speech or ink, the padding not counted."""
+        """Frames of the signals, the padding not counted."""
         return int(self.lengths.sum())
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -51,7 +54,7 @@ class Batch:
 
     def select(self, rows: Sequence[int]) -> "Batch":
         """The batch of some of its utterances, padded as before."""
-        labels, elapsed = self.frame_labels, self.elapsed
+        labels, elapsed, heights = self.frame_labels, self.elapsed, self.heights
         return replace(
             self,
             x=self.x[rows],
@@ -62,6 +65,7 @@ class Batch:
             frame_labels=None if labels is None else labels[rows],
             elapsed=None if elapsed is None else elapsed[rows],
             levels=tuple((targets[rows], sizes[rows]) for targets, sizes in self.levels),
+            heights=None if heights is None else heights[rows],
         )
 
 
@@ -73,6 +77,7 @@ def collate(
     weight: float = 1.0,
     times: Sequence[np.ndarray] | None = None,
     levels: Sequence[Sequence[Sequence[int]]] = (),
+    heights: Sequence[int] | None = None,
 ) -> Batch:
     """Pad B arrays (T_b, F) and their label indices into one batch.
 
@@ -98,6 +103,7 @@ def collate(
         weight,
         None if times is None else torch.from_numpy(elapsed_times(times, ids)),
         tuple(map(pad_targets, levels)),
+        None if heights is None else torch.tensor(heights, dtype=torch.int64),
     )
 
 

@@ -15,6 +15,7 @@ from seqlabel.export.graph import IR_VERSION, OPSET, Graph, tensor_info
 from seqlabel.files import whole_file
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
+from seqlabel.models.network import Encoder
 from seqlabel.models.streaming import waits
 from seqlabel.pretrained import resolve
 from seqlabel.training.run_directory import load_model
@@ -72,7 +73,12 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
     Nets of one direction and latency-controlled ones hand their states out, unless the graph needs
     the whole signal for another reason.
     """
-    options = model.encoder.options
+    encoder = model.encoder
+    if not isinstance(encoder, Encoder):
+        raise InputError(
+            "networks over pixels have no ONNX form yet: read with the model directory"
+        )
+    options = encoder.options
     if front_end and options.chunk:
         raise InputError(
             "--front-end: a latency-controlled net takes one window of frames at a time; leave it "
@@ -87,7 +93,7 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
     states: dict[str, tuple[int, int]] = {}
     most = None if front_end or delayed else waits(model)
     if most is not None:
-        lower = model.encoder.lower
+        lower = encoder.lower
         sizes = lower.cell.state_sizes(lower.hidden_size)
         states = {
             name: (options.layers, size) for name, size in zip(lower.cell.state, sizes, strict=True)
@@ -120,6 +126,7 @@ def to_onnx(model: Model, description: Description) -> "onnx.ModelProto":
     if x == "samples":
         x, lengths = add_front_end(graph, front_end, x, lengths)
     elapsed = "elapsed" if shape.timed else None
+    assert isinstance(model.encoder, Encoder)  # `model_shape` refuses others
     encoded, lengths = add_encoder(graph, model.encoder, x, lengths, states, elapsed)
     log_probs = add_output_layer(graph, model, encoded, lengths)
     graph.name_output(log_probs, "log_probs")

@@ -1,1 +1,1 @@
-"""Signals become frames: speech and ink front ends, normalisation, augmentation."""
+"""Signals become frames: front ends for speech, ink and images, normalisation, augmentation."""

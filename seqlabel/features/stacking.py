@@ -27,4 +27,5 @@ def stack_frames(frames: Frames, size: int = 1, stride: int = 1) -> Frames:
         times=frames.times[first],
         period=frames.period * stride,
         strokes=None if frames.strokes is None else frames.strokes[first],
+        height=None,
     )

@@ -5,6 +5,7 @@ property `dim` is the F of these.
 """
 
 from seqlabel.features.fbank import Fbank
+from seqlabel.features.image import ImageColumns
 from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.mfcc import Mfcc
 
@@ -15,4 +16,5 @@ FEATURES = {
     "ink_delta": InkDelta,
     "ink_25": Ink25,
     "ink_bezier": InkBezier,
+    "image": ImageColumns,
 }

@@ -1,4 +1,4 @@
-"""What every reader of an ink file needs: its bytes, its text, errors that name it, its columns."""
+"""What every reader of a file needs: its bytes, its text, errors that name it; columns of ink."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def read_bytes(path: str | os.PathLike[str], blank: bool = False) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder, an ink file is expected") from None
+        raise InputError(f"{path}: is a folder, a file is expected") from None
     except InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

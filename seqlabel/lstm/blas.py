@@ -74,3 +74,12 @@ def product_over_rows(gemm, m, n, k, a, a_stride, b, b_stride, c, c_stride):
         gemm, _AS_IT_IS, _TRANSPOSED, n, m, k,
         b, b_stride, a, a_stride, np.float32(1), c, c_stride,
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def product_by_transposed(gemm, m, n, k, a, a_stride, b, b_stride, beta, c, c_stride):
+    """C (m, n) = A B' + beta C for A (m, k), B (n, k); addresses and strides as in `product`."""
+    _call_gemm(  # type: ignore[call-arg]
+        gemm, _TRANSPOSED, _AS_IT_IS, n, m, k,
+        b, b_stride, a, a_stride, np.float32(beta), c, c_stride,
+    )  # fmt: skip

@@ -1,13 +1,13 @@
 """The weights of one direction of one layer, and how the papers initialised them."""
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from seqlabel.errors import InputError
-from seqlabel.lstm.cell import AnyCell, Cell
+from seqlabel.lstm.cell import Cell
 
 
 class Weights(NamedTuple):
@@ -24,11 +24,14 @@ class Weights(NamedTuple):
 
 
 class Direction(nn.Module):
-    """Holds the weights of one direction as parameters named as in `Cell.shapes`."""
+    """Holds the weights of one direction as parameters named as in `Cell.shapes`.
+
+    cell: of the family, or over maps (`seqlabel.lstm.multidimensional`): it gives the shapes.
+    """
 
     bias: Tensor
 
-    def __init__(self, cell: AnyCell, inputs: int, cells: int, **where) -> None:
+    def __init__(self, cell: Any, inputs: int, cells: int, **where) -> None:
         super().__init__()
         self.cell, self.cells = cell, cells
         shapes = cell.shapes(inputs, cells)
@@ -46,14 +49,15 @@ class Direction(nn.Module):
         for name, weight in self.named_parameters():
             scheme.draw(name, weight, self.cells)
         cell = self.cell
-        gates = cell.gates if isinstance(cell, Cell) and cell.bias != "none" else ""
+        if isinstance(cell, Cell):
+            gates = cell.gates if cell.bias != "none" else ""
+            blocks = self.cells // cell.block_size
+        else:
+            gates, blocks = getattr(cell, "gates", ""), self.cells
         if forget_bias is not None and "f" not in gates:
             raise InputError(
                 "forget_bias is given, but this cell has no bias of a forget gate: drop it"
             )
-        if not isinstance(cell, Cell):
-            return
-        blocks = self.cells // cell.block_size
         for place, gate in enumerate(gates):
             steps = scheme.biases.get(gate, ())
             if gate == "f" and forget_bias is not None:

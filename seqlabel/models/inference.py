@@ -7,6 +7,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
 from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
+from seqlabel.models.network import Encoder
 from seqlabel.models.streaming import ModelStream, waits
 from seqlabel.models.transducer import Transducer, TransducerDecoder
 
@@ -25,7 +26,7 @@ class TorchNetwork:
     @property
     def subsample(self) -> int:
         """Frames that become one of the outputs."""
-        return self.model.encoder.options.subsample
+        return self.model.encoder.reduction
 
     @property
     def takes_samples(self) -> bool:
@@ -40,16 +41,24 @@ class TorchNetwork:
     @property
     def timed(self) -> bool:
         """Whether the cells want the time between frames."""
-        return self.model.encoder.options.timed
+        return isinstance(self.model.encoder, Encoder) and self.model.encoder.options.timed
 
     def __call__(
-        self, x: np.ndarray, lengths: np.ndarray, elapsed: np.ndarray | None = None
+        self,
+        x: np.ndarray,
+        lengths: np.ndarray,
+        elapsed: np.ndarray | None = None,
+        heights: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """x (B, T, F), lengths (B,), elapsed (B, T) if `timed` -> outputs (B, T', N), lengths'."""
+        """x (B, T, F), lengths (B,), elapsed (B, T) if `timed` -> outputs (B, T', N), lengths'.
+
+        heights (B,): of images that have not F rows all.
+        """
         frames, sizes = torch.from_numpy(x).to(self.device), torch.from_numpy(lengths)
         times = None if elapsed is None else torch.from_numpy(elapsed).to(self.device)
+        rows = None if heights is None else torch.from_numpy(heights)
         with torch.inference_mode():
-            outputs, out_lengths = self.model.outputs(frames, sizes, times)
+            outputs, out_lengths = self.model.outputs(frames, sizes, times, rows)
         return outputs.cpu().numpy(), out_lengths.numpy()
 
     @property

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlabel.models.criteria import find_criterion, has_levels
-from seqlabel.models.network import Encoder, ModelOptions
+from seqlabel.models.network import ModelOptions, make_encoder
 from seqlabel.models.targets import RowError
 
 Objective = Callable[[Any, Tensor, Tensor, Any], Tensor]
@@ -32,7 +32,7 @@ class Model(nn.Module):
         levels: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(inputs, options)
+        self.encoder = make_encoder(inputs, options)
         cls, criterion_options = find_criterion(criterion)
         below = {"levels": levels} if has_levels(criterion) else {}
         self.criterion = cls(self.encoder.output_size, labels, criterion_options, **below)
@@ -45,7 +45,7 @@ class Model(nn.Module):
 
         objective: takes the place of the criterion's own loss, with the same arguments.
         """
-        encoded, lengths = self.encoder(batch.x, batch.lengths, batch.elapsed)
+        encoded, lengths = self.encoder(batch.x, batch.lengths, batch.elapsed, batch.heights)
         try:
             if objective is not None:
                 return objective(self.criterion, encoded, lengths, batch)
@@ -60,13 +60,18 @@ class Model(nn.Module):
             return losses * factors
 
     def outputs(
-        self, x: Tensor, lengths: Tensor, elapsed: Tensor | None = None
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        elapsed: Tensor | None = None,
+        heights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """x (B, T, F) -> (B, T', N) what a decoder reads of each frame, lengths'.
 
-        elapsed: (B, T) seconds before each frame, for cells that want them.
+        elapsed: (B, T) seconds before each frame, for cells that want them. heights: of images
+        (B,), see `seqlabel.data.Batch`.
         """
-        encoded, lengths = self.encoder(x, lengths, elapsed)
+        encoded, lengths = self.encoder(x, lengths, elapsed, heights)
         return self.criterion.outputs(encoded, lengths), lengths
 
     @property

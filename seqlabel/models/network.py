@@ -1,6 +1,9 @@
-"""The encoder: a stack of recurrent layers over frames, exact for every length."""
+"""The encoder: a stack of recurrent layers over frames, exact for every length.
 
-from dataclasses import dataclass
+Others read images: see `make_encoder`.
+"""
+
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -11,6 +14,8 @@ from seqlabel.errors import InputError
 from seqlabel.lstm import INITIALISATIONS, LSTM
 from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.chunks import check_options
+from seqlabel.models.convolution import ConvEncoder, ConvOptions
+from seqlabel.models.pyramid import Pyramid, PyramidOptions
 
 MOST_CELLS = 65_536
 """Of a direction of a layer; more is a slip of the pen."""
@@ -20,6 +25,10 @@ MOST_CELLS = 65_536
 class ModelOptions:
     """Shape of the encoder.
 
+    encoder: "lstm" for a stack of layers over frames; "mdlstm" for layers over the pixels of an
+    image, of the shape `mdlstm`; "conv" for the convolutions `conv` under a stack. What is said of
+    layers of a stack does not concern "mdlstm", which takes dropout, init, initial_range and
+    forget_bias alone.
     cell: a preset of `seqlabel.lstm.PRESETS` or a table of `Cell`'s flags. hidden: H, cells per
     direction. projection: R, outputs per direction after projection, or 0.
     dropout: between layers and before the output layer; variational: one mask for all frames.
@@ -34,6 +43,7 @@ class ModelOptions:
     chunk + lookahead - 1 frames at most, whatever the number of layers. 0 chunk: no bound.
     """
 
+    encoder: Literal["lstm", "mdlstm", "conv"] = "lstm"
     cell: str | dict[str, Any] = "peephole"
     hidden: int = 250
     layers: int = 3
@@ -52,6 +62,8 @@ class ModelOptions:
     subsample_after: int = 1
     chunk: int = 0
     lookahead: int = 0
+    mdlstm: PyramidOptions = field(default_factory=PyramidOptions)
+    conv: ConvOptions = field(default_factory=ConvOptions)
 
     def __post_init__(self) -> None:
         as_cell(self.cell)
@@ -84,11 +96,41 @@ class ModelOptions:
                 "chunk and subsample do not go together: join frames before the network, with "
                 "front_end.stack and front_end.stride"
             )
+        if self.encoder != "lstm" and (self.subsample > 1 or self.chunk):
+            raise InputError(
+                f"subsample and chunk are for encoder = 'lstm'; {self.encoder!r} has blocks of its "
+                "own"
+            )
+        if self.encoder == "conv" and is_timed(as_cell(self.cell)):
+            raise InputError(f"cell = {self.cell!r} wants times, columns of pixels have none")
+
+    @property
+    def reduction(self) -> int:
+        """Frames that become one output."""
+        own = {"lstm": self.subsample, "mdlstm": self.mdlstm.reduction, "conv": self.conv.reduction}
+        return own[self.encoder]
 
     @property
     def timed(self) -> bool:
         """Whether the cells want to know the time between frames."""
-        return is_timed(as_cell(self.cell))
+        return self.encoder == "lstm" and is_timed(as_cell(self.cell))
+
+
+def make_encoder(inputs: int, options: ModelOptions) -> "Encoder | Pyramid | ConvEncoder":
+    """The encoder that the options name, for frames of `inputs` features."""
+    encoder: Encoder | Pyramid | ConvEncoder
+    if options.encoder == "mdlstm":
+        encoder = Pyramid(options.mdlstm, options.init, options.forget_bias, options.dropout)
+    elif options.encoder == "conv":
+        width = options.conv.channels[-1] * options.conv.rows(inputs)
+        stack = _stack(width, options.layers, options)
+        encoder = ConvEncoder(options.conv, stack, options.dropout)
+    else:
+        encoder = Encoder(inputs, options)
+    if options.initial_range:
+        for weight in encoder.parameters():
+            nn.init.uniform_(weight, -options.initial_range, options.initial_range)
+    return encoder
 
 
 class Encoder(nn.Module):
@@ -108,20 +150,27 @@ class Encoder(nn.Module):
             self.upper = _stack(width, options.layers - lower, options)
         self.dropout = nn.Dropout(options.dropout)
         self.output_size: int = (self.upper or self.lower).output_size
-        if options.initial_range:
-            for weight in self.parameters():
-                nn.init.uniform_(weight, -options.initial_range, options.initial_range)
+
+    @property
+    def reduction(self) -> int:
+        """Frames that become one output."""
+        return self.options.reduction
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """T' of sequences of (B,) `lengths` frames."""
-        return -(-lengths // self.options.subsample)
+        return -(-lengths // self.reduction)
 
     def forward(
-        self, x: Tensor, lengths: Tensor, elapsed: Tensor | None = None
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        elapsed: Tensor | None = None,
+        heights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """x (B, T, F) and lengths (B,) -> outputs (B, T', E), zero in the padding, and lengths'.
 
         elapsed: (B, T) seconds from the frame before to each frame, where `ModelOptions.timed`.
+        heights: of images (B,); the rows below are zeros here like any other feature.
         """
         y, _ = self.lower(x, lengths, elapsed=elapsed)
         if self.upper is not None:

@@ -65,6 +65,10 @@ class ModelStream:
                 "a transducer and a network of several levels read whole signals only; train a "
                 "model with criterion.kind = 'ctc'"
             )
+        if not isinstance(model.encoder, Encoder):
+            raise InputError(
+                "a network over pixels reads images whole; model.encoder = 'lstm' streams"
+            )
         self._encoder = EncoderStream(model.encoder)
         framewise = isinstance(criterion, Framewise)
         self._blank = np.full(int(framewise), -np.inf, np.float32)  # a label that never comes
@@ -115,8 +119,11 @@ def waits(model: Model) -> int | None:
 
     None where there is no bound but the end of the signal.
     """
-    options, criterion = model.encoder.options, model.criterion
-    if not isinstance(criterion, Ctc | Framewise) or why_not(model.encoder.lower):
+    encoder, criterion = model.encoder, model.criterion
+    if not isinstance(encoder, Encoder) or not isinstance(criterion, Ctc | Framewise):
         return None
+    if why_not(encoder.lower):
+        return None
+    options = encoder.options
     delay = criterion.options.delay if isinstance(criterion, Framewise) else 0
     return max(0, options.chunk + options.lookahead - 1) + options.subsample * (1 + delay) - 1

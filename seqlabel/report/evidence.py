@@ -8,7 +8,7 @@ runs no code.
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,17 @@ def evidence_path(hypotheses: Path) -> Path:
 class Evidence:
     """One utterance: its signal and the label posteriors over it.
 
-    kind: "speech" or "ink".
+    kind: "speech", "ink" or "image".
     labels: the L labels kept, the blank as "".
     posteriors: (T, L) uint8, probability times 255.
-    times: (T,) start of each output frame in s (in point numbers for untimed ink).
+    times: (T,) start of each output frame in s (in point numbers for untimed ink, in columns for
+        images).
     samples, rate: the sound, (N,) int16 and Hz; empty for ink.
     segments: hand segmentation, empty when there is none.
     strokes: ink as pieces (P, 2) float32 of x and y, y downwards; a piece has one label.
     read_as: per piece the label it was read as, as a position in `tokens`; -1 for none.
     tokens: the labels read from the ink.
+    picture: (H, W) uint8 brightness of the image; empty for other signals.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class Evidence:
     strokes: tuple[np.ndarray, ...] = ()
     read_as: tuple[int, ...] = ()
     tokens: tuple[str, ...] = ()
+    picture: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
 
     @classmethod
     def of_speech(
@@ -116,6 +119,29 @@ class Evidence:
             strokes=tuple(pieces),
             read_as=tuple(read_as),
             tokens=tuple(label for label, _, _ in spans),
+        )
+
+    @classmethod
+    def of_image(
+        cls,
+        probabilities: ArrayLike,
+        symbols: Sequence[str],
+        times: ArrayLike,
+        pixels: np.ndarray,
+    ) -> "Evidence":
+        """Evidence of an image.
+
+        probabilities: (T, K), not logarithms; blank first, then `symbols` (K-1).
+        times: (T,) in columns of pixels; pixels: (H, W) brightness in 0...1.
+        """
+        labels, posteriors = _visible(probabilities, symbols)
+        return cls(
+            "image",
+            labels,
+            posteriors,
+            np.asarray(times, np.float64),
+            np.zeros(0, np.int16),
+            picture=np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8),
         )
 
 
@@ -193,6 +219,8 @@ def write_evidence(path: str | os.PathLike[str], evidence: Mapping[str, Evidence
         arrays[f"posteriors{n}"] = item.posteriors
         arrays[f"times{n}"] = item.times
         arrays[f"samples{n}"] = item.samples
+        if item.kind == "image":
+            arrays[f"picture{n}"] = item.picture
         arrays[f"ink{n}"] = np.concatenate([*item.strokes, np.zeros((0, 2), np.float32)])
     header = json.dumps({"format": FORMAT, "utterances": utterances}, ensure_ascii=False)
     arrays["header"] = np.frombuffer(header.encode(), np.uint8)
@@ -223,6 +251,7 @@ def read_evidence(path: str | os.PathLike[str]) -> dict[str, Evidence]:
 def _evidence(item: dict[str, Any], arrays: Mapping[str, np.ndarray], n: int) -> Evidence:
     ink = arrays[f"ink{n}"]
     ends = np.cumsum(item["points"], dtype=np.int64)
+    picture = arrays[f"picture{n}"] if item["kind"] == "image" else np.zeros((0, 0), np.uint8)
     evidence = Evidence(
         item["kind"],
         tuple(item["labels"]),
@@ -234,11 +263,15 @@ def _evidence(item: dict[str, Any], arrays: Mapping[str, np.ndarray], n: int) ->
         tuple(np.split(ink, ends[:-1])) if len(ends) else (),
         tuple(item["read_as"]),
         tuple(item["tokens"]),
+        picture,
     )
     consistent = (
         evidence.posteriors.shape == (len(evidence.times), len(evidence.labels))
         and evidence.posteriors.dtype == np.uint8
         and evidence.samples.ndim == 1
+        and picture.ndim == 2
+        and picture.dtype == np.uint8
+        and bool(picture.size) == (item["kind"] == "image")
         and len(evidence.read_as) == len(evidence.strokes)
         and sum(item["points"]) == len(ink)
         and all(-1 <= k < len(evidence.tokens) for k in evidence.read_as)

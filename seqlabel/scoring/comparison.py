@@ -71,7 +71,7 @@ def compare(
     a, b, left_out = _paired(first, second)
     if not a:
         raise InputError(f"{first.name} and {second.name}: no utterance with the same reference")
-    people = "writers" if first.kind == "ink" else "speakers"
+    people = "writers" if first.kind in ("ink", "image") else "speakers"
     interval, bootstrap = paired_bootstrap(a, b, people, resamples, seed)
     differing = [
         Difference(x.id, x.counts.errors, y.counts.errors, x.counts.reference_tokens)

@@ -138,7 +138,7 @@ class Report:
 
     name: of the system, normally the name of the hypothesis file.
     metric, unit: "PER" and "phone", "CER" and "character", "WER" and "word", "SER" and "symbol".
-    kind: "speech" or "ink" as the references say, or "".
+    kind: "speech", "ink" or "image" as the references say, or "".
     protocol, protocol_note: the protocol's name and what it does in one line.
     protocol_reason: why it was chosen, when nobody named it; "" when somebody did.
     costs: of the alignment, "unit" (the errors are the Levenshtein distance) or "sclite"

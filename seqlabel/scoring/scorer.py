@@ -87,7 +87,7 @@ def score(
 def assemble(utterances: tuple[UtteranceScore, ...], **known: Any) -> Report:
     """The report of aligned utterances: totals and tables from them, the rest as given."""
     confusions = count_confusions(utterances)
-    person = "writer" if known["kind"] == "ink" else "speaker"
+    person = "writer" if known["kind"] in ("ink", "image") else "speaker"
     return Report(
         utterances=utterances,
         counts=Counts.total(utterance.counts for utterance in utterances),
@@ -160,7 +160,7 @@ def _differences(
 def _people(references: Transcripts) -> dict[str, str]:
     """What a report calls each speaker: writers are numbered, for corpora name them by name."""
     ids = dict.fromkeys(t.speaker for t in references.by_id.values() if t.speaker)
-    if references.kind != "ink":
+    if references.kind not in ("ink", "image"):
         return {"": "", **{name: name for name in ids}}
     return {"": "", **{name: f"writer {n}" for n, name in enumerate(ids, 1)}}
 
@@ -196,7 +196,7 @@ class _Task:
             for (key, said), found in zip(references.by_id.items(), alignments, strict=True)
         )
         unit = protocol.unit or references.unit or hypotheses.unit or "symbol"
-        drawn = "writers" if references.kind == "ink" else "speakers"
+        drawn = "writers" if references.kind in ("ink", "image") else "speakers"
         return assemble(
             utterances,
             name=self.name,

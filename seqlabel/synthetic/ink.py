@@ -10,13 +10,16 @@
 No writer is in two sets, and no text of a test set occurs in training.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.inputs.formats.iam_xml import iam_xml
+from seqlabel.inputs.ink import Ink
 from seqlabel.progress import progress_bar
 from seqlabel.synthetic.folder import write_once
 from seqlabel.synthetic.hands import random_hand, write_text
@@ -77,31 +80,64 @@ def write_corpus(out: Path, options: InkCorpus) -> bool:
     return write_once(out, wanted, lambda folder: _write(folder, options))
 
 
-def _write(folder: Path, options: InkCorpus) -> None:
+class Form(NamedTuple):
+    """A sheet of paper: the set it is in, its name, its writer, and the lines written on it."""
+
+    set: str
+    name: str
+    writer: int
+    texts: list[str]
+
+
+def all_forms(options: InkCorpus, used: set[str]) -> Iterator[Form]:
+    """The forms of a corpus, set by set; their texts are added to `used`."""
     language = make_language(options.seed) if options.words else None
-    used: set[str] = set()
     first_writer = 0
-    register = ["# form writer"]
     for number, name in enumerate(SETS):
         texts = _texts(number, options, language, used)
         starts = range(0, len(texts), LINES_PER_FORM)
-        forms = [_form_name(number, form) for form in range(len(starts))]
-        for form, start in zip(progress_bar(forms, name), starts, strict=True):
+        for form, start in enumerate(progress_bar(starts, name)):
             writer = first_writer + start // LINES_PER_FORM % options.writers[number]
-            register.append(f"{form} {10000 + writer}")
-            _write_form(folder, form, texts[start : start + LINES_PER_FORM], writer, options)
+            lines = texts[start : start + LINES_PER_FORM]
+            yield Form(name, _form_name(number, form), writer, lines)
         first_writer += options.writers[number]
-        _write_text(folder / f"{name}.txt", "".join(f" {form}\n" for form in forms))
-    _write_text(folder / "forms.txt", "\n".join(register) + "\n")
-    if language is not None:
-        rng = np.random.default_rng([options.seed, 0x1B])
-        sentences: dict[str, None] = {}
-        while len(sentences) < TEXT_LINES:
-            sentence = language.sentence(rng)
-            if sentence not in used:
-                sentences[sentence] = None
-        _write_text(folder / "words.txt", "\n".join(language.lexicon) + "\n")
-        _write_text(folder / "text.txt", "\n".join(sentences) + "\n")
+
+
+def lines_of(form: Form, options: InkCorpus) -> Iterator[Ink]:
+    """The lines of a form as its writer writes them."""
+    generator = np.random.default_rng([options.seed, 0x1D, form.writer])
+    hand = random_hand(generator, links=options.words or options.mixed, varied=options.mixed)
+    for line, text in enumerate(form.texts, 1):
+        rng = np.random.default_rng([options.seed, 0x1E, *form.name.encode(), line])
+        yield write_text(text, hand, rng)
+
+
+def _write(folder: Path, options: InkCorpus) -> None:
+    used: set[str] = set()
+    register = ["# form writer"]
+    lists: dict[str, list[str]] = {name: [] for name in SETS}
+    for form in all_forms(options, used):
+        register.append(f"{form.name} {10000 + form.writer}")
+        lists[form.set].append(form.name)
+        _write_form(folder, form, options)
+    for name, forms in lists.items():
+        write_text_file(folder / f"{name}.txt", "".join(f" {form}\n" for form in forms))
+    write_text_file(folder / "forms.txt", "\n".join(register) + "\n")
+    if options.words:
+        write_language(folder, options.seed, used)
+
+
+def write_language(folder: Path, seed: int, used: set[str]) -> None:
+    """words.txt and text.txt: the lexicon, and sentences that are none of `used`."""
+    language = make_language(seed)
+    rng = np.random.default_rng([seed, 0x1B])
+    sentences: dict[str, None] = {}
+    while len(sentences) < TEXT_LINES:
+        sentence = language.sentence(rng)
+        if sentence not in used:
+            sentences[sentence] = None
+    write_text_file(folder / "words.txt", "\n".join(language.lexicon) + "\n")
+    write_text_file(folder / "text.txt", "\n".join(sentences) + "\n")
 
 
 def _texts(number: int, options: InkCorpus, language: Language | None, used: set[str]) -> list[str]:
@@ -131,20 +167,18 @@ def _form_name(number: int, form: int) -> str:
     return f"{'abcd'[number]}{form // 1000:02d}-{form % 1000:03d}u"
 
 
-def _write_form(folder: Path, form: str, texts: list[str], writer: int, options: InkCorpus) -> None:
-    rng = np.random.default_rng([options.seed, 0x1D, writer])
-    hand = random_hand(rng, links=options.words or options.mixed, varied=options.mixed)
-    place = Path(form[:3]) / form[:-1]
+def _write_form(folder: Path, form: Form, options: InkCorpus) -> None:
+    place = Path(form.name[:3]) / form.name[:-1]
     (folder / "lineStrokes" / place).mkdir(parents=True)
     (folder / "ascii" / place).mkdir(parents=True)
-    for line, text in enumerate(texts, 1):
-        rng = np.random.default_rng([options.seed, 0x1E, *form.encode(), line])
-        document = iam_xml(write_text(text, hand, rng))
-        _write_text(folder / "lineStrokes" / place / f"{form}-{line:02d}.xml", document)
-    block = "\n".join(texts)
-    _write_text(folder / "ascii" / place / f"{form}.txt", f"OCR:\n\n{block}\n\nCSR:\n\n{block}\n\n")
+    for line, ink in enumerate(lines_of(form, options), 1):
+        path = folder / "lineStrokes" / place / f"{form.name}-{line:02d}.xml"
+        write_text_file(path, iam_xml(ink))
+    block = "\n".join(form.texts)
+    path = folder / "ascii" / place / f"{form.name}.txt"
+    write_text_file(path, f"OCR:\n\n{block}\n\nCSR:\n\n{block}\n\n")
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text_file(path: Path, text: str) -> None:
     """A file of a folder that is not yet in its place, which is why it need not be whole."""
     path.write_text(text, encoding="utf-8")

@@ -54,7 +54,7 @@ def evaluate(
     with torch.inference_mode():
         for chosen in batches:
             batch = dataset.batch(chosen).to(workers.device)
-            encoded, lengths = model.encoder(batch.x, batch.lengths, batch.elapsed)
+            encoded, lengths = model.encoder(batch.x, batch.lengths, batch.elapsed, batch.heights)
             spelled = [row for row, n in enumerate(chosen) if dataset.spelled(n)]
             for value in _losses(model, encoded, lengths, batch, spelled):
                 if math.isfinite(value):

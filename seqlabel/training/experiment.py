@@ -50,6 +50,11 @@ class Experiment:
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed = {self.seed}: from 0 to below 2 to the 63 is expected")
         make_extractor(self.features)
+        if self.model.encoder != "lstm" and self.front_end.stack > 1:
+            raise InputError(
+                f"encoder = {self.model.encoder!r} reads pixels and joins neighbours itself: "
+                "front_end.stack = 1"
+            )
         criterion, _ = find_criterion(self.criterion)
         if criterion is not Ctc and any(p.objective == "expected_error" for p in self.phases):
             raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from seqlabel.config import build
 from seqlabel.errors import InputError
+from seqlabel.features.image import ImageAugmentation
 from seqlabel.features.ink.augmentation import Augmentation
 from seqlabel.features.specaugment import SpecAugment
 from seqlabel.features.speed import check_speed
@@ -79,6 +80,7 @@ class AugmentationOptions:
     time_masks, time_width, frequency_masks, frequency_width: SpecAugment (Park et al. 2019) on the
     normalised frames before stacking: masks drawn up to that many frames or features wide.
     ink: options of `seqlabel.features.ink.Augmentation`; an empty table leaves ink as it is.
+    image: options of `seqlabel.features.image.ImageAugmentation`, likewise.
     """
 
     speeds: tuple[float, ...] = ()
@@ -87,12 +89,14 @@ class AugmentationOptions:
     frequency_masks: int = 0
     frequency_width: int = 0
     ink: dict[str, Any] = field(default_factory=dict)
+    image: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for speed in self.speeds:
             check_speed(speed)
         self.masks(1)
         self.distortion()
+        self.image_distortion()
 
     def masks(self, streams: int) -> SpecAugment | None:
         """The masks, None where there are none; streams: parts of a frame that are masked alike."""
@@ -104,6 +108,10 @@ class AugmentationOptions:
     def distortion(self) -> Augmentation | None:
         """How ink is distorted, None where it is not."""
         return build(Augmentation, self.ink, "ink") if self.ink else None
+
+    def image_distortion(self) -> ImageAugmentation | None:
+        """How images are distorted, None where they are not."""
+        return build(ImageAugmentation, self.image, "image") if self.image else None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
+from seqlabel.config import build
 from seqlabel.errors import InputError
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, read_json
@@ -130,19 +131,23 @@ def configure_torch(experiment: Experiment) -> None:
 def round_products(model: Model) -> None:
     """Have the LSTM layers round the operands of their large products to bfloat16.
 
-    Raises InputError where they cannot.
+    Raises InputError where they cannot, and where there are none.
     """
-    for layer in model.modules():
-        if isinstance(layer, LSTM):
-            layer.bf16 = True
-            _ = layer.backend  # asks whether it can
+    layers = [layer for layer in model.modules() if isinstance(layer, LSTM)]
+    if not layers:
+        raise InputError("training.bf16 is for layers over frames; there are none, drop it")
+    for layer in layers:
+        layer.bf16 = True
+        _ = layer.backend  # asks whether it can
 
 
 def check_same(
     experiment: Experiment, state: dict[str, Any], folder: Path, workers: Workers
 ) -> None:
     """A run goes on under the configuration it began with; the number of processes may vary."""
-    changed = differences(state.pop("config"), experiment.to_table())
+    # options that a run of another version did not know have their defaults
+    before = build(Experiment, state.pop("config"), str(folder)).to_table()
+    changed = differences(before, experiment.to_table())
     if changed:
         raise InputError(
             f"{folder}: the run was started with another configuration ({'; '.join(changed)}); "

@@ -12,9 +12,10 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
+from seqlabel.features.image import distort_image
 from seqlabel.features.ink import augment
 from seqlabel.features.speed import change_speed
-from seqlabel.inputs import Audio, Ink
+from seqlabel.inputs import Audio, Image, Ink
 from seqlabel.models.criteria import has_levels
 from seqlabel.models.model import Model
 from seqlabel.training.distribution import Workers
@@ -88,7 +89,16 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
             assert isinstance(signal, Ink)
             return augment(signal, rng, ink_options)
 
-    return Distortion(variants, distort, mask, subsample=experiment.model.subsample)
+    image_options = options.image_distortion()
+    if image_options is not None:
+        if kinds != {"image"}:
+            raise InputError("augmentation.image is for images; leave it out")
+
+        def distort(signal: Signal, rng: np.random.Generator) -> Signal:
+            assert isinstance(signal, Image)
+            return distort_image(signal, rng, image_options)
+
+    return Distortion(variants, distort, mask, subsample=experiment.model.reduction)
 
 
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:

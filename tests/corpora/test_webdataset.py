@@ -155,9 +155,9 @@ def link(name, target, kind=tarfile.SYMTYPE):
 
 BAD = {
     "no transcript": ([("a.wav", sound())], "sample 'a': no .txt or .json"),
-    "no signal": ([("a.txt", b"x"), ("a.cls", b"1")], "sample 'a': no audio or ink files"),
-    "only json": ([("a.json", b'{"text": "x"}')], "sample 'a': no audio or ink files"),
-    "two signals": ([*samples("a"), ("a.flac", sound("FLAC"))], "sample 'a': 2 audio or ink files"),
+    "no signal": ([("a.txt", b"x"), ("a.cls", b"1")], "sample 'a': no audio, ink or image files"),
+    "only json": ([("a.json", b'{"text": "x"}')], "sample 'a': no audio, ink or image files"),
+    "two signals": ([*samples("a"), ("a.flac", sound("FLAC"))], "sample 'a': 2 audio, ink or im"),
     "apart": ([*samples("a"), *samples("b"), ("a.json", b"{}")], "sample 'a' do not lie together"),
     "twice": ([("a.wav", sound()), *samples("a")], "member 'a.wav' occurs twice"),
     "empty labels": ([("a.wav", sound()), ("a.json", b"{}")], "sample 'a': neither text"),

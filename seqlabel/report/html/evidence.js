@@ -179,6 +179,34 @@ function drawInk(panel, evidence) {
   panel.append(html("p", "soft", "Each stroke has the colour of the label it was read as; below, the probability of each label, the blank dashed."));
 }
 
+function drawImage(panel, evidence) {
+  const several = evidence.lanes.length > 1;
+  const scroll = html("div", "scroll stage");
+  panel.append(scroll);
+  const width = Math.max(panel.clientWidth - 24, Math.min(3000, evidence.width * 2));
+  const top = Math.min(200, (width * evidence.height) / evidence.width);
+  const bottom = top + LANE * evidence.lanes.length;
+  const x = (column) => (column / evidence.width) * width;
+  const chart = svg("svg", { width, height: bottom + 4, role: "img", "aria-label": "The image and label posteriors over its columns" });
+  chart.append(svg("rect", { width, height: bottom, class: "frame" }));
+  chart.append(svg("image", { href: evidence.picture, width, height: top, preserveAspectRatio: "none" }));
+  evidence.lanes.forEach((lane, n) => {
+    drawLane(chart, lane, (frame) => x(lane.start + frame * lane.step), top + LANE * n, several);
+  });
+  const pointer = chart.appendChild(svg("line", { y1: 0, y2: bottom, x1: -9, x2: -9, class: "pointer" }));
+  chart.addEventListener("pointermove", (event) => {
+    const column = ((event.clientX - chart.getBoundingClientRect().left) / width) * evidence.width;
+    pointer.setAttribute("x1", x(column));
+    pointer.setAttribute("x2", x(column));
+    const lines = [`column ${Math.floor(column)}`];
+    evidence.lanes.forEach((lane) => lines.push(frameText(lane, Math.floor((column - lane.start) / lane.step))));
+    showTip(lines.filter(Boolean).join("\n"), event.clientX, event.clientY);
+  });
+  chart.addEventListener("pointerleave", () => { pointer.setAttribute("x1", -9); pointer.setAttribute("x2", -9); hideTip(); });
+  scroll.append(chart);
+  panel.append(html("p", "soft", "The image and, below, the probability of each label over its columns; the blank is dashed."));
+}
+
 /** Draw the strokes one after the other, as they were written, in three seconds. */
 function write(paths) {
   const lengths = paths.map((path) => path.getTotalLength() + 1);
@@ -199,7 +227,7 @@ for (const details of document.querySelectorAll("details.evidence")) {
     if (!details.open || !source) return;
     const evidence = JSON.parse(source.textContent);
     const panel = details.appendChild(html("div", "panel"));
-    (evidence.kind === "speech" ? drawSpeech : drawInk)(panel, evidence);
+    ({ speech: drawSpeech, ink: drawInk, image: drawImage })[evidence.kind](panel, evidence);
     source.remove();
   });
 }

@@ -15,6 +15,8 @@ MP3_RATES = (8000, 11025, 12000, 16000)
 """Rates up to the highest that evidence holds at which MP3 exists."""
 INK_BOX = (1200, 320)
 """Ink is drawn in a box of at most this width and height, in whole units."""
+IMAGE_ROWS = 160
+"""Images are shown with fewer rows than this."""
 
 
 def panel(lanes: Sequence[Evidence | None]) -> dict[str, Any]:
@@ -36,11 +38,20 @@ def panel(lanes: Sequence[Evidence | None]) -> dict[str, Any]:
             "picture": _uri("image/png", grey_png(spectrogram(first.samples, first.rate))),
             "segments": [[label, round(a, 4), round(b, 4)] for label, a, b in first.segments],
         }
+    elif first.kind == "image":
+        height, width = first.picture.shape
+        result |= {"width": width, "height": height, "picture": _picture(first.picture)}
     else:
         result["drawings"] = [
             _drawing(lane) | {"system": n} for n, lane in enumerate(lanes) if lane is not None
         ]
     return result
+
+
+def _picture(pixels: np.ndarray) -> str:
+    """An image of at most IMAGE_ROWS rows; of larger ones every so many pixels are kept."""
+    every = -(-len(pixels) // IMAGE_ROWS)
+    return _uri("image/png", grey_png(pixels[::every, ::every] >> 4))
 
 
 def _uri(kind: str, data: bytes) -> str:

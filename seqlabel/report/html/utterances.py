@@ -21,7 +21,11 @@ ALIGNED_LABELS = 100_000
 LISTED_UTTERANCES = 5000
 """So many more are listed by id and errors."""
 
-SHOWS = {"speech": "Sound, spectrogram and posteriors", "ink": "Ink and posteriors"}
+SHOWS = {
+    "speech": "Sound, spectrogram and posteriors",
+    "ink": "Ink and posteriors",
+    "image": "Image and posteriors",
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures of what goes into a network: ink step by step, speech as a spectrogram."""
+"""Pictures of what goes into a network: ink step by step, speech as a spectrogram, images."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from seqlabel.corpora.manifest import Segment
 from seqlabel.features.frames import Frames
 from seqlabel.features.ink.normalisation import InkFrontEnd, Writing
 from seqlabel.features.ink.script_lines import script_lines
-from seqlabel.inputs import Audio, Ink
+from seqlabel.inputs import Audio, Image, Ink
 from seqlabel.report.pictures.canvas import Canvas
 
 WIDTH = 1000
@@ -100,6 +100,15 @@ def draw_speech(
     _draw_seconds(canvas, audio.duration, scale)
 
 
+def draw_image(canvas: Canvas, image: Image) -> None:
+    """The image as it is, as wide as the panels but not higher than half of that."""
+    scale = min(WIDTH - 2 * MARGIN, (WIDTH / 2) * image.width / image.height) / image.width
+    top = canvas.grow(scale * image.height + 12)
+    grey = np.round(image.pixels * 255).astype(np.uint8)
+    pixels = np.repeat(grey[:, :, None], 3, axis=2)
+    canvas.picture(MARGIN, top, scale * image.width, scale * image.height, pixels)
+
+
 def _draw_segments(canvas: Canvas, segments: Sequence[Segment], scale: float, name: str) -> None:
     """Labels between their borders, each in the first row where it stands on no other."""
     rows = [0.0, 0.0, 0.0]
@@ -174,7 +183,7 @@ def colours(levels: np.ndarray) -> np.ndarray:
 
 def draw(
     canvas: Canvas,
-    signal: Audio | Ink,
+    signal: Audio | Ink | Image,
     extractor: Any,
     segments: Sequence[Segment] = (),
     words: Sequence[Segment] = (),
@@ -182,6 +191,8 @@ def draw(
     """All panels of one signal."""
     if isinstance(signal, Audio):
         draw_speech(canvas, signal, segments, words)
+    elif isinstance(signal, Image):
+        draw_image(canvas, signal)
     else:
         draw_ink(canvas, signal, extractor)
     draw_features(canvas, extractor(signal), type(extractor).__name__)

@@ -50,7 +50,7 @@ class Transcripts:
 
     name: of the file, for messages and for the report.
     unit: one of `seqlabel.alphabet.UNITS`; "" when the source does not say.
-    kind: "speech" or "ink"; "" when the source does not say.
+    kind: "speech", "ink" or "image"; "" when the source does not say.
     header: the header object of a hypothesis file ("decoder", "model", ...).
     segments, ignored: where the transcripts of an .stm file lie in its recordings, and the
         stretches it excludes from scoring.

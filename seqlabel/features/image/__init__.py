@@ -1,0 +1,6 @@
+"""Images to frames: ink and paper told apart, height normalised, one frame per column."""
+
+from seqlabel.features.image.augmentation import ImageAugmentation, distort_image
+from seqlabel.features.image.columns import ImageColumns
+
+__all__ = ["ImageAugmentation", "ImageColumns", "distort_image"]
