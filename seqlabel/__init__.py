@@ -6,6 +6,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from seqlabel.compile_cache import choose_compile_cache
+
 if TYPE_CHECKING:
     from seqlabel.inputs import Ink
     from seqlabel.recognizer import Recognizer, load
@@ -18,6 +20,8 @@ _HOMES = {
     "Recognizer": "seqlabel.recognizer",
     "load": "seqlabel.recognizer",
 }
+
+choose_compile_cache()
 
 
 def __getattr__(name: str) -> Any:

@@ -22,15 +22,18 @@ from seqlabel.files import read_text
 Options = TypeVar("Options")
 
 
-def load_toml(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> dict[str, Any]:
+def load_toml(
+    path: str | os.PathLike[str], overrides: Iterable[str] = (), bases: bool = True
+) -> dict[str, Any]:
     """Parse a TOML file and apply `a.b=value` overrides (TOML values; bare words are strings).
 
     An entry of a list has its number for a name, from 0: `phases.0.epochs=20`.
 
     `base = "other.toml"` at the top names a file beside it whose values hold where this one is
-    silent; tables are merged, lists are replaced.
+    silent; tables are merged, lists are replaced. Without `bases` such a line is an option like any
+    other, and unknown.
     """
-    table = _read_with_bases(Path(path), [])
+    table = _read_with_bases(Path(path), []) if bases else _read(Path(path))
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
@@ -54,14 +57,18 @@ def _inside(branch: Any, key: str, fault: str) -> Any:
     raise InputError(fault)
 
 
+def _read(path: Path) -> dict[str, Any]:
+    text = read_text(path)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
+        raise InputError(f"{path}: not TOML: {error}") from None
+
+
 def _read_with_bases(path: Path, readers: list[Path]) -> dict[str, Any]:
     if path.resolve() in readers:
         raise InputError(f"{path}: is its own base; remove a `base` line")
-    text = read_text(path)
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
-        raise InputError(f"{path}: not TOML: {error}") from None
+    table = _read(path)
     base = table.pop("base", None)
     if base is None:
         return table

@@ -1,4 +1,8 @@
-"""Files are written whole or not at all, and read with errors that name them."""
+"""Files are written whole or not at all, and read with errors that name them.
+
+Who writes holds a lock (flock) that ends with the process, however it ends. So what a killed writer
+leaves behind can be told from what a living one is writing, and the next writer removes it.
+"""
 
 import codecs
 import contextlib
@@ -9,11 +13,16 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from seqlabel.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock
+    fcntl = None  # type: ignore[assignment]
 
 GZIP = b"\x1f\x8b"
 """First bytes of a gzip file."""
@@ -31,14 +40,16 @@ def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    _remove_leftovers(path.parent)
+    descriptor, temporary = _held(lambda: tempfile.mkstemp(prefix=".writing-", dir=path.parent))
     try:
         with open(descriptor, mode, encoding=None if "b" in mode else "utf-8") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files private; these are results
-        os.replace(temporary, path)
+            # mkstemp makes files private; these are results
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)  # while the lock is held: without it, it is a leftover
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -54,7 +65,9 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    _remove_leftovers(path.parent)
+    descriptor, name = _held(lambda: _new_folder(path.parent))
+    temporary = Path(name)
     try:
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
@@ -70,6 +83,84 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         _name(error, path)
         raise
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def sole_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Make `folder` and keep other processes that ask for the same out of it meanwhile.
+
+    Raises InputError where one is in it. The lock is on the folder itself: no file is left over.
+    """
+    folder = Path(folder)
+    fresh = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _lock(descriptor) is False:
+            raise InputError(
+                f"{folder}: another run is writing there; wait for its end or choose another folder"
+            )
+        yield
+    finally:
+        if fresh:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)  # where nothing was written
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file or folder: False where another process holds it, None where none can."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+def _held(make: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """What `make` opens, (descriptor, name), locked; made again where it was taken for a leftover.
+
+    Another process can see it, and remove it, before it is locked.
+    """
+    while True:
+        descriptor, name = make()
+        if _lock(descriptor) is not False and os.path.lexists(name):
+            return descriptor, name
+        os.close(descriptor)
+
+
+def _new_folder(parent: Path) -> tuple[int, str]:
+    while True:
+        name = tempfile.mkdtemp(prefix=".writing-", dir=parent)
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(name, os.O_RDONLY), name
+
+
+_looked_through: set[str] = set()
+"""Folders in which this process has removed the leftovers."""
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder."""
+    if str(folder) in _looked_through:
+        return
+    _looked_through.add(str(folder))
+    for left in [*folder.glob(".writing-*"), *folder.glob(".removing-*")]:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                if _lock(descriptor) and left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                elif _lock(descriptor):
+                    os.unlink(left)
+            finally:
+                os.close(descriptor)
 
 
 def _name(error: BaseException, path: Path) -> None:

@@ -10,9 +10,10 @@ import seqlabel
 PACKAGE = Path(seqlabel.__file__).parent
 
 ROOMS = (
-    "errors", "files", "progress", "torchaudio_guard", "config", "quantisation", "pretrained",
-    "glyphs", "alphabet", "inputs", "features", "corpora", "synthetic", "data", "lstm", "decoding",
-    "models", "scoring", "report", "training", "stream", "export", "recognizer", "cli",
+    "compile_cache", "errors", "files", "progress", "torchaudio_guard", "config", "quantisation",
+    "pretrained", "glyphs", "alphabet", "inputs", "features", "corpora", "synthetic", "data",
+    "lstm", "decoding", "models", "scoring", "report", "training", "stream", "export", "recognizer",
+    "cli",
 )  # fmt: skip
 """Packages and modules of `seqlabel`, each of which may import those before it."""
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from seqlabel.cli.failures import run_command
+from seqlabel.cli.terminal import InertFormatter, inert_terminal
 
 VERBS = (
     "prepare", "manifest", "check", "synth", "features", "train", "decode", "score", "read",
@@ -56,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         parser.parse_args(argv[:1])  # --help and --version end here; anything else is an error
         return 2
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(InertFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("seqlabel").setLevel(logging.INFO)
-    return run_command(f"seqlabel {verb}", lambda: arguments.main(arguments))
+    with inert_terminal():
+        return run_command(f"seqlabel {verb}", lambda: arguments.main(arguments))

@@ -87,13 +87,14 @@ def main(args: argparse.Namespace) -> None:
     vocabulary = None if alphabet is None else alphabet.symbols
     lm = NgramLM.train(sentences, args.order, vocabulary)
     lm.to_arpa(args.out)
-    sizes = ", ".join(f"{len(n.tokens)} {k}-grams" for k, n in enumerate(lm.ngrams(), 1))
-    print(f"{args.out}: {sizes} from {len(sentences)} sentences")
     if args.lexicon is not None:
         counts = Counter(word for sentence in sentences for word in sentence)
         words = [word for word, _ in counts.most_common(size)]
         with whole_file(args.lexicon) as stream:
             stream.write("".join(f"{word}\n" for word in words))
+    sizes = ", ".join(f"{len(n.tokens)} {k}-grams" for k, n in enumerate(lm.ngrams(), 1))
+    print(f"{args.out}: {sizes} from {len(sentences)} sentences")
+    if args.lexicon is not None:
         print(f"{args.lexicon}: {len(words)} of {len(counts)} words")
     if args.test is not None:
         fit = lm.fit(read_sentences(args.test, "test", args.unit, alphabet, unseen=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqlabel.config import build, load_toml
 from seqlabel.corpora import CORPORA
+from seqlabel.files import sole_writer
 
 HELP = "turn a corpus on disk into manifests and an alphabet"
 
@@ -39,7 +40,8 @@ def main(args: argparse.Namespace) -> None:
     table = load_toml(args.config or os.devnull, args.set)
     options = build(corpus.Options, table, args.config or args.corpus)
     prepared = corpus.prepare(args.source, options)
-    prepared.save(args.out)
+    with sole_writer(args.out):
+        prepared.save(args.out)
     facts = prepared.facts()
     for name, size in facts["counts"].items():
         minutes = f"{size['minutes']:.2f} min, " if prepared.kind == "speech" else ""

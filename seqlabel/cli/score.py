@@ -77,6 +77,7 @@ def main(args: argparse.Namespace) -> int | None:
 
 
 def _score(args: argparse.Namespace) -> int:
+    from seqlabel.files import sole_writer
     from seqlabel.report.files import all_to_json, read_report, write_reports
     from seqlabel.report.text import all_to_text
     from seqlabel.scoring import compare, read_transcripts, score, spread
@@ -111,13 +112,14 @@ def _score(args: argparse.Namespace) -> int:
     runs = spread([report.rate for report in reports]) if args.seeds else None
 
     if args.out is not None:
-        # The page first: it reads evidence and logs, which may be damaged.
-        page = args.out / "report.html"
-        _write_page(page, args.hyp, hypotheses, earlier, reports, comparisons, runs)
-        folders = write_reports(reports, args.out, comparisons, runs)
-        for folder, report, hypothesis in zip(folders, reports, hypotheses, strict=True):
-            for kind in args.export:
-                _export(folder, kind, report, references, hypothesis)
+        with sole_writer(args.out):
+            # The page first: it reads evidence and logs, which may be damaged.
+            page = args.out / "report.html"
+            _write_page(page, args.hyp, hypotheses, earlier, reports, comparisons, runs)
+            folders = write_reports(reports, args.out, comparisons, runs)
+            for folder, report, hypothesis in zip(folders, reports, hypotheses, strict=True):
+                for kind in args.export:
+                    _export(folder, kind, report, references, hypothesis)
     if args.json:
         print(json.dumps(all_to_json(reports, comparisons, runs), indent=1, ensure_ascii=False))
     else:

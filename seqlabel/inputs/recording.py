@@ -26,6 +26,9 @@ _MOST_TAPS = 1 << 22
 _BLOCK = 1 << 20
 """Values read at a time: a damaged header may promise more than there is, and than memory holds."""
 
+_MOST_SAMPLES = 1 << 30
+"""Read at once, 4 GB: 18 hours at 16 kHz. Silence in FLAC takes a thousandth of it on disk."""
+
 _resampled: set[tuple[int, int]] = set()
 
 
@@ -123,6 +126,11 @@ class Recording:
             return raw[:, self._channel].astype(np.float32) / 32768
         assert self._stream is not None
         parts, wanted = [np.zeros(0, np.float32)], last - first
+        if wanted > _MOST_SAMPLES:
+            raise InputError(
+                f"{self.path}: {wanted} samples are more than are read at once ({_MOST_SAMPLES}); "
+                "split it"
+            )
         block = max(1, _BLOCK // self._stream.channels)
         try:
             if first != self._stream.tell():

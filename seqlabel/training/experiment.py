@@ -73,6 +73,11 @@ class Experiment:
             stream.write(dump_toml(self.to_table()))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> "Experiment":
-        """Read a TOML file; InputError names the file and the key at fault."""
-        return build(cls, load_toml(path, overrides), Path(path).name)
+    def load(
+        cls, path: str | os.PathLike[str], overrides: Iterable[str] = (), bases: bool = True
+    ) -> "Experiment":
+        """Read a TOML file; InputError names the file and the key at fault.
+
+        bases: whether a `base` line may name another file.
+        """
+        return build(cls, load_toml(path, overrides, bases), Path(path).name)

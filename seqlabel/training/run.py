@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.config import build
 from seqlabel.errors import InputError
 from seqlabel.features.normalisation import Statistics
-from seqlabel.files import fingerprint, read_json
+from seqlabel.files import fingerprint, read_json, sole_writer
 from seqlabel.lstm import LSTM
 from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
@@ -58,8 +58,22 @@ def train(
 
     data: a folder made by `seqlabel prepare`. resume: go on from the last checkpoint where there
     is one; a run that was finished stays as it is. Raises InputError for data that cannot be
-    trained on, and for a folder that holds another run.
+    trained on, and for a folder that holds another run or in which one is going on.
     """
+    with ExitStack() as held:
+        if workers.first:
+            held.enter_context(sole_writer(folder))
+        return _train(experiment, data, folder, workers, resume, tensorboard)
+
+
+def _train(
+    experiment: Experiment,
+    data: Path,
+    folder: Path,
+    workers: Workers,
+    resume: bool,
+    tensorboard: bool,
+) -> Run:
     experiment = experiment.for_corpus(data)
     checkpoint = None
     if resume:

@@ -12,6 +12,7 @@ import io
 import json
 import platform
 import sys
+import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,9 @@ FORMAT = 1
 CONFIG, ALPHABET, STATISTICS = "config.toml", "alphabet.json", "normalisation.safetensors"
 WEIGHTS, METRICS, RUN, LOG = "weights.safetensors", "metrics.json", "run.json", "log.csv"
 CHECKPOINTS = "checkpoints"
+
+LONGEST_CONFIG, LONGEST_ALPHABET = 1 << 20, 1 << 24
+"""Bytes of the longest that are read."""
 
 
 def make_model(experiment: Experiment, front_end: FrontEnd, alphabet: Alphabet) -> Model:
@@ -99,6 +103,7 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
     """Rebuild a trained model from its directory; InputError says what is missing or unfit."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such model directory; make one with seqlabel train")
+    _check_length(folder / RUN, LONGEST_ALPHABET)
     run = read_json(folder / RUN)
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         found = run.get("format") if isinstance(run, dict) else None
@@ -106,15 +111,23 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
             f"{folder / RUN}: model format {found!r}, this version reads {FORMAT}; "
             "use the version of seqlabel named there, or train again"
         )
-    experiment = Experiment.load(folder / CONFIG)
+    for name, limit in ((CONFIG, LONGEST_CONFIG), (ALPHABET, LONGEST_ALPHABET)):
+        _check_length(folder / name, limit)
+    experiment = Experiment.load(folder / CONFIG, bases=False)
     alphabet = Alphabet.load(folder / ALPHABET)
     statistics = None
     if experiment.front_end.needs_statistics:
         statistics = Statistics.load(folder / STATISTICS)
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end, statistics)
-    model = make_model(experiment, front_end, alphabet)
     weights = load_weights(folder / WEIGHTS)
     try:
+        if experiment.model.layers > len(weights):
+            raise RuntimeError(f"{experiment.model.layers} layers in {len(weights)} arrays")
+        # Shapes before memory: the network takes no more of it than its weights on disk.
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that nothing is copied there
+            make_model(experiment, front_end, alphabet).load_state_dict(weights)
+        model = make_model(experiment, front_end, alphabet)
         model.load_state_dict(weights)
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
@@ -122,6 +135,16 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
             f"{folder / WEIGHTS}: does not fit {CONFIG}: {detail}; both must come from one run"
         ) from None
     return experiment, alphabet, front_end, model.eval()
+
+
+def _check_length(path: Path, limit: int) -> None:
+    """Refuse what is no plain file (a pipe or a device never ends), and a file of absurd length."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no plain file; copy the model directory again")
+    if path.is_file() and path.stat().st_size > limit:
+        raise InputError(
+            f"{path}: longer than {limit} bytes, which no training writes; copy it again"
+        )
 
 
 def write_log(path: Path, rows: list[dict[str, Any]]) -> None:

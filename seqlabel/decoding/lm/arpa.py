@@ -9,7 +9,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], list[Ngram
         with open(path, "rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            stream: Iterable[bytes] = gzip.GzipFile(fileobj=raw) if zipped else raw
+            stream: Iterable[bytes] = _unzipped(raw, os.fspath(path)) if zipped else raw
             return _Reader(os.fspath(path), stream).read()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -70,6 +70,18 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], list[Ngram
         raise InputError(f"{path}: is a folder, an ARPA file is expected") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: damaged or cut-off gzip file ({error}); copy it again") from None
+
+
+LONGEST_LINE = 1 << 20
+"""Bytes. A few kilobytes of gzip unpack to a line that fills the memory."""
+
+
+def _unzipped(raw: BinaryIO, path: str) -> Iterator[bytes]:
+    stream = gzip.GzipFile(fileobj=raw)
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(f"{path}: a line of more than {LONGEST_LINE} bytes; no ARPA file")
+        yield line
 
 
 class _Reader:

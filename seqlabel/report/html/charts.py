@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
+from seqlabel.errors import inert
 from seqlabel.report.html.wording import between, percent
 from seqlabel.scoring.results import Counts, Interval
 
@@ -17,11 +18,11 @@ from seqlabel.scoring.results import Counts, Interval
 def element(name: str, *children: str, **attributes: object) -> Markup:
     """An SVG element; attribute `class_` is written class, `stroke_width` stroke-width."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_number(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{_text(str(_number(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{written}>{Markup().join(escape(c) for c in children)}</{name}>")
+    return Markup(f"<{name}{written}>{Markup().join(map(_text, children))}</{name}>")
 
 
 def _number(value: object) -> object:
@@ -36,6 +37,10 @@ def ticks(top: float, count: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
     return [step * i for i in range(math.ceil(top / step - 1e-9) + 1)]
+
+
+def _text(child: str) -> Markup:
+    return child if isinstance(child, Markup) else escape(inert(child))
 
 
 def stacked_bar(counts: Counts, top: float) -> Markup:

@@ -10,11 +10,12 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, inert
 from seqlabel.files import whole_file
 from seqlabel.report.evidence import Evidence
 from seqlabel.report.html import wording
@@ -81,6 +82,11 @@ def write_html(
         stream.write(text)
 
 
+def _inert(value: Any) -> Any:
+    """Text of the data without marks that change how a page reads; markup is the report's own."""
+    return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _title(reports: Sequence[Report]) -> str:
     """The systems; a single one with the end of its model's path, for names are often alike."""
     if len(reports) > 1:
@@ -95,6 +101,7 @@ def _template() -> jinja2.Template:
         loader=jinja2.FileSystemLoader(PARTS),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_inert,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from seqlabel.errors import inert
 from seqlabel.scoring.comparison import Comparison
 from seqlabel.scoring.results import Interval, Report
 from seqlabel.scoring.statistics import PairedTest
@@ -79,9 +80,14 @@ def wrong_share(report: Report) -> float:
 
 
 def embedded_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: no `<` ends it early."""
+    """JSON that may stand inside a script element: no `<` ends it early.
+
+    Its strings are inert: a page that shows them shows escapes.
+    """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
+    for character in {c for c in set(text) if inert(c) != c}:
+        text = text.replace(character, inert(character).replace("\\", "\\\\"))
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from seqlabel.errors import inert
 from seqlabel.glyphs import outline
 
 Align = Literal["start", "middle", "end"]
@@ -136,7 +137,7 @@ def _svg(shape: Line | Text | Picture) -> str:
     if isinstance(shape, Text):
         return (
             f'<text x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{2 * shape.size:.0f}" '
-            f'fill="{shape.colour}" text-anchor="{shape.align}">{escape(shape.text)}</text>'
+            f'fill="{shape.colour}" text-anchor="{shape.align}">{escape(inert(shape.text))}</text>'
         )
     data = base64.b64encode(png(shape.pixels)).decode()
     return (

@@ -1,0 +1,83 @@
+"""Where numba keeps compiled kernels: in a folder that nobody else can write to.
+
+numba's cache holds pickles and machine code, which run when they are loaded. By itself numba takes
+whatever folder NUMBA_CACHE_DIR names, and fails where no folder can be written to.
+"""
+
+import atexit
+import logging
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+log = logging.getLogger("seqlabel")
+
+VARIABLE = "NUMBA_CACHE_DIR"
+PACKAGE = Path(__file__).parent
+
+
+def choose_compile_cache() -> None:
+    """Keep numba from caches of other users, and from failing where it cannot write one.
+
+    Left as it is: a folder that NUMBA_CACHE_DIR names and that is this user's (or root's) alone to
+    write to, and numba's own choice (`__pycache__` beside the code, whose owner may change the code
+    as well, else the user's cache folder). Otherwise kernels are compiled for this process alone.
+    """
+    if not hasattr(os, "geteuid"):  # Windows: owners and modes say nothing
+        return
+    named = os.environ.get(VARIABLE)
+    if named and not is_private(Path(named)):
+        log.warning(
+            "%s=%s: belongs to another user, or others may write to it; its kernels are not "
+            "loaded, all are compiled anew",
+            VARIABLE,
+            named,
+        )
+    elif (named and _writable(Path(named))) or _in_tree() or _user_wide():
+        return
+    folder = tempfile.mkdtemp(prefix="seqlabel-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[VARIABLE] = folder
+    if "numba" in sys.modules:  # it has read the environment already
+        import numba
+
+        numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
+
+
+def is_private(folder: Path) -> bool:
+    """Whether `folder`, made where it is missing, is this user's or root's alone to write to."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return not folder.exists()  # then numba cannot read anything there either
+    status = folder.stat()
+    others = stat.S_IWOTH
+    if status.st_gid != status.st_uid:  # not the group that systems give each user
+        others |= stat.S_IWGRP
+    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & others
+
+
+def _writable(folder: Path) -> bool:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _in_tree() -> bool:
+    """Whether numba can write beside the code."""
+    for place, folders, files in os.walk(PACKAGE):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        code = any(name.endswith(".py") for name in files)
+        if code and not _writable(Path(place, "__pycache__")):
+            return False
+    return True
+
+
+def _user_wide() -> bool:
+    """Whether the user's cache folder can be written to, by nobody else."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(home, "numba")
+    return _writable(folder) and (not folder.exists() or is_private(folder))
