@@ -91,7 +91,7 @@ def run_direction(graph: Graph, cell: AnyCell, weights: Weights, run: Run) -> Ra
     return _scan(graph, cell, arrays, run)
 
 
-def _operator(graph: Graph, cell: AnyCell, w: dict, run: Run) -> Ran:
+def _operator(graph: Graph, cell: AnyCell, w: dict[str, Any], run: Run) -> Ran:
     kind, W, R, b, P, options = _operator_weights(cell, w)
     direction = "reverse" if run.backwards else "forward"
     initial = [graph.add("Unsqueeze", s, integers(0)) for s in run.states or ()]
@@ -107,7 +107,7 @@ def _operator(graph: Graph, cell: AnyCell, w: dict, run: Run) -> Ran:
     return Ran(y, [graph.add("Squeeze", s, integers(0)) for s in finals])
 
 
-def _operator_weights(cell: AnyCell, w: dict) -> tuple:
+def _operator_weights(cell: AnyCell, w: dict[str, Any]) -> tuple[Any, ...]:
     """Operator, W, R, b (rows in its order), peepholes or None, and its attributes."""
     if isinstance(cell, TanhRnn):
         return "RNN", w["input"], w["recurrent"], w["bias"], None, {"activations": ["Tanh"]}
@@ -144,7 +144,10 @@ def _operator_weights(cell: AnyCell, w: dict) -> tuple:
         SQUASH[kind if kind in SQUASH else f"{place} {kind}"]
         for place, kind in (("g", cell.g), ("output", cell.output))
     )
-    options: dict = {"activations": ["Sigmoid", g[0], phi[0]], "input_forget": int(cell.coupled)}
+    options: dict[str, Any] = {
+        "activations": ["Sigmoid", g[0], phi[0]],
+        "input_forget": int(cell.coupled),
+    }
     scales = [scale for _, scale in (g, phi) if scale]
     if scales:
         options["activation_alpha"] = [alpha for alpha, _ in scales]
@@ -157,7 +160,7 @@ def _reorder(rows: np.ndarray, order: Sequence[int]) -> np.ndarray:
     return np.concatenate([parts[n] for n in order])
 
 
-def _scan(graph: Graph, cell: Cell, w: dict, run: Run) -> Ran:
+def _scan(graph: Graph, cell: Cell, w: dict[str, Any], run: Run) -> Ran:
     """The recurrence as a loop; backwards over sequences turned round within their lengths."""
     turn = {"batch_axis": 1, "time_axis": 0}
     lengths = graph.add("Cast", run.lengths, to=INT64)
@@ -188,7 +191,7 @@ def _zeros(graph: Graph, x: str, size: int) -> str:
     return graph.add("ConstantOfShape", shape)
 
 
-def _step(cell: Cell, w: dict, sizes: Sequence[int], rows: int) -> Any:
+def _step(cell: Cell, w: dict[str, Any], sizes: Sequence[int], rows: int) -> Any:
     """The body of the Scan: states and W x + b of one frame -> new states and the output.
 
     The equations and their names are those of `seqlabel.lstm.reference.step`.

@@ -41,7 +41,9 @@ class Graph:
         self.constants[name] = np.asarray(array, order="C")
         return name
 
-    def node(self, kind: str, inputs: Sequence[Value], outputs: int = 1, **options: Any) -> list:
+    def node(
+        self, kind: str, inputs: Sequence[Value], outputs: int = 1, **options: Any
+    ) -> list[Value]:
         """Add a node; the names of its outputs. An empty name leaves an optional input out."""
         import onnx
 
