@@ -1,6 +1,6 @@
 """A headless Chromium driven over its debugging pipe, with the standard library alone.
 
-Used by scripts/screenshot_report.py and by the tests of the HTML report.
+Used by the scripts that take pictures, by scripts/bench_demo.py, and by the tests of pages.
 """
 
 import base64
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,16 @@ def find() -> str | None:
 
 
 class Page:
-    """One tab: open a file, run JavaScript in it, look at it.
+    """One tab: open a file or an address, run JavaScript in it, look at it.
 
     `problems` collects script errors, failed promises, refusals by the content security policy
     and console errors since the page was opened; `requests` every address it asked for.
     """
 
-    def __init__(self, executable: str, profile: str) -> None:
+    def __init__(self, executable: str, profile: str, options: Sequence[str] = ()) -> None:
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
-        command = [executable, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        command = [executable, *OPTIONS, *options, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             [sys.executable, "-c", MOVE_PIPES, str(to_browser), str(from_browser), *command],
             pass_fds=(to_browser, from_browser),
@@ -71,16 +71,21 @@ class Page:
             self.close()
             raise
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one command and wait for its answer."""
+    def send(self, method: str, **parameters: Any) -> int:
+        """Send one command without waiting for its answer; returns its number."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
         if self._session:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send one command and wait for its answer."""
+        number = self.send(method, **parameters)
         while True:
             answer = self._receive()
-            if answer.get("id") == self._number:
+            if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']['message']}")
                 return answer["result"]
@@ -118,11 +123,12 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
-    def open(self, path: Path) -> None:
-        """Load a file and wait until it is complete."""
+    def open(self, place: Path | str) -> None:
+        """Load a file or an address and wait until it is complete."""
         self.problems.clear()
         self.requests.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        address = place if isinstance(place, str) else place.resolve().as_uri()
+        self.call("Page.navigate", url=address)
         while self._receive().get("method") != "Page.loadEventFired":
             pass
 
@@ -170,10 +176,13 @@ class Page:
 
 
 @contextlib.contextmanager
-def chromium(executable: str) -> Iterator[Page]:
-    """A browser with one tab and a profile of its own, which is thrown away."""
+def chromium(executable: str, *options: str) -> Iterator[Page]:
+    """A browser with one tab and a profile of its own, which is thrown away.
+
+    options: of the command line, besides OPTIONS.
+    """
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-        page = Page(executable, profile)
+        page = Page(executable, profile, options)
         try:
             yield page
         finally:

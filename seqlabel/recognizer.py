@@ -161,9 +161,13 @@ class Recognizer:
             output = self.output(signal)
         return self.decode([output], n_best)[0]
 
-    def output(self, signal: Signal) -> Output:
-        """What the network says of one signal."""
-        return next(self._forward([self._prepare(signal)]))
+    def output(self, signal: Signal, most_frames: int | None = None) -> Output:
+        """What the network says of one signal; InputError for more than `most_frames` frames."""
+        prepared = self._prepare(signal)
+        count = len(prepared.frames)
+        if most_frames is not None and count > most_frames:
+            raise InputError(f"{count} frames, at most {most_frames} are read; send less")
+        return next(self._forward([prepared]))
 
     def outputs(
         self, utterances: Sequence[Utterance], batches: BatchOptions | None = None

@@ -185,6 +185,16 @@ class Stream:
         """The labels that every later result of this utterance begins with."""
         return self._decoding.stable()
 
+    @property
+    def times(self) -> np.ndarray:
+        """(T,) start in seconds of each output of the present utterance."""
+        return self._front_end.times[self._first :: self._every][: self._outputs]
+
+    @property
+    def period(self) -> float:
+        """Seconds from one output to the next."""
+        return self._front_end.period * self._every
+
     def finish(self, n_best: int = 1) -> Result:
         """The signal is over: the result of the present utterance, spans in seconds.
 
@@ -201,6 +211,4 @@ class Stream:
             self._outputs += len(outputs)
 
     def _result(self, n_best: int) -> Result:
-        times = self._front_end.times[self._first :: self._every][: self._outputs]
-        period = self._front_end.period * self._every
-        return self._decoding.finish(n_best).with_times(times.tolist(), period)
+        return self._decoding.finish(n_best).with_times(self.times.tolist(), self.period)

@@ -1,8 +1,12 @@
 """Fixtures shared by all tests: where the real corpora lie, and a quiet single-threaded torch."""
 
+import functools
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +30,20 @@ def denormals() -> Iterator[None]:
     """After training or loading a model denormals are flushed, and hypothesis draws none then."""
     yield
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def start_browser() -> Callable[..., AbstractContextManager[Any]]:
+    """Starts a headless Chromium with further options, see scripts/chromium.py; skips without."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import chromium
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    found = chromium.find()
+    if found is None:
+        pytest.skip("no Chromium or Chrome on the PATH (apt install chromium)")
+    return functools.partial(chromium.chromium, found)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from seqlabel.cli.terminal import InertFormatter, inert_terminal
 
 VERBS = (
     "prepare", "manifest", "check", "synth", "features", "train", "decode", "score", "read",
-    "listen", "lm", "align", "spot", "show", "export",
+    "listen", "lm", "align", "spot", "show", "export", "demo",
 )  # fmt: skip
 """Verbs in the order of the work; each is the module `seqlabel.cli.<verb>`."""
 

@@ -179,24 +179,35 @@ def assign_strokes(
     whose middle they fire. inkless: labels that own nothing.
     Returns pieces (P, 2) float32 and, for each, a position in `spans` (-1 without any label).
     """
+    arrays = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke)]
+    pieces = cut_strokes(arrays, spans, inkless)
+    return (
+        [arrays[s][first : last + 1, :2].astype(np.float32) for s, first, last, _ in pieces],
+        [read_as for *_, read_as in pieces],
+    )
+
+
+def cut_strokes(
+    strokes: Sequence[np.ndarray], spans: Sequence[Span], inkless: Collection[str] = ()
+) -> list[tuple[int, int, int, int]]:
+    """The pieces of `assign_strokes` as (stroke, first point, last point, position in `spans`).
+
+    strokes: (P, 3 or more) with P >= 1.
+    """
     inked = [k for k, span in enumerate(spans) if span[0] not in inkless]
     fired = [(spans[k][1] + spans[k][2]) / 2 for k in inked]
-    arrays = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke)]
-    pieces: list[np.ndarray] = []
-    read_as: list[int] = []
-    for points, inside in zip(arrays, owners(arrays, fired), strict=True):
-        xy, t = points[:, :2].astype(np.float32), points[:, 2]
+    pieces: list[tuple[int, int, int, int]] = []
+    for number, inside in enumerate(owners(strokes, fired)):
+        t, final = strokes[number][:, 2], len(strokes[number]) - 1
         if not inside:
-            pieces.append(xy)
-            read_as.append(-1)
+            pieces.append((number, 0, final, -1))
             continue
         cuts = [(fired[a] + fired[b]) / 2 for a, b in pairwise(inside)]
-        edges = [0, *np.searchsorted(t, cuts), len(t)]
-        for k, (first, last) in zip(inside, pairwise(edges), strict=True):
-            if last > first:  # one point of overlap keeps the drawn line whole
-                pieces.append(xy[first : last + 1])
-                read_as.append(inked[k])
-    return pieces, read_as
+        edges = [0, *np.searchsorted(t, cuts).tolist(), len(t)]
+        for k, (first, end) in zip(inside, pairwise(edges), strict=True):
+            if end > first:  # one point of overlap keeps the drawn line whole
+                pieces.append((number, first, min(end, final), inked[k]))
+    return pieces
 
 
 def write_evidence(path: str | os.PathLike[str], evidence: Mapping[str, Evidence]) -> None:

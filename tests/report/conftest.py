@@ -1,6 +1,5 @@
 """Two small systems with evidence, and a browser that looks at their pages."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from seqlabel.report.evidence import Evidence
 from seqlabel.report.html.page import write_html
 from seqlabel.scoring import Report, Transcript, Transcripts, score
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 PHONES = ("aa", "b", "iy", "s", "sil", "t")
 RATE = 16000
 
@@ -112,17 +110,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator:
+def browser(start_browser) -> Iterator:
     """A headless Chromium; skips where there is none."""
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        import chromium
-    finally:
-        sys.path.remove(str(SCRIPTS))
-    found = chromium.find()
-    if found is None:
-        pytest.skip("no Chromium or Chrome on the PATH (apt install chromium)")
-    with chromium.chromium(found) as page:
+    with start_browser() as page:
         yield page
 
 

@@ -1,0 +1,253 @@
+"""Signals to readings, as the page draws them: text, letters and their places, posteriors."""
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlabel.decoding import Result, Span
+from seqlabel.demo.live import Live, reads_live
+from seqlabel.demo.recordings import Recording
+from seqlabel.demo.silence import speech_part
+from seqlabel.errors import InputError
+from seqlabel.inputs import Audio, Ink
+from seqlabel.inputs.resampling import resample
+from seqlabel.recognizer import Decoder, Output, Recognizer
+from seqlabel.report.evidence import VISIBLE, cut_strokes
+
+READINGS = 5
+"""Labellings shown, the best among them."""
+INKLESS = (" ",)
+"""Labels that no pen writes."""
+MOST_FRAMES = 20_000
+"""Of a signal: longer ones would keep everybody waiting."""
+
+
+NOTHING: dict[str, Any] = {
+    "text": "", "letters": [], "words": [], "readings": [], "scale": "share", "times": [],
+    "period": 0.01, "spikes": [], "blank": [], "ms": 0.0,
+}  # fmt: skip
+"""The reading of silence."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A decoder that the page offers.
+
+    title: what it does, in words. scale: what exp(log_prob) of its results is: the "posterior" of
+    the labelling, the probability of one best "path", or a "score" into which other models went.
+    readings: labellings to ask it for, the best among them.
+    """
+
+    title: str
+    decoder: Decoder
+    scale: str
+    readings: int = READINGS
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A model with its decoders, the one to begin with last.
+
+    example: a recording that it can be tried with; ink is written by synthetic hands.
+    """
+
+    name: str
+    recognizer: Recognizer
+    choices: Sequence[Choice]
+    example: Path | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What the page has to know of the model."""
+        return {
+            "name": self.name,
+            "kind": self.recognizer.kind,
+            "rate": self.recognizer.rate,
+            "labels": len(self.recognizer.alphabet) - 1,
+            "choices": [choice.title for choice in self.choices],
+            "example": self.recognizer.kind == "ink" or self.example is not None,
+        }
+
+    def choose(self, choice: int) -> None:
+        """Let the recognizer use a decoder; InputError where there is none of this number."""
+        if choice >= len(self.choices):
+            raise InputError(f"decoder {choice} is not there; reload the page")
+        self.recognizer.decoder = self.choices[choice].decoder
+
+    def read(self, signal: Audio | Ink, choice: int, offset: float = 0.0) -> dict[str, Any]:
+        """What a signal says; `offset` in seconds is added to all times.
+
+        Raises InputError for a signal that is too long or of no use.
+        """
+        begin = time.perf_counter()
+        self.choose(choice)
+        output = self.recognizer.output(signal, MOST_FRAMES)
+        (result,) = self.recognizer.decode([output], self.choices[choice].readings)
+        answer = self.answer(output, result, choice, offset)
+        if isinstance(signal, Ink):
+            answer |= self._places(signal, output, result)
+        return answer | {"ms": _milliseconds(begin)}
+
+    def read_recording(self, recording: Recording, choice: int, final: bool) -> dict[str, Any]:
+        """What a recording says so far; `final`: it is over.
+
+        Models that can read it as it comes. For the others it is read anew each time, without the
+        silence around the speech.
+        """
+        self.choose(choice)
+        rate = self.recognizer.rate or recording.rate
+        samples = recording.samples
+        if recording.rate == rate and reads_live(self.recognizer):
+            return self._read_live(recording, choice, final)
+        if recording.rate != rate:
+            samples = resample(samples, recording.rate, rate)
+        first, end = speech_part(samples, rate)
+        if first == end:
+            return dict(NOTHING)
+        return self.read(Audio(samples[first:end], rate), choice, first / rate)
+
+    def _read_live(self, recording: Recording, choice: int, final: bool) -> dict[str, Any]:
+        begin = time.perf_counter()
+        owner = self, choice
+        if recording.live is None or recording.live[0] != owner:
+            recording.live = owner, Live(self.recognizer)
+        live: Live = recording.live[1]
+        live.push(recording.samples[live.taken :])
+        if final:
+            live.finish()
+        reading = live.reading(self.choices[choice].readings)
+        if reading is None:
+            return dict(NOTHING)
+        answer = self.answer(*reading, choice)
+        stable = len(answer["letters"]) if live.finished else live.stable
+        return answer | {"stable": stable, "ms": _milliseconds(begin)}
+
+    def answer(
+        self, output: Output, result: Result, choice: int, offset: float = 0.0
+    ) -> dict[str, Any]:
+        """A result with the posteriors behind it, for `json.dumps`.
+
+        letters: [label, start s, end s, probability]; words alike. readings: [text, probability].
+        spikes: runs of frames where a label is visible, [label, position in letters or -1, first
+        frame, probabilities in per cent]; blank: per frame; times: start of each frame, s.
+        Of a model that reads live also stable: letters that will not change any more.
+        """
+        scale = self.choices[choice].scale
+        answer: dict[str, Any] = {
+            "text": result.text,
+            "letters": [_rounded(span, offset) for span in result.spans],
+            "words": [_rounded(span, offset) for span in result.words],
+            "readings": _readings(result, scale),
+            "scale": "share" if scale == "score" else scale,
+            "times": np.round(output.times + offset, 3).tolist(),
+            "period": round(output.period, 4),
+            "spikes": [],
+            "blank": [],
+        }
+        if output.per_label:
+            probabilities = np.exp(output.frames)
+            answer["blank"] = _per_cent(probabilities[:, 0])
+            answer["spikes"] = _spikes(
+                probabilities, self.recognizer.alphabet.symbols, output.times, result
+            )
+        return answer
+
+    def _places(self, ink: Ink, output: Output, result: Result) -> dict[str, Any]:
+        """pieces: [stroke, first, last point, position in letters or -1]; x: of each frame, px."""
+        if not getattr(self.recognizer.front_end.extractor, "times", True):
+            ink = ink.untimed()
+        clock = _seconds(ink)
+        strokes = [np.column_stack([s[:, :2], t]) for s, t in zip(ink.strokes, clock, strict=True)]
+        spans = [(span.label, span.start, span.end) for span in result.spans]
+        x = np.interp(output.times, np.concatenate(clock), ink.x)
+        return {"pieces": cut_strokes(strokes, spans, INKLESS), "x": np.round(x, 1).tolist()}
+
+
+class Ended(Exception):
+    """The program is about to end and reads nothing more."""
+
+
+class Readers:
+    """Models that read one signal at a time, all in the same thread.
+
+    What is set for a thread (denormals, the kernels' own threads) is set once, and no two
+    requests disturb each other.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "reading")
+        self.models: list[Reader] = []
+
+    def run(self, work: Any, *arguments: Any) -> Any:
+        """The result of `work(*arguments)` in the thread; Ended when the program ends."""
+        try:
+            future = self._thread.submit(work, *arguments)
+        except RuntimeError:
+            raise Ended from None
+        return future.result()
+
+    def model(self, number: int, kind: str = "") -> Reader:
+        """A model by its number; InputError where there is none or it reads something else."""
+        if number >= len(self.models):
+            raise InputError(f"model {number} is not there; reload the page")
+        if kind not in ("", self.models[number].recognizer.kind):
+            raise InputError(f"model {number} does not read {kind}")
+        return self.models[number]
+
+
+def _milliseconds(begin: float) -> float:
+    return round(1000 * (time.perf_counter() - begin), 2)
+
+
+def _rounded(span: Span, offset: float) -> list[Any]:
+    numbers = span.start + offset, span.end + offset, span.probability
+    return [span.label, *(round(float(number), 3) for number in numbers)]
+
+
+def _per_cent(values: np.ndarray) -> list[int]:
+    return np.rint(100 * values).astype(int).tolist()
+
+
+def _readings(result: Result, scale: str) -> list[list[Any]]:
+    """[text, probability], best first; shares of the list where the scores are no probabilities."""
+    ranking = [result, *result.alternatives]
+    scores = np.array([r.log_prob for r in ranking], np.float64)
+    if not math.isfinite(scores[0]):
+        return [[result.text, 0.0]]
+    if scale == "score":
+        weights = np.exp(scores - scores[0])
+        values = weights / weights.sum()
+    else:
+        values = np.minimum(np.exp(scores), 1.0)
+    return [[r.text, round(float(p), 4)] for r, p in zip(ranking, values, strict=True)]
+
+
+def _spikes(
+    probabilities: np.ndarray, symbols: Sequence[str], times: np.ndarray, result: Result
+) -> list[list[Any]]:
+    """Runs of visible frames of each label; each belongs to the letter that begins within it."""
+    starts = np.searchsorted(times, [span.start for span in result.spans]).tolist()
+    most = probabilities.max(axis=0)
+    spikes: list[list[Any]] = []
+    for k, symbol in enumerate(symbols, 1):
+        if most[k] <= VISIBLE:
+            continue
+        column = probabilities[:, k]
+        edges = np.flatnonzero(np.diff(np.pad(column > VISIBLE, 1).astype(np.int8))).tolist()
+        own = [n for n, span in enumerate(result.spans) if span.label == symbol]
+        for first, end in zip(edges[::2], edges[1::2], strict=True):
+            letter = next((n for n in own if first <= starts[n] < end), -1)
+            spikes.append([symbol, letter, first, _per_cent(column[first:end])])
+    return spikes
+
+
+def _seconds(ink: Ink) -> list[np.ndarray]:
+    """Per stroke, seconds from the first point on, as the features count them."""
+    from seqlabel.features.ink.normalisation import seconds
+
+    return np.split(seconds(ink), ink.offsets[1:-1])
