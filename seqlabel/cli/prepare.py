@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option of the corpus, over the file's",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    lines = [
-        f"  {name:<10} {' '.join(_option(field) for field in dataclasses.fields(corpus.Options))}"
-        for name, corpus in CORPORA.items()
-    ]
-    parser.epilog = "options of each corpus with their defaults:\n" + "\n".join(lines)
+    parser.epilog = "options of each corpus with their defaults:\n" + "\n".join(_option_lines())
 
 
 def main(args: argparse.Namespace) -> None:
@@ -53,6 +50,25 @@ def main(args: argparse.Namespace) -> None:
         print(f"note: {note}")
     if facts["skipped"]:
         print(f"skipped: {len(facts['skipped'])}, named in {args.out / 'corpus.json'}")
+
+
+def _option_lines() -> Iterator[str]:
+    """The options of each corpus; those that all of a person's own data share stand in one line."""
+    shared = {field.name for field in dataclasses.fields(CORPORA["folder"].Options)}
+    own = [
+        name
+        for name, corpus in CORPORA.items()
+        if shared <= {field.name for field in dataclasses.fields(corpus.Options)}
+    ]
+    for name, corpus in CORPORA.items():
+        fields = dataclasses.fields(corpus.Options)
+        if name == "folder":
+            yield f"  {', '.join(own)}:"
+            yield f"      {' '.join(map(_option, fields))}"
+        elif name not in own:
+            yield f"  {name:<9} {' '.join(map(_option, fields))}"
+        elif more := [field for field in fields if field.name not in shared]:
+            yield f"  {name:<9} and {' '.join(map(_option, more))}"
 
 
 def _option(field: dataclasses.Field[Any]) -> str:

@@ -43,7 +43,7 @@ class Graph:
 
     def node(
         self, kind: str, inputs: Sequence[Value], outputs: int = 1, **options: Any
-    ) -> list[Value]:
+    ) -> list[str]:
         """Add a node; the names of its outputs. An empty name leaves an optional input out."""
         import onnx
 

@@ -66,7 +66,7 @@ GOOD = {"id": "a", "source": "a.wav", "kind": "speech", "labels": ["x"]}
         ({"lables": []}, "unknown key lables (did you mean 'labels'?)"),
         ({"id": None}, "id is None; a string is expected"),
         ({"id": ""}, "must not be empty"),
-        ({"kind": "image"}, "kind is 'image'"),
+        ({"kind": "video"}, "kind is 'video'"),
         ({"labels": "abc"}, "labels must be a list of strings"),
         ({"labels": [1]}, "labels must be a list of strings"),
         ({"duration": "long"}, "seconds are expected"),

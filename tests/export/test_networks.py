@@ -67,7 +67,7 @@ def assert_equal(one, other, lengths=([9], [31, 20, 1], [40, 40])):
         expected, found = one(x, sizes, *more), other(x, sizes, *more)
         np.testing.assert_array_equal(found[1], expected[1])
         for a, b in zip(probabilities(*expected), probabilities(*found), strict=True):
-            assert np.abs(a - b).max() < 1e-5
+            assert np.abs(a - b).max() < 1e-4
             spread.append(np.ptp(a, axis=0).max())
     assert max(spread) > 1e-3  # not the same in every frame
 
