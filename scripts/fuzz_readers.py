@@ -1,7 +1,8 @@
 """The readers of the package and the whole files that `fuzz.py` damages.
 
-Formats come from the package's own tables: every suffix of audio and ink, every corpus, every kind
-of transcript. A table's entry without a file here, made or found in --data, ends the run.
+Formats come from the package's own tables: every suffix of audio, ink and images, every corpus,
+every kind of transcript. A table's entry without a file here, made or found in --data, ends the
+run.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ import numpy as np
 import soundfile
 import torch
 from fuzz_mutations import Folder
+from PIL import Image as pillow
 
 from seqlabel import load
 from seqlabel.alphabet import Alphabet
@@ -29,10 +31,11 @@ from seqlabel.corpora.manifest import read_manifest
 from seqlabel.data.index import open_utterances
 from seqlabel.decoding import Lexicon, NgramLM
 from seqlabel.decoding.spotting.spotter import read_keywords
+from seqlabel.export.writer import export
 from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.features.normalisation import Statistics
-from seqlabel.inputs import Ink, audio, ink_files, read_audio, read_ink
-from seqlabel.inputs.formats import iam_xml, ink_json, inkml, stroke_arrays, unipen
+from seqlabel.inputs import Ink, audio, image, ink_files, read_audio, read_ink
+from seqlabel.inputs.formats import iam_xml, ink_json, inkml, stroke_arrays, unipen, xournal
 from seqlabel.inputs.sphere import write_sphere
 from seqlabel.report.evidence import Evidence, read_evidence, write_evidence
 from seqlabel.report.html.curves import read_curves
@@ -135,7 +138,17 @@ INK_TEXTS = {
     ".json": b'[[{"x": 1, "y": 2, "t": 0, "pressure": 0.5}, {"x": 3, "y": 4, "t": 20}]]',
     ".unipen": b'.VERSION 1.0\n.COORD X Y T\n.HIERARCHY WORD\n.SEGMENT WORD 0 ? "a"\n.PEN_DOWN\n'
     b" 1 2 0\n 3 4 10\n.PEN_UP\n.DT 100\n.PEN_DOWN\n 5 6 7\n.PEN_UP\n",
+    ".xoj": b'<?xml version="1.0" standalone="no"?><xournal version="0.4.8"><page width="612.00"'
+    b' height="792.00"><background type="solid" color="white" style="lined"/><layer><stroke'
+    b' tool="pen" color="black" width="1.41 1.2 0.9">1.5 2 3 4 5 6.5</stroke><stroke'
+    b' tool="eraser" color="white" width="8.50">1 2 3 4</stroke></layer></page></xournal>',
+    ".svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 90" fill="none"><g'
+    b' transform="translate(3,4) scale(2)" stroke="#123"><path d="M1 2l3 4h5V6c1 2 3 4 5 6s7 8 9'
+    b' 1Q1 2 3-4t5.5.5z m1e1 2 3,4"/><polyline points="1,2 3,4"/><polygon points="1 2 3 4 5 7"/>'
+    b'<line x1="1" y1="2" x2="3" y2="4" style="stroke:red"/><circle cx="5" cy="6" r="1"/></g>'
+    b"</svg>",
 }
+"""Whole files by hand, of what the package's own writers do not write."""
 
 
 def ink_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
@@ -147,6 +160,7 @@ def ink_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
         ".json": [ink_json.write_ink_json],
         ".upn": [unipen.write_unipen],
         ".npy": [stroke_arrays.write_stroke3, stroke_arrays.write_stroke5],
+        ".xopp": [xournal.write_xopp],
     }
     same = {".unipen": ".upn", ".dat": ".upn"}
     for suffix in ink_files.SUFFIXES:
@@ -162,6 +176,42 @@ def ink_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
             np.savez(stream, stroke_arrays.to_stroke3(INK))
             seeds.append(stream.getvalue())
         yield alone(f"ink {suffix}", seeds, suffix, read_ink)
+
+
+def picture(form: str, mode: str, **options: Any) -> bytes:
+    """A small image of a mode of Pillow's as a file."""
+    rng = np.random.default_rng(1)
+    grey = pillow.fromarray(rng.integers(0, 256, (9, 14), dtype=np.uint8))
+    stream = io.BytesIO()
+    grey.convert(mode).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def image_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
+    """One for each suffix that a folder of images is searched for."""
+    tiffs = [
+        picture("TIFF", "L"),
+        picture("TIFF", "1", compression="group4"),
+        picture("TIFF", "RGB", compression="tiff_lzw"),
+        picture("TIFF", "I;16", compression="tiff_adobe_deflate"),
+    ]
+    jpegs = [picture("JPEG", mode) for mode in ("L", "RGB", "CMYK")]
+    jpegs.append(picture("JPEG", "L", progressive=True))
+    files = {
+        ".png": [picture("PNG", mode) for mode in ("1", "L", "P", "LA", "RGBA", "I;16")],
+        ".tif": tiffs,
+        ".tiff": tiffs,
+        ".pgm": [picture("PPM", "L"), b"P2\n# grey\n3 2\n9\n0 1 2\n3 4 9\n"],
+        ".pbm": [picture("PPM", "1"), b"P1\n3 2\n0 1 0\n1 1 0\n"],
+        ".ppm": [picture("PPM", "RGB"), b"P3\n1 2\n255\n0 1 2\n3 4 255\n"],
+        ".jpg": jpegs,
+        ".jpeg": jpegs,
+        ".bmp": [picture("BMP", mode) for mode in ("1", "L", "P", "RGB")],
+        ".webp": [picture("WEBP", "RGB"), picture("WEBP", "RGBA", lossless=True)],
+    }
+    for suffix in image.SUFFIXES:
+        seeds = files.get(suffix, []) + real(data, suffix)
+        yield alone(f"image {suffix}", seeds, suffix, image.read_image)
 
 
 def transcript_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
@@ -239,6 +289,28 @@ def corpus_folders(folder: Path) -> Iterator[tuple[str, dict[str, Any], Folder]]
         iam[f"ascii/{place}/{form}.txt"] = b"OCR:\n\nas\n\n\nCSR:\n\nA move\n\n"
     iam["testset_t.txt"] = b""
     yield "iam_ondb", {}, iam
+    scans: Folder = {
+        "ascii/lines.txt": b"# lines\n",
+        "ascii/forms.txt": b"# forms\na01-000u 000 2 prt 7\nb02-010 001 2 all 5\nc03-003 002 1\n",
+    }
+    lists = {"trainset": "a01-000u-00", "validationset1": "b02-010-00", "testset": "c03-003-01"}
+    for name, line in lists.items():
+        scans[f"{name}.txt"] = f"{line}\n".encode()
+        form = line.rpartition("-")[0]
+        scans[f"lines/{form[:3]}/{form}/{line}.png"] = picture("PNG", "L")
+        scans["ascii/lines.txt"] += f"{line} ok 154 19 408 746 1661 89 A|move|to\n".encode()
+    yield "iam", {}, scans
+    rows: list[dict[str, Any]] = [
+        {"word": "cat", "countrycode": "VE", "recognized": True, "drawing": [[[1, 3], [2, 4]]]},
+        {"label": "dog", "speaker": "s", "strokes": [[[1, 3], [2, 4], [0, 25]]]},
+        {
+            "text": "a b",
+            "writer": "w",
+            "ink": [[{"x": 1, "y": 2, "t": 0}, {"x": 3, "y": 4, "t": 9}]],
+        },
+        {"word": "cat", "drawing": [[[1, 3], [2, 4], [0, 20]], [[5], [6], [30]]]},
+    ]
+    yield "drawings", {}, {f"{name}.ndjson": json_lines(rows) for name in ("train", "dev", "test")}
     formula = (
         b'<ink xmlns="http://www.w3.org/2003/InkML"><annotation type="writer">w</annotation>'
         b'<annotation type="truth">$x-1$</annotation><trace id="0">0 1, 2 3</trace><trace id="1">'
@@ -256,7 +328,7 @@ def corpus_folders(folder: Path) -> Iterator[tuple[str, dict[str, Any], Folder]]
         for suffix, content in (("wav", wave), ("txt", b"Hello you"))
     }
     yield "folder", {}, own
-    rows: list[dict[str, Any]] = [
+    rows = [
         {"source": "a.wav", "text": "Hello", "id": "x", "set": "train", "speaker": "s"},
         {"source": "a.wav", "labels": ["b", "c"], "id": "y", "set": "dev", "duration": 1},
     ]
@@ -394,6 +466,10 @@ def model_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
     run_directory.save_weights(place / run_directory.WEIGHTS, model.state_dict())
     tone = audio.Audio(TONE, 16000)
     yield Reader("model directory", [slurp(place)], lambda path: load(path).read(tone))
+    for title, whole in (("frames", False), ("samples", True)):
+        export(place, folder / "model.onnx", front_end=whole)
+        graph = (folder / "model.onnx").read_bytes()
+        yield alone(f"ONNX of {title}", [graph], ".onnx", lambda path: load(path).read(tone))
     progress: dict[str, Any] = {"progress": {}, "weights": model.state_dict()}
     stream = io.BytesIO()
     torch.save(progress, stream)
@@ -427,6 +503,6 @@ def language_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
 
 
 MAKERS: tuple[Callable[[Path, Path | None], Iterator[Reader]], ...] = (
-    audio_readers, ink_readers, transcript_readers, manifest_readers, corpus_readers, model_readers,
-    language_readers,
+    audio_readers, ink_readers, image_readers, transcript_readers, manifest_readers, corpus_readers,
+    model_readers, language_readers,
 )  # fmt: skip

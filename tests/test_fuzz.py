@@ -22,10 +22,15 @@ def fuzz():
         sys.path.remove(str(SCRIPTS))
 
 
-def test_every_reader_reads_or_refuses(fuzz):
+@pytest.fixture(scope="module")
+def readers(fuzz):
+    return fuzz.make_readers()
+
+
+def test_every_reader_reads_or_refuses(fuzz, readers):
     """Fixed inputs: a failure here is one of the package, not of chance."""
     failures = []
-    for reader in fuzz.make_readers():
+    for reader in readers:
         tally = fuzz.Tally()
         list(fuzz.run(reader, tally, seed=2, count=8, deadline=float("inf")))
         assert tally.tried == 8
@@ -78,8 +83,8 @@ def test_failures_are_told_apart(fuzz, name, monkeypatch):
     assert all(cause in failure for failure in tally.failures)
 
 
-def test_an_input_is_always_the_same(fuzz):
-    reader = fuzz.make_readers()[0]
+def test_an_input_is_always_the_same(fuzz, readers):
+    reader = readers[0]
     inputs = [fuzz.make_input(reader, 1, number) for number in range(4)]
     assert inputs == [fuzz.make_input(reader, 1, number) for number in range(4)]
     assert len({str(item) for item in inputs}) == 4

@@ -5,7 +5,6 @@ Pillow decodes the files; it comes with `pip install seqlabel[image]`.
 
 import io
 import os
-import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +96,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
             f"{path}: no image of a format known here, or one without pixels; expected PNG, TIFF, "
             "PGM, JPEG, BMP or WebP"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise many classes that have no other in common
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: a damaged image ({reason}); copy it again from where it came"

@@ -87,6 +87,16 @@ def whole():
     return stream.getvalue()
 
 
+def tiff_with_an_empty_second_page():
+    stream = io.BytesIO()
+    pillow.new("L", (3, 2)).save(stream, "TIFF")
+    data = bytearray(stream.getvalue())
+    data += b"\x00" * (len(data) % 2)
+    (tags,) = struct.unpack_from("<H", data, 8)
+    struct.pack_into("<I", data, 10 + 12 * tags, len(data))  # where the next directory begins
+    return bytes(data) + b"\x00" * 6
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -101,6 +111,7 @@ def whole():
         (png(30000, 30000), "more than 50000000"),
         (png(8, 8, b"\x00"), "a damaged image"),
         (b"P5\n2 2\n255\n\x00", "a damaged image"),
+        (tiff_with_an_empty_second_page(), "a damaged image"),
     ],
 )
 def test_files_that_are_refused(tmp_path, content, reason):
