@@ -6,9 +6,11 @@ result.text, result.labels, result.spans    # spans in seconds
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,6 +30,8 @@ from seqlabel.features.stream import FrontEndStream, signal_latency
 from seqlabel.features.windows import count_frames, frames_of
 from seqlabel.inputs import Audio, Image, Ink, read_audio, read_image, read_ink
 from seqlabel.inputs.reading import naming
+from seqlabel.inputs.recording import Recording
+from seqlabel.long import Plan, recording_pieces, run_windows
 from seqlabel.pretrained import resolve
 from seqlabel.stream import Endpoints, NetworkStream, Stream, StreamableDecoder
 
@@ -38,6 +42,12 @@ CHUNK = 256
 """Utterances in memory at a time."""
 
 _TYPES = {"speech": Audio, "ink": Ink, "image": Image}
+
+CHUNK_FRAMES = 400_000
+"""Extracted frames in memory at a time: an hour of speech."""
+
+DECODED_FRAMES = 1 << 19
+"""Frames decoded together, padding included."""
 
 
 class Decoder(Protocol):
@@ -156,6 +166,10 @@ class Recognizer:
         labellings; all but the best are in `.alternatives`. Raises InputError for what cannot be
         read.
         """
+        if isinstance(source, str | os.PathLike) and self.kind == "speech":
+            utterance = Utterance(os.fspath(source), Path(source), "speech", ())
+            if self._is_long(utterance):
+                return self.decode([self._long_utterance(utterance, {})], n_best)[0]
         signal = self._signal(source, rate)
         with naming(source) if isinstance(source, str | os.PathLike) else nullcontext():
             output = self.output(signal)
@@ -178,14 +192,38 @@ class Recognizer:
         """
         own = self._speaker_statistics(utterances)
         options = batches or self.batches
-        for start in range(0, len(utterances), CHUNK):
-            part = utterances[start : start + CHUNK]
-            inputs = [self._prepare_utterance(utterance, own) for utterance in part]
+        for part in self._chunks(utterances, own):
+            short = [(n, held) for n, (_, held) in enumerate(part) if isinstance(held, _Input)]
             found: dict[int, Output] = {}
-            for chosen in make_batches([len(i.frames) for i in inputs], options, None):
-                batch = self._forward([inputs[n] for n in chosen])
-                found.update(zip(chosen, batch, strict=True))
-            yield from ((utterance, found[n]) for n, utterance in enumerate(part))
+            for chosen in make_batches([len(i.frames) for _, i in short], options, None):
+                batch = self._forward([short[c][1] for c in chosen])
+                found.update(zip((short[c][0] for c in chosen), batch, strict=True))
+            for n, (utterance, held) in enumerate(part):
+                yield utterance, held if isinstance(held, Output) else found[n]
+
+    def _chunks(
+        self, utterances: Sequence[Utterance], own: dict[str, Statistics]
+    ) -> Iterator[list[tuple[Utterance, "_Input | Output"]]]:
+        """Utterances with what the network gets, and long recordings with their outputs.
+
+        A chunk holds CHUNK utterances and CHUNK_FRAMES frames at most, but an utterance at least.
+        """
+        part: list[tuple[Utterance, _Input | Output]] = []
+        frames = 0
+        for utterance in utterances:
+            held: _Input | Output
+            if self._is_long(utterance):
+                held = self._long_utterance(utterance, own)
+                frames += CHUNK_FRAMES // 4
+            else:
+                held = self._prepare_utterance(utterance, own)
+                frames += len(held.frames)
+            part.append((utterance, held))
+            if len(part) == CHUNK or frames > CHUNK_FRAMES:
+                yield part
+                part, frames = [], 0
+        if part:
+            yield part
 
     def decode(self, outputs: Sequence[Output], n_best: int = 1) -> list[Result]:
         """Decode what the network said of several signals.
@@ -194,14 +232,16 @@ class Recognizer:
         """
         if not outputs:
             return []
-        lengths = [len(output.frames) for output in outputs]
-        width = outputs[0].frames.shape[1]
-        padded = np.zeros((len(outputs), max(lengths), width), np.float32)
-        for row, output in zip(padded, outputs, strict=True):
-            row[: len(output.frames)] = output.frames
-        results = self.decoder.decode(padded, np.array(lengths), n_best)
-        pairs = zip(results, outputs, strict=True)
-        return [self._placed(result, output) for result, output in pairs]
+        decoded: list[Result] = []
+        for group in _groups([len(output.frames) for output in outputs]):
+            part = [outputs[n] for n in group]
+            lengths = [len(output.frames) for output in part]
+            padded = np.zeros((len(part), max(lengths), part[0].frames.shape[1]), np.float32)
+            for row, output in zip(padded, part, strict=True):
+                row[: len(output.frames)] = output.frames
+            results = self.decoder.decode(padded, np.array(lengths), n_best)
+            decoded += [self._placed(r, output) for r, output in zip(results, part, strict=True)]
+        return decoded
 
     def _placed(self, result: Result, output: Output) -> Result:
         """A result with its spans in seconds and, of ink, with their strokes."""
@@ -315,7 +355,85 @@ class Recognizer:
         with naming(utterance.source):
             return self._prepare(signal, own.get(utterance.speaker))
 
+    def _is_long(self, utterance: Utterance) -> bool:
+        """Whether an utterance is speech too long to be held as a whole, by its header."""
+        if utterance.kind != "speech" or self.kind != "speech" or self.network.takes_samples:
+            return False
+        length = utterance.duration if utterance.end or utterance.start else 0.0
+        if not length:
+            with Recording(utterance.source, self.rate, utterance.channel) as recording:
+                length = recording.duration - utterance.start
+        return self._plan().needed(round(length / self._period))
+
+    @property
+    def _period(self) -> float:
+        """Seconds from one frame of speech to the next, as the network gets them."""
+        extractor = self.front_end.extractor
+        return float(extractor.step_samples / extractor.rate) * self.front_end.options.stride
+
+    def _plan(self) -> Plan:
+        """How long signals are cut into windows."""
+        speech = self.kind == "speech"
+        return Plan.of(self._period if speech else 0.0, speech, self.network.subsample)
+
+    def _long_utterance(self, utterance: Utterance, own: dict[str, Statistics]) -> Output:
+        """What the network says of a long recording, which is read and computed in parts."""
+        with Recording(utterance.source, self.rate, utterance.channel) as recording:
+            first, last = recording.stretch(utterance.start, utterance.end)
+            pieces = recording_pieces(
+                recording, first, last, self.front_end, own.get(utterance.speaker)
+            )
+            start = frames_of(np.zeros((1, 0), np.float32), self.front_end.extractor).times[0]
+
+            def times(first: int, count: int) -> np.ndarray:
+                return np.asarray(start + self._period * np.arange(first, first + count))
+
+            with naming(utterance.source):
+                outputs = self._in_windows(pieces, times, self._period)
+        every = self.network.subsample
+        return Output(
+            outputs,
+            times(0, len(outputs) * every)[::every],
+            self._period * every,
+            per_label=self.network.per_label,
+            labels=len(self.alphabet),
+        )
+
+    def _in_windows(
+        self,
+        pieces: Iterable[np.ndarray],
+        times: Callable[[int, int], np.ndarray],
+        period: float,
+    ) -> np.ndarray:
+        """The outputs (T', N) of a signal whose frames come in pieces, computed in windows.
+
+        times: (first frame, number of frames) -> seconds.
+        """
+        labels = len(self.alphabet) if self.network.per_label else 0
+
+        def compute(windows: Sequence[Frames]) -> list[np.ndarray]:
+            return [output.frames for output in self._compute([_Input(w.x, w) for w in windows])]
+
+        def window(first: int, x: np.ndarray) -> Frames:
+            return Frames(x, times(first, len(x)), period)
+
+        return run_windows(pieces, self._plan(), window, compute, labels)
+
     def _forward(self, inputs: Sequence["_Input"]) -> Iterator[Output]:
+        """The outputs of some signals in their order, of long ones in windows."""
+        plan = self._plan()
+        long = any(plan.needed(len(i.frames)) for i in inputs) and self.kind != "image"
+        if self.network.takes_samples or not long:
+            yield from self._compute(inputs)
+            return
+        for i in inputs:
+            if plan.needed(len(i.frames)):
+                times = partial(_cut, i.frames.times)
+                yield self._output(i, self._in_windows([i.x], times, i.frames.period))
+            else:
+                yield from self._compute([i])
+
+    def _compute(self, inputs: Sequence["_Input"]) -> Iterator[Output]:
         lengths = np.array([len(i.x) for i in inputs])
         x = np.zeros((len(inputs), lengths.max(), *inputs[0].x.shape[1:]), np.float32)
         for row, i in zip(x, inputs, strict=True):
@@ -328,19 +446,36 @@ class Recognizer:
             outputs, out_lengths = run(x, lengths, elapsed, np.array(rows))
         else:
             outputs, out_lengths = run(x, lengths, *(() if elapsed is None else (elapsed,)))
-        every, per_label = self.network.subsample, self.network.per_label
         for i, output, length in zip(inputs, outputs, out_lengths.tolist(), strict=True):
-            frames = i.frames
-            yield Output(
-                output[:length],
-                frames.times[::every],
-                frames.period * every,
-                None if frames.strokes is None else frames.strokes[::every],
-                per_label,
-                len(self.alphabet),
-                frames.ink,
-                frozenset() if frames.strokes is None else frozenset(frames.strokes.tolist()),
-            )
+            yield self._output(i, output[:length])
+
+    def _output(self, given: "_Input", outputs: np.ndarray) -> Output:
+        frames, every = given.frames, self.network.subsample
+        return Output(
+            outputs,
+            frames.times[::every],
+            frames.period * every,
+            None if frames.strokes is None else frames.strokes[::every],
+            self.network.per_label,
+            len(self.alphabet),
+            frames.ink,
+            frozenset() if frames.strokes is None else frozenset(frames.strokes.tolist()),
+        )
+
+
+def _cut(times: np.ndarray, first: int, count: int) -> np.ndarray:
+    return times[first : first + count]
+
+
+def _groups(lengths: Sequence[int]) -> Iterator[range]:
+    """Neighbours whose padded frames stay below DECODED_FRAMES, or single ones."""
+    start, longest = 0, 0
+    for n, length in enumerate(lengths):
+        longest = max(longest, length)
+        if n > start and longest * (n + 1 - start) > DECODED_FRAMES:
+            yield range(start, n)
+            start, longest = n, length
+    yield range(start, len(lengths))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ PACKAGE = Path(seqlabel.__file__).parent
 ROOMS = (
     "compile_cache", "errors", "files", "progress", "torchaudio_guard", "config", "quantisation",
     "pretrained", "glyphs", "alphabet", "inputs", "features", "corpora", "synthetic", "data",
-    "lstm", "decoding", "models", "scoring", "report", "training", "stream", "export", "recognizer",
-    "demo", "cli",
+    "lstm", "decoding", "models", "scoring", "report", "training", "stream", "export", "long",
+    "recognizer", "demo", "cli",
 )  # fmt: skip
 """Packages and modules of `seqlabel`, each of which may import those before it."""
 

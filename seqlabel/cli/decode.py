@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int | None:
     from seqlabel.errors import InputError
     from seqlabel.files import keep_apart, write_jsonl
     from seqlabel.progress import progress_bar
-    from seqlabel.recognizer import load
+    from seqlabel.recognizer import DECODED_FRAMES, load
     from seqlabel.report.evidence import Evidence, evidence_path, write_evidence
     from seqlabel.training.distribution import workers
 
@@ -50,12 +50,14 @@ def main(args: argparse.Namespace) -> int | None:
         rows: list[dict[str, Any]] = []
         evidence: dict[str, Evidence] = {}
         pending = []
-        seconds = 0.0
+        seconds, frames = 0.0, 0
         outputs = progress_bar(recognizer.outputs(own), "reading", len(own))
         for n, (utterance, output) in enumerate(outputs, 1):
             pending.append((utterance, output))
-            if len(pending) < CHUNK and n < len(own):
+            frames += len(output.frames)
+            if len(pending) < CHUNK and frames < DECODED_FRAMES and n < len(own):
                 continue
+            frames = 0
             results = recognizer.decode([output for _, output in pending], args.n_best)
             for (utterance, output), result in zip(pending, results, strict=True):
                 rows.append({"id": utterance.id, **result.to_json()})
