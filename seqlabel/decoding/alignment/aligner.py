@@ -10,6 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.decoding.alignment.kernel import forward_backward, label_posteriors, viterbi
+from seqlabel.decoding.alignment.trellis import best_path
 from seqlabel.decoding.checks import as_array, check_frames, frame_probabilities
 from seqlabel.decoding.results import Result, Span
 from seqlabel.errors import InputError
@@ -19,51 +20,151 @@ from seqlabel.errors import InputError
 class Alignment(Result):
     """Known labels laid over the frames of an utterance.
 
-    log_prob: ln p(labels | x), summed over all paths. path_log_prob: of the best path alone.
+    log_prob: ln p(labels | x), summed over all paths; of a long utterance the sum over its pieces.
+    path_log_prob: of the best path alone.
     spans: the frames of each label on the best path; `probability` is the label's posterior given
         the other labels, against every label in its place and none (forward-backward). A label
         that is wrong in the transcript has a low one.
     scores: for each label the mean of ln p(label) over the frames of its span.
+    skipped: numbers of the given labels that were left out as not spoken, where that is allowed.
     """
 
     path_log_prob: float = 0.0
     scores: tuple[float, ...] = ()
+    skipped: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """What an alignment may make of a transcript that is not exact.
+
+    wildcard: a symbol that the alphabet lacks stands for the best label of each of its frames.
+    stars: before which labels (S: behind the last) something may be spoken that is not written;
+    it is as probable as the best label or blank of each frame, e^-star_cost times where that is a
+    label. words: (first, last + 1) labels that may be left out as not spoken, skip_cost nats each.
+    """
+
+    wildcard: bool = False
+    stars: tuple[int, ...] = ()
+    star_cost: float = 1.0
+    words: tuple[tuple[int, int], ...] = ()
+    skip_cost: float = 10.0
+
+
+EXACT = Freedom()
+
+CELLS = 1 << 23
+"""Frames times states up to which posteriors are exact; of more, they are those of pieces."""
+PIECE = 2000
+"""Frames of a piece, about."""
 
 
 def align(
-    log_probs: Any, labels: Sequence[str], alphabet: Alphabet, name: str = "utterance"
+    log_probs: Any,
+    labels: Sequence[str],
+    alphabet: Alphabet,
+    name: str = "utterance",
+    freedom: Freedom = EXACT,
 ) -> Alignment:
     """Align the symbols `labels` with one utterance by the Viterbi algorithm.
 
     log_probs: (T, K) natural log-probabilities, an array or tensor; `name` begins messages.
+    An utterance may be hours long: memory grows with the labels times the square root of T.
     Raises InputError for bad log-probabilities, for a symbol that is not in the alphabet, and for
     labels that do not fit into T frames or have no path with a probability above zero.
     """
     log_probs = _checked(log_probs, alphabet, name)
-    indices = _fitting(alphabet.encode(labels, name), log_probs, name)
-    T, S = len(log_probs), len(indices)
+    K, S = log_probs.shape[1], len(labels)
+    known = [label for label in labels if label in alphabet] if freedom.wildcard else labels
+    encoded = iter(alphabet.encode(known, name))
+    indices = [next(encoded) if k in alphabet or not freedom.wildcard else K for k in labels]
+    if freedom.wildcard or freedom.stars:
+        log_probs = _with_wildcards(log_probs, freedom.star_cost)
+    places = sorted(freedom.stars, reverse=True)
+    number = list(range(S))  # of each state's label in `labels`, -1 for a star
+    for place in places:
+        indices.insert(place, K + 1)
+        number.insert(place, -1)
+    where = {n: e for e, n in enumerate(number) if n >= 0}
+    skips = [(2 * where[a], 2 * where[b - 1] + 2) for a, b in freedom.words]
+    arcs = np.array(sorted(skips, key=lambda arc: arc[1]), np.int64).reshape(-1, 2)
+    if not skips:
+        _fitting(indices, log_probs, name)
+    targets = np.array(indices, np.int32)
+    T = len(log_probs)
     path = np.empty(T, np.int32)
-    path_log_prob = float(viterbi(log_probs.astype(np.float64), indices, path))
+    if skips or T * (2 * len(targets) + 1) > CELLS * 8:
+        path_log_prob = float(best_path(log_probs, targets, arcs, freedom.skip_cost, path))
+    else:
+        path_log_prob = float(viterbi(log_probs.astype(np.float64), targets, path))
     if path_log_prob == -np.inf:
         raise InputError(f"{name}: the labels have probability zero; is the transcript another's?")
-    alpha, beta = np.empty((2, T, 2 * S + 1))
-    log_prob = float(forward_backward(log_probs, indices, alpha, beta))
-    posteriors = label_posteriors(log_probs, indices, alpha, beta, log_prob)
-    starts = np.searchsorted(path, 2 * np.arange(S) + 1)
-    ends = np.searchsorted(path, 2 * np.arange(S) + 2)
-    scores = [
-        float(log_probs[start:end, k].mean())
-        for start, end, k in zip(starts, ends, indices, strict=True)
-    ]
-    columns = starts.tolist(), ends.tolist(), np.minimum(posteriors, 1.0).tolist()
+    states = np.arange(len(targets))
+    starts, ends = np.searchsorted(path, 2 * states + 1), np.searchsorted(path, 2 * states + 2)
+    spoken = np.flatnonzero(ends > starts)
+    starts, ends, targets = starts[spoken], ends[spoken], targets[spoken]
+    log_prob, posteriors = _posteriors(log_probs, targets, starts, ends, K)
+    kept = [(i, number[e]) for i, e in enumerate(spoken.tolist()) if number[e] >= 0]
+    spans = tuple(
+        Span(labels[n], int(starts[i]), int(ends[i]), min(float(posteriors[i]), 1.0))
+        for i, n in kept
+    )
+    scores = [float(log_probs[starts[i] : ends[i], targets[i]].mean()) for i, _ in kept]
+    own = tuple(span.label for span in spans)
     return Alignment(
-        labels=tuple(labels),
+        labels=own,
         log_prob=log_prob,
-        spans=tuple(Span(*row) for row in zip(labels, *columns, strict=True)),
-        text=alphabet.text(labels),
+        spans=spans,
+        text=alphabet.text(own),
         path_log_prob=path_log_prob,
         scores=tuple(scores),
+        skipped=tuple(sorted(set(range(S)) - {n for _, n in kept})),
     )
+
+
+def _with_wildcards(log_probs: np.ndarray, star_cost: float) -> np.ndarray:
+    """Two more columns: the best label of each frame, and the best of label at a cost and blank."""
+    best = log_probs[:, 1:].max(axis=1)
+    return np.column_stack([log_probs, best, np.maximum(log_probs[:, 0], best - star_cost)])
+
+
+def _posteriors(
+    log_probs: np.ndarray, labels: np.ndarray, starts: np.ndarray, ends: np.ndarray, K: int
+) -> tuple[float, np.ndarray]:
+    """ln p and the posterior of each label, of long utterances piece by piece."""
+    total, found = 0.0, []
+    for first, last, a, b in _pieces(log_probs, starts, ends, K):
+        part, own = log_probs[first:last], labels[a:b]
+        alpha, beta = np.empty((2, len(part), 2 * len(own) + 1))
+        log_prob = float(forward_backward(part, own, alpha, beta))
+        found.append(label_posteriors(part, own, alpha, beta, log_prob, K))
+        total += log_prob
+    return total, np.concatenate(found)
+
+
+def _pieces(
+    log_probs: np.ndarray, starts: np.ndarray, ends: np.ndarray, K: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """(first and last frame, first and last label) of pieces that are cut between labels.
+
+    Of the places about PIECE frames on, a cut takes the one with the surest blank.
+    """
+    T, S = len(log_probs), len(starts)
+    first = a = 0
+    if T * (2 * S + 1) > CELLS:
+        while T - first > 2 * PIECE:
+            window = np.arange(first + PIECE // 2, first + 3 * PIECE // 2)
+            after = np.searchsorted(ends, window, "right")  # labels that end before each frame
+            free = after < S
+            free[free] = starts[after[free]] > window[free]
+            free |= after == S
+            if not free.any():
+                break
+            cut = int(window[free][np.argmax(log_probs[window[free], 0])])
+            b = int(np.searchsorted(ends, cut, "right"))
+            yield first, cut, a, b
+            first, a = cut, b
+    yield first, T, a, S
 
 
 def state_posteriors(

@@ -110,10 +110,23 @@ def forward_backward(log_probs, labels, alpha, beta):
 
 
 @njit(cache=True, nogil=True)
-def label_posteriors(log_probs, labels, alpha, beta, log_prob):
+def label_posteriors(log_probs, labels, alpha, beta, log_prob, K):
     """p(label s | x, all other labels): against every other label in its place, and none.
 
-    alpha, beta, log_prob: of `forward_backward`. Returns (S,) float64.
+    alpha, beta, log_prob: of `forward_backward`. K: the labels with the blank, log_probs' first
+    columns; a label behind them is a wildcard, whose posterior is that of any label in its place.
+    Returns (S,) float64.
+
+    The states before label s know nothing of it, nor do those behind it, so that the labelling
+    with k instead of label s has the probability
+        sum over a <= b of  enter(a, k) y_a(k) ... y_b(k) leave(b, k),
+    enter(a, k) being the alphas that k can follow at frame a, leave(b, k) the betas that can follow
+    it with their frame b + 1. Each factor is a sum of probabilities, at most 1, and frames whose
+    enter or leave is NEGLIGIBLE beside p(labels) are passed over.
+
+    alpha, beta, log_prob: of `forward_backward`. K: the labels with the blank, log_probs' first
+    columns; a label behind them is a wildcard, whose posterior is that of any label in its place.
+    Returns (S,) float64.
 
     The states before label s know nothing of it, nor do those behind it, so that the labelling
     with k instead of label s has the probability
@@ -122,12 +135,9 @@ def label_posteriors(log_probs, labels, alpha, beta, log_prob):
     it with their frame b + 1. Relative to the best path of all labels each factor is at most 1, and
     frames whose enter or leave is NEGLIGIBLE on that scale are passed over.
     """
-    T, K = log_probs.shape
+    T = len(log_probs)
     S = len(labels)
-    best = np.zeros(T + 1)  # of the frames before t: ln of the most probable path of any labels
-    for t in range(T):
-        best[t + 1] = best[t] + log_probs[t].max()
-    floor = log_prob - best[T] - NEGLIGIBLE
+    floor = log_prob - NEGLIGIBLE
     # Column 0: only through a blank, as equal neighbours need one; column 1: directly as well.
     enter, leave = np.empty((T, 2)), np.empty((T, 2))
     result = np.empty(S)
@@ -156,9 +166,9 @@ def label_posteriors(log_probs, labels, alpha, beta, log_prob):
             if s + 1 < S:  # without label s, the next one begins here
                 begin = enter[t, 0 if before == after else 1]
                 without = log_add(without, begin + log_probs[t, after] + beta[t, j + 2])
-            if enter[t, 1] - best[t] > floor:
+            if enter[t, 1] > floor:
                 first = min(first, t)
-            if leave[t, 1] - (best[T] - best[t + 1]) > floor:
+            if leave[t, 1] > floor:
                 last = t
         if s + 1 == S:
             without = log_add(alpha[T - 1, j - 1], alpha[T - 1, j - 2] if s > 0 else -np.inf)
@@ -169,5 +179,8 @@ def label_posteriors(log_probs, labels, alpha, beta, log_prob):
             for t in range(first, last + 1):
                 inside = log_add(inside, enter[t, entry]) + log_probs[t, k]
                 total = log_add(total, inside + leave[t, exit])
-        result[s] = math.exp(log_prob - total)
+        if labels[s] < K:
+            result[s] = math.exp(log_prob - total)
+        else:
+            result[s] = 1.0 - math.exp(without - total)
     return result

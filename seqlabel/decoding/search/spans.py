@@ -7,7 +7,11 @@ import numpy as np
 from numba import njit
 
 from seqlabel.decoding.alignment.kernel import viterbi
+from seqlabel.decoding.alignment.trellis import best_path
 from seqlabel.decoding.search.labels import Hypothesis
+
+LARGE = 1 << 26
+"""Frames times states of which `viterbi` is not to keep all: it would take as many bytes."""
 
 LabelSpans = tuple[list[int], list[int], list[float]]
 """First frames, frames behind the last, and largest probabilities of S labels."""
@@ -41,7 +45,11 @@ def label_spans(log_probs, lengths, labels, ends):
     first = 0
     for b in range(len(log_probs)):
         T = lengths[b]
-        viterbi(log_probs[b, :T], labels[first : ends[b]], path)
+        own = labels[first : ends[b]]
+        if T * (2 * len(own) + 1) > LARGE:
+            best_path(log_probs[b, :T], own, np.empty((0, 2), np.int64), 0.0, path)
+        else:
+            viterbi(log_probs[b, :T], own, path)
         for t in range(T - 1, -1, -1):
             if path[t] % 2 == 1:
                 s = first + (path[t] >> 1)
