@@ -123,17 +123,6 @@ def label_posteriors(log_probs, labels, alpha, beta, log_prob, K):
     enter(a, k) being the alphas that k can follow at frame a, leave(b, k) the betas that can follow
     it with their frame b + 1. Each factor is a sum of probabilities, at most 1, and frames whose
     enter or leave is NEGLIGIBLE beside p(labels) are passed over.
-
-    alpha, beta, log_prob: of `forward_backward`. K: the labels with the blank, log_probs' first
-    columns; a label behind them is a wildcard, whose posterior is that of any label in its place.
-    Returns (S,) float64.
-
-    The states before label s know nothing of it, nor do those behind it, so that the labelling
-    with k instead of label s has the probability
-        sum over a <= b of  enter(a, k) y_a(k) ... y_b(k) leave(b, k),
-    enter(a, k) being the alphas that k can follow at frame a, leave(b, k) the betas that can follow
-    it with their frame b + 1. Relative to the best path of all labels each factor is at most 1, and
-    frames whose enter or leave is NEGLIGIBLE on that scale are passed over.
     """
     T = len(log_probs)
     S = len(labels)
