@@ -16,7 +16,9 @@ HELP = "turn a corpus on disk into manifests and an alphabet"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("corpus", metavar="CORPUS", choices=list(CORPORA), help=", ".join(CORPORA))
+    parser.add_argument(
+        "corpus", metavar="CORPUS", choices=list(CORPORA), help="one of those below"
+    )
     parser.add_argument("source", metavar="SRC", type=Path, help="its folder, or file")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write")
     parser.add_argument("--config", metavar="FILE", help="TOML file with options of the corpus")
