@@ -28,6 +28,7 @@ from seqlabel.lstm import PRESETS
 from seqlabel.lstm.cell import Cell
 from seqlabel.models.criteria import CRITERIA
 from seqlabel.models.network import ModelOptions
+from seqlabel.pretrained import CARD, find, names
 from seqlabel.scoring import PROTOCOLS
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
@@ -62,9 +63,14 @@ MODULES = (
 
 
 def write_reference(folder: Path) -> None:
-    """Write configuration.md, verbs.md and api.md into a folder."""
+    """Write configuration.md, verbs.md, api.md and models.md into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {"configuration": configuration(), "verbs": verbs(), "api": api()}
+    pages = {
+        "configuration": configuration(),
+        "verbs": verbs(),
+        "api": api(),
+        "models": models(),
+    }
     for name, lines in pages.items():
         text = "\n".join(lines).rstrip() + "\n"
         path = folder / f"{name}.md"
@@ -187,6 +193,17 @@ def wide_terminal(columns: str = "88") -> Iterator[None]:
             del os.environ["COLUMNS"]
         else:
             os.environ["COLUMNS"] = before
+
+
+def models() -> Iterator[str]:
+    """The cards of the models that come along."""
+    yield "# Models that come along\n"
+    yield (
+        "`seqlabel.load(NAME)`, `seqlabel read --model NAME`, and every verb that takes a model "
+        "directory take these names.\n"
+    )
+    for name in names():
+        yield f"#{(find(name) / CARD).read_text('utf-8')}"
 
 
 def api() -> Iterator[str]:
