@@ -1,18 +1,30 @@
 """`seqlabel align EXP DATA --out DIR`: where the labels of known transcripts lie."""
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seqlabel.corpora.manifest import Utterance
-    from seqlabel.decoding.results import Span
+    from seqlabel.decoding.alignment.transcripts import Marked
 
-HELP = "align known transcripts: CTM, TextGrid or TIMIT .PHN"
+HELP = "align known transcripts: CTM, TextGrid, JSON or TIMIT .PHN"
 
-Tiers = dict[str, "list[Span]"]
-"""Name of a tier (labels, words) -> its spans in seconds."""
+
+@dataclass(frozen=True)
+class Aligned:
+    """An utterance with its tiers (labels, words) in seconds.
+
+    end: of the recording. left_out: the words of the transcript that are not spoken.
+    """
+
+    utterance: "Utterance"
+    tiers: dict[str, "Marked"]
+    end: float
+    left_out: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,16 +38,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--format",
-        choices=["ctm", "textgrid", "phn"],
+        choices=["ctm", "textgrid", "json", "phn"],
         default="ctm",
         help="ctm: labels.ctm, and words.ctm where labels are characters (default); "
-        "textgrid, phn: a file for each utterance",
+        "textgrid, phn: a file for each utterance; json: alignments.jsonl",
     )
     parser.add_argument(
         "--gaps",
         choices=["cut", "keep"],
         help="blanks between labels: cut in the middle, so that labels touch (default for "
-        "phones), or kept as gaps (default for others)",
+        "phones without --stars), or kept as gaps (default for others)",
+    )
+    loose = parser.add_argument_group("transcripts that are not exact")
+    loose.add_argument(
+        "--wildcard",
+        action="store_true",
+        help="a symbol that the model lacks stands for any label; it is marked `unknown`",
+    )
+    loose.add_argument(
+        "--stars",
+        choices=["ends", "sentences", "words"],
+        help="what is spoken and not written may lie at both ends; there and behind . ! and ?; "
+        "there and between all words",
+    )
+    loose.add_argument(
+        "--skip-words",
+        action="store_true",
+        help="words that are written and not spoken are left out",
+    )
+    loose.add_argument(
+        "--threshold",
+        metavar="P",
+        type=float,
+        default=0.0,
+        help="words and labels less probable than P are marked `unsure` (textgrid, json)",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
 
@@ -48,20 +84,31 @@ def main(args: argparse.Namespace) -> None:
         align,
         boundary_errors,
         without_gaps,
-        word_spans,
+    )
+    from seqlabel.decoding.alignment.transcripts import (
+        freedom_of,
+        left_out,
+        mark_labels,
+        mark_words,
     )
     from seqlabel.errors import InputError
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
     from seqlabel.scoring.transcripts.files import UNFIT
 
+    if not 0 <= args.threshold <= 1:
+        raise InputError(f"--threshold {args.threshold}: a probability is expected")
+    if args.threshold and args.format in ("ctm", "phn"):
+        raise InputError(
+            f"--threshold: --format {args.format} has no place for marks; take textgrid or json"
+        )
     recognizer = load(args.model, args.device)
     if args.format == "phn" and recognizer.kind != "speech":
         raise InputError(
             f"--format phn counts samples of audio, {recognizer.kind} has none; take textgrid"
         )
     alphabet, utterances = recognizer.alphabet, read_manifest(args.data)
-    if args.format != "ctm":
+    if args.format in ("textgrid", "phn"):
         _check_stems(utterances)
     for utterance in utterances if args.format == "ctm" else ():
         if UNFIT.search(utterance.id):
@@ -69,66 +116,111 @@ def main(args: argparse.Namespace) -> None:
                 f"{args.data}: id {utterance.id!r} holds white space or parentheses, which end an "
                 f"id in .ctm; take --format textgrid"
             )
-    cut = args.gaps == "cut" or (args.gaps is None and alphabet.unit == "phone")
+    cut = args.gaps == "cut" or (args.gaps is None and alphabet.unit == "phone" and not args.stars)
     errors, skipped = BoundaryErrors(()), []
-    aligned: list[tuple[Utterance, Tiers, float]] = []
+    freedoms = {
+        u.id: freedom_of(
+            u.labels,
+            alphabet,
+            wildcard=args.wildcard,
+            stars=args.stars,
+            skip_words=args.skip_words,
+        )
+        for u in utterances
+    }
+    aligned: list[Aligned] = []
     outputs = progress_bar(recognizer.outputs(utterances), "aligning", len(utterances))
     for utterance, output in outputs:
+        labels, freedom = utterance.labels, freedoms[utterance.id]
         try:
-            result = align(output.log_probs, utterance.labels, alphabet, utterance.id)
+            result = align(output.log_probs, labels, alphabet, utterance.id, freedom)
         except InputError as error:
             skipped.append(str(error))
             continue
         times = output.times.tolist()
         spans = list(result.with_times(times, output.period).spans)
         end = max(utterance.duration, times[-1] + output.period)
-        tiers = {"labels": without_gaps(spans, end) if cut else spans}
+        shown = without_gaps(spans, end) if cut else spans
+        tiers = {"labels": mark_labels(shown, alphabet, args.threshold)}
         if alphabet.joined and " " in alphabet:
-            tiers["words"] = word_spans(spans)
+            tiers["words"] = mark_words(spans, alphabet, args.threshold)
         if utterance.segments:
-            errors += boundary_errors(tiers["labels"], utterance.segments)
-        aligned.append((utterance, tiers, end))
+            errors += boundary_errors(shown, utterance.segments)
+        aligned.append(Aligned(utterance, tiers, end, left_out(labels, result)))
     if not aligned:
         raise InputError(f"{args.data}: nothing could be aligned; {'; '.join(skipped[:1])}")
     WRITERS[args.format](args.out, aligned)
-    labels = sum(len(tiers["labels"]) for _, tiers, _ in aligned)
-    print(f"{args.out}: {labels} labels of {len(aligned)} utterances aligned")
+    count = sum(len(a.tiers["labels"].spans) for a in aligned)
+    print(f"{args.out}: {count} labels of {len(aligned)} utterances aligned")
+    _print_marks(aligned)
     for cause in skipped:
         print(f"skipped: {cause}")
     if errors.distances:
         print(f"against the hand labels: {errors}")
 
 
-def _write_ctm(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
+def _print_marks(aligned: Sequence[Aligned]) -> None:
+    """How many words (labels where there are none) bear each mark, and what was left out."""
+    for tier in list(aligned[0].tiers)[-1:]:
+        marked = [marks for a in aligned for marks in a.tiers[tier].marks]
+        for mark, count in sorted(Counter(mark for marks in marked for mark in marks).items()):
+            print(f"{mark}: {count} of {len(marked)} {tier}")
+    for a in aligned:
+        if a.left_out:
+            print(f"{a.utterance.id}: left out: {' '.join(a.left_out)}")
+
+
+def _write_ctm(out: Path, aligned: Sequence[Aligned]) -> None:
     from seqlabel.scoring.transcripts.files import write_transcripts
     from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
-    for tier in aligned[0][1]:
+    for name in aligned[0].tiers:
         rows = [
-            Transcript(u.id, tuple(s.label for s in tiers[tier]), spans=tuple(tiers[tier]))
-            for u, tiers, _ in aligned
+            Transcript(a.utterance.id, tuple(s.label for s in spans), spans=spans)
+            for a in aligned
+            for spans in [a.tiers[name].spans]
         ]
-        path = out / f"{tier}.ctm"
+        path = out / f"{name}.ctm"
         write_transcripts(path, Transcripts.gather(str(path), rows))
 
 
-def _write_textgrids(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
+def _write_textgrids(out: Path, aligned: Sequence[Aligned]) -> None:
     from seqlabel.decoding.alignment.files import write_textgrid
 
-    for utterance, tiers, end in aligned:
-        write_textgrid(out / f"{_stem(utterance)}.TextGrid", tiers, end)
+    for a in aligned:
+        tiers = {name: marked.spans for name, marked in a.tiers.items()}
+        last = list(a.tiers.values())[-1]
+        tiers["confidence"] = tuple(s._replace(label=f"{s.probability:.2f}") for s in last.spans)
+        pairs = list(zip(last.spans, last.marks, strict=True))
+        if any(last.marks):
+            tiers["marks"] = tuple(s._replace(label=" ".join(m)) for s, m in pairs if m)
+        write_textgrid(out / f"{_stem(a.utterance)}.TextGrid", tiers, a.end)
 
 
-def _write_phns(out: Path, aligned: Sequence[tuple["Utterance", Tiers, float]]) -> None:
+def _write_json(out: Path, aligned: Sequence[Aligned]) -> None:
+    from seqlabel.files import write_jsonl
+
+    write_jsonl(
+        out / "alignments.jsonl",
+        (
+            {"id": a.utterance.id}
+            | {name: marked.to_json() for name, marked in a.tiers.items()}
+            | ({"left_out": list(a.left_out)} if a.left_out else {})
+            for a in aligned
+        ),
+    )
+
+
+def _write_phns(out: Path, aligned: Sequence[Aligned]) -> None:
     from seqlabel.decoding.alignment.files import write_phn
     from seqlabel.inputs.audio import read_audio_header
 
-    for utterance, tiers, _ in aligned:
-        rate = read_audio_header(utterance.source).rate  # of the file, not of the model
-        spans = [span for span in tiers["labels"] if span.label != " "]
-        write_phn(out / f"{_stem(utterance)}.phn", spans, rate)
-        if "words" in tiers:
-            write_phn(out / f"{_stem(utterance)}.wrd", tiers["words"], rate)
+    for a in aligned:
+        rate = read_audio_header(a.utterance.source).rate  # of the file, not of the model
+        spans = [span for span in a.tiers["labels"].spans if span.label != " "]
+        write_phn(out / f"{_stem(a.utterance)}.phn", spans, rate)
+        if "words" in a.tiers:
+            write_phn(out / f"{_stem(a.utterance)}.wrd", a.tiers["words"].spans, rate)
 
 
 def _stem(utterance: "Utterance") -> str:
@@ -152,5 +244,6 @@ def _check_stems(utterances: Sequence["Utterance"]) -> None:
 WRITERS: dict[str, Callable[..., None]] = {
     "ctm": _write_ctm,
     "textgrid": _write_textgrids,
+    "json": _write_json,
     "phn": _write_phns,
 }

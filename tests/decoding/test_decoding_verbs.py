@@ -100,6 +100,17 @@ def test_align_writes_ctm_names_what_it_skips_and_measures_boundaries(exp, phone
     assert all(0 <= span[3] <= 1 for span in spans)
 
 
+def test_align_lets_gaps_stand_where_something_else_may_be_spoken(exp, phones, capsys):
+    out = phones.parent / "ctm"
+    assert run("align", exp, phones, "--out", out, "--stars", "ends") == 0
+    spans = read_transcripts(out / "labels.ctm").by_id["a"].spans
+    assert [span[0] for span in spans] == ["h#", "n", "aa", "h#"]
+    assert spans[0][1] > 0
+    assert spans[-1][2] < 0.5
+    assert run("align", exp, phones, "--out", out, "--skip-words") == 2
+    assert "these phone labels are not; only the two ends can be free" in capsys.readouterr().err
+
+
 def test_align_writes_phn_in_the_samples_of_each_file(exp, phones):
     out = phones.parent / "phn"
     assert run("align", exp, phones, "--out", out, "--format", "phn") == 0

@@ -123,6 +123,32 @@ def test_what_is_spoken_and_not_written_goes_to_a_star():
     assert found.labels == tuple("abca")
 
 
+def blurred(text):
+    """Frames of a text in which other labels are probable as well."""
+    noise = np.exp(random_frames(np.random.default_rng(3), 3 * len(text)))
+    return np.log(0.8 * np.exp(spikes(text, sure=0.95)) + 0.2 * noise)
+
+
+def test_stars_that_hear_nothing_leave_posteriors_as_they_are():
+    frames = blurred("ab ca")
+    exact = align(frames, tuple("ab ca"), ABC)
+    free = align(frames, tuple("ab ca"), ABC, freedom=Freedom(stars=(3, 5), star_cost=3.0))
+    assert free.spans == exact.spans
+    assert free.log_prob == pytest.approx(exact.log_prob)
+    assert min(span.probability for span in exact.spans) < 0.95
+
+
+def test_posteriors_on_either_side_of_a_star_are_those_of_the_parts():
+    frames = blurred("ab" + "ccbac" * 4 + "ca")
+    found = align(frames, tuple("abca"), ABC, freedom=Freedom(stars=(2,), star_cost=0.5))
+    assert [s.start for s in found.spans] == [0, 3, 66, 69]
+    before = align(frames[:6], tuple("ab"), ABC)  # the star hears frames 6 to 63
+    after = align(frames[64:], tuple("ca"), ABC)
+    parts = [span.probability for part in (before, after) for span in part.spans]
+    assert [span.probability for span in found.spans] == pytest.approx(parts)
+    assert found.log_prob == pytest.approx(before.log_prob + after.log_prob)
+
+
 def test_what_is_written_and_not_spoken_is_left_out():
     frames = spikes("ab ca")
     freedom = Freedom(words=((0, 3), (3, 6), (6, 8)), skip_cost=4.0)

@@ -20,7 +20,8 @@ from seqlabel.errors import InputError
 class Alignment(Result):
     """Known labels laid over the frames of an utterance.
 
-    log_prob: ln p(labels | x), summed over all paths; of a long utterance the sum over its pieces.
+    log_prob: ln p(labels | x), summed over all paths; of a long utterance the sum over its pieces,
+        without the frames in which something is heard that is not written.
     path_log_prob: of the best path alone.
     spans: the frames of each label on the best path; `probability` is the label's posterior given
         the other labels, against every label in its place and none (forward-backward). A label
@@ -41,7 +42,8 @@ class Freedom:
     wildcard: a symbol that the alphabet lacks stands for the best label of each of its frames.
     stars: before which labels (S: behind the last) something may be spoken that is not written;
     it is as probable as the best label or blank of each frame, e^-star_cost times where that is a
-    label. words: (first, last + 1) labels that may be left out as not spoken, skip_cost nats each.
+    label, and takes a frame at least. words: (first, last + 1) labels that may be left out as not
+    spoken, skip_cost nats each; a blank takes their place.
     """
 
     wildcard: bool = False
@@ -103,8 +105,10 @@ def align(
     starts, ends = np.searchsorted(path, 2 * states + 1), np.searchsorted(path, 2 * states + 2)
     spoken = np.flatnonzero(ends > starts)
     starts, ends, targets = starts[spoken], ends[spoken], targets[spoken]
-    log_prob, posteriors = _posteriors(log_probs, targets, starts, ends, K)
     kept = [(i, number[e]) for i, e in enumerate(spoken.tolist()) if number[e] >= 0]
+    if not kept and S:
+        raise InputError(f"{name}: no word is heard; is the transcript another's?")
+    log_prob, posteriors = _posteriors(log_probs, targets, starts, ends, K)
     spans = tuple(
         Span(labels[n], int(starts[i]), int(ends[i]), min(float(posteriors[i]), 1.0))
         for i, n in kept
@@ -131,15 +135,37 @@ def _with_wildcards(log_probs: np.ndarray, star_cost: float) -> np.ndarray:
 def _posteriors(
     log_probs: np.ndarray, labels: np.ndarray, starts: np.ndarray, ends: np.ndarray, K: int
 ) -> tuple[float, np.ndarray]:
-    """ln p and the posterior of each label, of long utterances piece by piece."""
-    total, found = 0.0, []
-    for first, last, a, b in _pieces(log_probs, starts, ends, K):
-        part, own = log_probs[first:last], labels[a:b]
-        alpha, beta = np.empty((2, len(part), 2 * len(own) + 1))
-        log_prob = float(forward_backward(part, own, alpha, beta))
-        found.append(label_posteriors(part, own, alpha, beta, log_prob, K))
-        total += log_prob
-    return total, np.concatenate(found)
+    """ln p and the posterior of each label, of long utterances piece by piece.
+
+    Frames in which a star hears a label are left to it. Where it hears none it takes no part: its
+    paths would be counted beside those of the blanks.
+    """
+    total, posteriors = 0.0, np.ones(len(labels))
+    for first, last, own in _between_stars(log_probs, labels, starts, ends, K):
+        part, begin, end = log_probs[first:last], starts[own] - first, ends[own] - first
+        for f, t, a, b in _pieces(part, begin, end, K):
+            frames, given = part[f:t], labels[own[a:b]]
+            alpha, beta = np.empty((2, len(frames), 2 * len(given) + 1))
+            log_prob = float(forward_backward(frames, given, alpha, beta))
+            posteriors[own[a:b]] = label_posteriors(frames, given, alpha, beta, log_prob, K)
+            total += log_prob
+    return total, posteriors
+
+
+def _between_stars(
+    log_probs: np.ndarray, labels: np.ndarray, starts: np.ndarray, ends: np.ndarray, K: int
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(first and last frame, numbers of the labels) between the stars that hear something."""
+    first = a = 0
+    for star in np.flatnonzero(labels == K + 1).tolist():
+        stretch = log_probs[starts[star] : ends[star]]
+        heard = starts[star] + np.flatnonzero(stretch[:, K + 1] > stretch[:, 0])
+        if heard.size:
+            if heard[0] > first:
+                yield first, int(heard[0]), a + np.flatnonzero(labels[a:star] <= K)
+            first, a = int(heard[-1]) + 1, star + 1
+    if first < len(log_probs):
+        yield first, len(log_probs), a + np.flatnonzero(labels[a:] <= K)
 
 
 def _pieces(
@@ -215,11 +241,12 @@ def word_spans(spans: Sequence[Span], separator: str = " ") -> list[Span]:
             word[-1].end,
             min(span.probability for span in word),
         )
-        for word in _words(spans, separator)
+        for word in split_words(spans, separator)
     ]
 
 
-def _words(spans: Sequence[Span], separator: str) -> Iterator[list[Span]]:
+def split_words(spans: Sequence[Span], separator: str) -> Iterator[list[Span]]:
+    """The spans of each word, without the separators."""
     word: list[Span] = []
     for span in spans:
         if span.label != separator:
