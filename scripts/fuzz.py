@@ -30,8 +30,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fuzz_files import Reader
 from fuzz_mutations import Folder, mutate_folder
-from fuzz_readers import Reader, make_readers
+from fuzz_readers import make_readers
 
 from seqlabel.errors import InputError
 from seqlabel.files import write_json
@@ -43,7 +44,7 @@ HANG = 20.0
 LONGEST = 600
 """Characters of a message that still are one line."""
 TURN = 10.0
-"""Seconds for a reader before the next one has its turn."""
+"""Seconds for a reader before the next one has its turn; less where a run is too short for all."""
 
 
 @dataclass
@@ -197,10 +198,11 @@ def fuzz(readers: list[Reader], args: argparse.Namespace) -> dict[str, Tally]:
     """All readers in turn until the time is over, or `--count` inputs of each."""
     tallies = {reader.name: Tally() for reader in readers}
     end = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
+    longest = min(TURN, 60 * args.minutes / len(readers))
     while time.monotonic() < end:
         for reader in readers:
             tally = tallies[reader.name]
-            turn = min(end, time.monotonic() + TURN) if args.minutes else end
+            turn = min(end, time.monotonic() + longest) if args.minutes else end
             for number in run(reader, tally, args.seed, args.count or 1 << 30, turn):
                 kind = next(kind for kind, first in tally.first.items() if first == number)
                 print(f"{reader.name}, input {number}: {kind}", flush=True)
