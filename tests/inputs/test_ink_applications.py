@@ -30,6 +30,11 @@ def stroke(points, width="1.5", tool="pen"):
     return f'<layer><stroke tool="{tool}" color="#000" width="{width}">{points}</stroke></layer>'
 
 
+def page_of_height(height):
+    page = f'<page width="612" height="{height}">{stroke("1 2 3 4")}</page>'
+    return f"<xournal>{page}</xournal>".encode()
+
+
 def points_of(ink):
     return [one[:, :2].tolist() for one in ink.strokes]
 
@@ -86,6 +91,9 @@ def test_xournal_cut_anywhere_is_refused(tmp_path):
         (xournal(stroke("1 nan")), "stroke 0, point 0: y is nan"),
         (xournal(stroke("1 2", "thick")), "the width of stroke 0: 'thick'"),
         (gzip.compress(b"<xournal><page>"), "not well-formed"),
+        (page_of_height(""), "the height of a page is ''; one length is expected"),
+        (page_of_height("inf"), "the height of a page is 'inf'; one length is expected"),
+        (page_of_height("792 792"), "the height of a page is '792 792'; one length is expected"),
         (gzip.compress(b"<html/>"), "XML with the root 'html'"),
         (b"\x1f\x8b\x08\x00" + b"\xff" * 60, "damaged gzip file"),
     ],
@@ -310,6 +318,11 @@ def test_pictures_written_here_are_read(tmp_path):
         ('<polyline points="1 2 3"/>', "3 numbers for pairs"),
         ("<rect/>", "no line, polyline or path"),
         ('<path d="M1e999 0L1 1"/>', "not a plausible finite value"),
+        ('<path d="M1 2c1 2 3 4 1e999 6"/>', "not a plausible finite value"),
+        ('<path d="M1 2C1 2 1e999 4 5 6"/>', "not a plausible finite value"),
+        ('<line x1="1e999" y1="2" x2="3" y2="4"/>', "not a plausible finite value"),
+        ('<g transform="scale(1e999)"><path d="M0 0L1 1"/></g>', "transforms of a g"),
+        ('<path transform="scale(1e9) scale(1e9)" d="M0 0L1 1"/>', "transforms of a path"),
     ],
 )
 def test_drawings_that_are_refused(tmp_path, body, words):

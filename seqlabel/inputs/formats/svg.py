@@ -65,6 +65,8 @@ def _strokes(element: Element, outer: Matrix, stroke: str) -> Iterator[np.ndarra
         raise InputError("the element use, which is not read; expand it (unlink clones)")
     stroke = style.get("stroke", stroke)
     matrix = _product(outer, _transform(element.get("transform", "")))
+    if not all(abs(value) <= LARGEST for value in matrix):  # nor where one of them is NaN
+        raise InputError(f"transforms of a {element.tag} that lead beyond plausible finite values")
     shapes = _shapes(element)
     if shapes and stroke == "none" and element.tag not in ("circle", "line"):
         raise InputError(
@@ -185,6 +187,8 @@ def _commands(text: str) -> Iterator[tuple[str, list[float]]]:
             if command in ("", "Z", "z"):
                 raise InputError(f"a path with a number behind {command or 'no command'}")
             values.append(float(match[2]))
+            if not abs(values[-1]) <= LARGEST:
+                raise InputError("a path with a number that is not a plausible finite value")
             if len(values) == _COUNTS[command.upper()]:
                 yield command, values
                 values = []

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
-from seqlabel.inputs.ink import Ink, number
+from seqlabel.inputs.ink import LARGEST, Ink, number
 from seqlabel.inputs.reading import ink_of_columns, naming, read_bytes
 from seqlabel.inputs.xml_guard import parse_xml
 
@@ -64,7 +64,7 @@ def ink_of_xournal(root: Element, name: str | os.PathLike[str]) -> Ink:
                     points = _points(element, len(strokes))
                     points[:, 1] += top
                     strokes.append(points)
-            top += _numbers(page.get("height", str(HEIGHT)), "the height of a page")[0]
+            top += _height(page.get("height", str(HEIGHT)))
         if not strokes:
             raise InputError("no stroke of a pen; the pages are empty")
         return ink_of_columns(strokes, unit="pt")
@@ -83,6 +83,14 @@ def _points(element: Element, count: int) -> np.ndarray:
         points[:, 3] = [*widths, widths[-1]][: len(points)]
     dot = len(points) == 2 and (points[0, :2] == points[1, :2]).all()
     return points[:1] if dot else points
+
+
+def _height(text: str) -> float:
+    """The height of a page, which the next one lies below."""
+    values = _numbers(text, "the height of a page")
+    if len(values) != 1 or not 0 <= values[0] <= LARGEST:
+        raise InputError(f"the height of a page is {text.strip()[:40]!r}; one length is expected")
+    return values[0]
 
 
 def _numbers(text: str, place: str) -> list[float]:
