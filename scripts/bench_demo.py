@@ -141,7 +141,7 @@ def over_http(server: DemoServer, count: int) -> dict[str, Any]:
 
 def summary(name: str, seconds: Sequence[float]) -> dict[str, Any]:
     p50, p95 = (1000 * float(np.percentile(seconds, share)) for share in (50, 95))
-    return {"name": name, "count": int(len(seconds)), "p50_ms": p50, "p95_ms": p95,
+    return {"name": name, "count": len(seconds), "p50_ms": p50, "p95_ms": p95,
             "max_ms": 1000 * max(seconds)}  # fmt: skip
 
 
@@ -181,7 +181,8 @@ def in_browser(page: Page, server: DemoServer, count: int) -> list[dict[str, Any
         )
         page.run("performance.clearMeasures(); document.querySelector('#clear').click()")
     result = summary("pen-up to text, browser", seconds)
-    return [result, {"name": "points", "sent": int(sent), "received": int(received), "sent_late": int(late)}]
+    counts = {"sent": int(sent), "received": int(received), "sent_late": int(late)}
+    return [result, {"name": "points", **counts}]
 
 
 def mouse(page: Page, kind: str, x: float, y: float) -> None:
