@@ -7,7 +7,8 @@ source scripts/environment.sh
 install_environment release
 
 rm -rf dist
-python -m build --outdir dist . >/dev/null
+# The tested build backend: a newer one may write metadata that twine does not know yet.
+PIP_CONSTRAINT=$CONSTRAINTS python -m build --outdir dist . >/dev/null
 python -m twine check --strict dist/*
 # Nothing but the package and its metadata may be installed.
 strays=$(python -m zipfile --list dist/*.whl | awk 'NR > 1 { print $1 }' |
