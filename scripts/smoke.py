@@ -9,7 +9,7 @@ from seqlabel.scoring import score
 
 
 def main() -> None:
-    alphabet = Alphabet(["a", "b"])
+    alphabet = Alphabet(["a", "b"], unit="character")
     probabilities = np.array([[0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.2, 0.1, 0.7]])
     log_probs = np.log(probabilities)[None]
     greedy: Result = GreedyDecoder(alphabet).decode(log_probs, [3])[0]
