@@ -3,6 +3,7 @@
 import numpy as np
 
 import seqlabel
+from seqlabel import pretrained
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding import BeamDecoder, GreedyDecoder, Result
 from seqlabel.scoring import score
@@ -17,11 +18,10 @@ def main() -> None:
     assert greedy.text == beam.text == "ab", (greedy, beam)
     assert score({"u": ["a", "b"]}, {"u": greedy.labels}).rate == 0
 
-    for name in seqlabel.pretrained.names():
-        folder = seqlabel.pretrained.find(name)
+    for name in pretrained.names():
+        folder = pretrained.find(name)
         (example,) = folder.glob("example.*")
-        result: Result = seqlabel.load(name).read(example)
-        print(f"{name}: {result.text}")
+        print(f"{name}: {seqlabel.load(name).read(example).text}")
 
 
 if __name__ == "__main__":
