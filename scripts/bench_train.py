@@ -47,8 +47,9 @@ from seqlabel.lstm.runtime import settle
 from seqlabel.training import loop
 from seqlabel.training.distribution import Workers, workers
 from seqlabel.training.experiment import Experiment
-from seqlabel.training.loop import Run, run_phases
 from seqlabel.training.monitor import Monitor
+from seqlabel.training.phase_record import Run
+from seqlabel.training.phases import run_phases
 from seqlabel.training.run import configure_torch
 from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets

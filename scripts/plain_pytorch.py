@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader
 from seqlabel.data import Dataset, make_batches
 from seqlabel.models.network import ModelOptions
 from seqlabel.training.experiment import Experiment
-from seqlabel.training.loop import Run, rng_of
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
+from seqlabel.training.phase_record import Run, rng_of
 
 Example = tuple[Tensor, Tensor]
 """Frames (T, F) and labels (S,)."""

@@ -153,6 +153,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 def _convert_union(arguments: Sequence[Any], value: Any, where: str) -> Any:
     if value == "none" and type(None) in arguments and str not in arguments:
         return None  # TOML has no null; "none" stands for it
+    if all(map(dataclasses.is_dataclass, arguments)):
+        return _convert(_by_tag(arguments, value, where), value, where)
     errors = []
     for argument in arguments:
         if argument is type(None):
@@ -162,6 +164,30 @@ def _convert_union(arguments: Sequence[Any], value: Any, where: str) -> Any:
         except InputError as error:
             errors.append(str(error))
     raise InputError(errors[0])
+
+
+def _by_tag(classes: Sequence[Any], value: Any, where: str) -> Any:
+    """Of dataclasses whose first field has one value in each, the one of `value`'s; else the first.
+
+    An option that another of them knows is an error that names its tag.
+    """
+    if not isinstance(value, Mapping):
+        return classes[0]
+    fields = [[field.name for field in dataclasses.fields(cls)] for cls in classes]
+    key = fields[0][0]
+    tags = [typing.get_args(typing.get_type_hints(cls)[key])[0] for cls in classes]
+    tag = value.get(key, tags[0])
+    if tag not in tags:
+        raise InputError(f"{where}.{key} = {tag!r}{did_you_mean(str(tag), tags)}")
+    chosen = tags.index(tag)
+    for name in value:
+        others = [t for t, names in zip(tags, fields, strict=True) if name in names]
+        if others and tag not in others:
+            raise InputError(
+                f"{where}: {name} is an option of {key} = {' or '.join(map(repr, others))}, not of "
+                f"{key} = {tag!r}"
+            )
+    return classes[chosen]
 
 
 def as_table(options: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def main(args: argparse.Namespace) -> int | None:
     from seqlabel.training.distribution import workers
     from seqlabel.training.dry_run import dry_run
     from seqlabel.training.experiment import Experiment
-    from seqlabel.training.loop import Interrupted
+    from seqlabel.training.phase_record import Interrupted
     from seqlabel.training.run import train
 
     log = logging.getLogger("seqlabel")

@@ -13,9 +13,29 @@ from seqlabel.scoring.protocols import get_protocol
 
 
 @dataclass(frozen=True)
-class Phase:
+class AnyPhase:
+    """What phases of all methods have in common.
+
+    method: how the weights are found. name: for the log. epochs: at most. patience: epochs without
+    a better `monitor` before the phase ends (0: never). monitor: dev "error" rate or dev "loss".
+    """
+
+    method: Literal["gradient", "evolution", "kalman", "evolino"] = "gradient"
+    name: str = "train"
+    epochs: int = 50
+    patience: int = 10
+    monitor: Literal["error", "loss"] = "error"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.patience < 0:
+            raise InputError("epochs is at least 1, patience is not negative")
+
+
+@dataclass(frozen=True)
+class Phase(AnyPhase):
     """One stretch of training; a later phase starts from the best weights of the one before.
 
+    method: "gradient" descent, which what follows is about; the others have options of their own.
     name: for the log. epochs: at most. patience: epochs without a better `monitor` before the phase
     ends (0: never). monitor: dev "error" rate or dev "loss". objective: the "criterion" itself, or
     "expected_error" (Graves & Jaitly 2014) with `samples` paths per utterance, mixed with
@@ -30,10 +50,7 @@ class Phase:
     kept (0: off). average: best epochs whose weights are averaged at the end of the phase.
     """
 
-    name: str = "train"
-    epochs: int = 50
-    patience: int = 10
-    monitor: Literal["error", "loss"] = "error"
+    method: Literal["gradient"] = "gradient"
     objective: Literal["criterion", "expected_error"] = "criterion"
     samples: int = 8
     criterion_weight: float = 0.1
@@ -55,8 +72,9 @@ class Phase:
     average: int = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.accumulate < 1 or self.average < 1 or self.samples < 2:
-            raise InputError("epochs, accumulate and average are at least 1, samples at least 2")
+        super().__post_init__()
+        if self.accumulate < 1 or self.average < 1 or self.samples < 2:
+            raise InputError("accumulate and average are at least 1, samples at least 2")
         if self.learning_rate <= 0 or not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
             raise InputError("learning_rate is above 0; ema and momentum lie in [0, 1)")
         if self.weight_noise and self.adaptive_noise:
@@ -66,8 +84,8 @@ class Phase:
         noise = min(self.weight_noise, self.adaptive_noise, self.input_noise)
         if min(noise, self.clip_norm, self.clip_value) < 0:
             raise InputError("noise and clipping are not negative")
-        if min(self.patience, self.warmup, self.weight_decay, self.criterion_weight) < 0:
-            raise InputError("patience, warmup, weight_decay, criterion_weight are not negative")
+        if min(self.warmup, self.weight_decay, self.criterion_weight) < 0:
+            raise InputError("warmup, weight_decay and criterion_weight are not negative")
         if not 0 <= self.final_rate <= 1 or self.halving_patience < 1:
             raise InputError("final_rate lies in [0, 1], halving_patience is at least 1")
 

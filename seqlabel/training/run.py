@@ -26,8 +26,9 @@ from seqlabel.training.checkpoint import load_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.label_model import pretrain_prediction
-from seqlabel.training.loop import Run, run_phases
 from seqlabel.training.monitor import Monitor
+from seqlabel.training.phase_record import Run
+from seqlabel.training.phases import run_phases
 from seqlabel.training.run_directory import (
     ALPHABET,
     CHECKPOINTS,

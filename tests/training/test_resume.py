@@ -23,7 +23,8 @@ from seqlabel.inputs.ink_files import write_ink
 from seqlabel.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
-from seqlabel.training.loop import Interrupted, PhaseLoop
+from seqlabel.training.loop import PhaseLoop
+from seqlabel.training.phase_record import Interrupted, PhaseRecord
 from seqlabel.training.run import train
 from seqlabel.training.run_directory import load_weights, read_log, write_log
 
@@ -227,7 +228,7 @@ def test_killed_in_a_later_phase_before_its_first_checkpoint(
 
     with monkeypatch.context() as patched:
         patched.setattr(PhaseLoop, "_evaluate_epoch", killed)
-        patched.setattr(PhaseLoop, "_affords_checkpoint", lambda self: False)
+        patched.setattr(PhaseRecord, "_affords_checkpoint", lambda self: False)
         with pytest.raises(MemoryError):
             run(config, tiny_corpus, tmp_path / "exp", False, *rare)
     run(config, tiny_corpus, tmp_path / "exp", True, *rare)

@@ -1,0 +1,221 @@
+"""What every training method does around its updates: dev scores, best weights, log, checkpoints.
+
+A method is a loop of its own (`loop`, `evolution`, `kalman`, `evolino`) that has one `PhaseRecord`.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlabel.data import Dataset
+from seqlabel.errors import InputError
+from seqlabel.files import read_json, write_json
+from seqlabel.models.model import Model
+from seqlabel.scoring.protocols import get_protocol
+from seqlabel.training.checkpoint import Progress, save_checkpoint
+from seqlabel.training.clock import Clock
+from seqlabel.training.distribution import Workers
+from seqlabel.training.evaluation import DevScore, evaluate
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.monitor import Monitor
+from seqlabel.training.run_directory import (
+    CHECKPOINTS,
+    METRICS,
+    WEIGHTS,
+    load_weights,
+    save_weights,
+)
+
+CHECKPOINT_SHARE = 0.005
+"""Of the time that checkpoints after epochs may take."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop and has written a checkpoint."""
+
+
+@dataclass
+class Run:
+    """All that a training method works on.
+
+    checkpoint: what an earlier run left, None to start anew. started: when, on the monotonic clock.
+    writing: seconds that checkpoints have taken since.
+    """
+
+    experiment: Experiment
+    model: Model
+    train: Dataset
+    dev: Dataset
+    folder: Path
+    workers: Workers
+    monitor: Monitor
+    progress: Progress = field(default_factory=Progress)
+    checkpoint: dict[str, Any] | None = None
+    clock: Clock = field(default_factory=Clock)
+    stop: bool = False
+    started: float = field(default_factory=time.monotonic)
+    writing: float = 0.0
+
+    def best_error_rate(self) -> float:
+        """Dev error rate of the weights in the model directory."""
+        return float(read_json(self.folder / METRICS)["dev_error_rate"])
+
+    def evaluate(self) -> DevScore:
+        """The dev scores of the model as it is."""
+        options, protocol = self.experiment.batches, get_protocol(self.experiment.training.protocol)
+        with self.clock("evaluate"):
+            return evaluate(self.model, self.dev, options, protocol, self.workers)
+
+
+class PhaseRecord:
+    """One phase: where it begins, what its epochs are worth, what is kept of it.
+
+    state: what a checkpoint keeps of the method, beside the model and the progress. When the record
+    is made, the model gets the weights that the phase goes on from.
+    """
+
+    def __init__(self, run: Run, number: int, state: Callable[[], dict[str, Any]]) -> None:
+        self.run, self.number = run, number
+        self.phase = run.experiment.phases[number]
+        self._state = state
+        self._since = self._last_checkpoint = time.monotonic()
+        if run.checkpoint is not None:
+            run.model.load_state_dict(run.checkpoint["model"])
+        elif number:
+            run.workers.barrier()
+            run.model.load_state_dict(load_weights(run.folder / WEIGHTS))
+
+    def begin(self, load: Callable[[Mapping[str, Any]], None]) -> None:
+        """Take up the checkpoint with `load`, or start a later phase, which has to beat its start.
+
+        All processes must call it together, when the method's state is made.
+        """
+        run, progress = self.run, self.run.progress
+        if run.checkpoint is not None:
+            load(run.checkpoint)
+            run.checkpoint = None
+        elif self.number:
+            progress.phase, progress.epoch, progress.batch, progress.update = self.number, 0, 0, 0
+            progress.stale = progress.stale_rate = progress.halvings = 0
+            progress.best, progress.best_epoch, progress.kept = math.inf, -1, []
+            progress.best = self.value(run.evaluate())
+            # From the phase's first epoch on the best weights may be its own: a run that is killed
+            # must not start the phase from them.
+            self.checkpoint()
+
+    def value(self, score: DevScore) -> float:
+        """What the phase wants to be low."""
+        return score.error_rate if self.phase.monitor == "error" else score.loss
+
+    def over(self) -> bool:
+        """Whether the phase's epochs or its patience are used up."""
+        phase, progress = self.phase, self.run.progress
+        return progress.epoch >= phase.epochs or 0 < phase.patience <= progress.stale
+
+    def start_epoch(self, updates: int, padding: float = 0.0) -> None:
+        """An epoch of so many updates begins, or goes on after those that are done."""
+        progress = self.run.progress
+        self.run.monitor.start_epoch(progress.epochs_done, updates, progress.batch, padding)
+        self._since = self._last_checkpoint = time.monotonic()
+
+    def end_update(self, number: int) -> None:
+        """Update `number` of the epoch is done; raises Interrupted where the run is to stop."""
+        run, progress = self.run, self.run.progress
+        progress.batch = number + 1
+        self._count_time()
+        run.monitor.update(progress)
+        minutes = (self._since - self._last_checkpoint) / 60
+        overdue = minutes > run.experiment.training.checkpoint_minutes
+        due, stop = run.workers.any([overdue or run.stop, run.stop])
+        if due:
+            self.checkpoint()
+            self._last_checkpoint = self._since
+        if stop:
+            raise Interrupted
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.run.progress.seconds += now - self._since
+        self._since = now
+
+    def evaluate(self) -> DevScore:
+        """Dev scores of the weights, which are kept if they are the phase's best so far."""
+        progress = self.run.progress
+        score = self.run.evaluate()
+        self._count_time()
+        if self.value(score) < progress.best:
+            progress.best, progress.best_epoch = self.value(score), progress.epoch
+            progress.stale = progress.stale_rate = 0
+            self.keep(score)
+        else:
+            progress.stale += 1
+            progress.stale_rate += 1
+        return score
+
+    def keep(self, score: DevScore) -> None:
+        """Put the model's weights and their scores into the model directory."""
+        run, progress = self.run, self.run.progress
+        if not run.workers.first:
+            return
+        metrics = {
+            "dev_error_rate": score.error_rate,
+            "dev_loss": score.loss,
+            "phase": self.phase.name,
+            "epoch": progress.epochs_done + 1,
+            "minutes": round(progress.seconds / 60, 3),
+            "protocol": run.experiment.training.protocol,
+        }
+        save_weights(run.folder / WEIGHTS, run.model.state_dict())
+        write_json(run.folder / METRICS, metrics)
+
+    def end_epoch(self, score: DevScore, rate: float) -> None:
+        """An epoch with these dev scores is done; rate: the size of the steps, for the log."""
+        run, progress = self.run, self.run.progress
+        progress.epoch, progress.batch = progress.epoch + 1, 0
+        progress.epochs_done += 1
+        totals = progress.summed(run.workers)
+        run.monitor.end_epoch(self.phase, totals, score, rate, run.clock)
+        progress.loss_sum, progress.utterances, progress.frames = 0.0, 0, 0
+        if self._affords_checkpoint() or self.over():
+            self.checkpoint()
+
+    def check_kept(self) -> None:
+        """Raise InputError where the first phase ends without any weights."""
+        if not self.number and self.run.progress.best_epoch < 0:
+            raise InputError(
+                f"phase {self.phase.name}: no epoch had a finite dev {self.phase.monitor}, so no "
+                "weights were kept; look at the dev set with seqlabel check"
+            )
+
+    def _affords_checkpoint(self) -> bool:
+        """Whether checkpoints have taken little enough of the time; all processes must ask."""
+        run = self.run
+        affords = run.writing <= CHECKPOINT_SHARE * (time.monotonic() - run.started)
+        return run.workers.any([run.workers.first and affords])[0]
+
+    def checkpoint(self) -> None:
+        """Write everything that this run needs to go on; all processes must call it together."""
+        run = self.run
+        totals = run.progress.summed(run.workers)
+        if not run.workers.first:
+            return
+        started = time.monotonic()
+        with run.clock("checkpoint"):
+            state = {
+                "config": run.experiment.to_table(),
+                "world": run.workers.world,
+                "model": run.model.state_dict(),
+                **self._state(),
+            }
+            save_checkpoint(run.folder / CHECKPOINTS, state, totals)
+        run.writing += time.monotonic() - started
+
+
+def rng_of(seed: Sequence[int]) -> np.random.Generator:
+    """The generator that belongs to a place in the run, so that none has to be stored."""
+    return np.random.default_rng(list(seed))
