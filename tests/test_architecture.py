@@ -13,7 +13,7 @@ ROOMS = (
     "compile_cache", "errors", "files", "progress", "torchaudio_guard", "config", "quantisation",
     "pretrained", "glyphs", "alphabet", "inputs", "features", "corpora", "synthetic", "data",
     "lstm", "decoding", "models", "scoring", "report", "training", "stream", "export", "long",
-    "recognizer", "demo", "cli",
+    "forward", "recognizer", "demo", "cli",
 )  # fmt: skip
 """Packages and modules of `seqlabel`, each of which may import those before it."""
 

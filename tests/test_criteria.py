@@ -76,7 +76,7 @@ def test_the_times_of_the_pen_reach_the_cells(features, tiny_corpus, config, tmp
     for utterance, output in model.outputs(utterances):
         ink = seqlabel.inputs.read_ink(utterance.source)
         np.testing.assert_allclose(model.output(ink).log_probs, output.log_probs, atol=1e-4)
-        given = model._prepare(ink)
+        given = model._forward.prepare(ink)
         late = replace(given, frames=replace(given.frames, times=given.frames.times * 9))
         (other,) = model._forward([late])
         assert np.abs(other.log_probs - output.log_probs).max() > 1e-4

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqlabel.corpora.folders import find_below, find_folder
+from seqlabel.corpora.iam_layout import check_writers, set_lists, writers_of_forms
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, alphabet_of, shared_speakers
+from seqlabel.corpora.prepared import Prepared, SkipBad, alphabet_of
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
 from seqlabel.inputs import read_image
@@ -58,32 +59,25 @@ def prepare(source: Path, options: Options) -> Prepared:
     root = find_folder(source, _looks_like_iam, "IAM (lines/, ascii/, trainset.txt ...)")
     images = _one(root, "lines")
     rows = _read_lines(_one(root, "lines.txt"))
-    lists = _set_lists(root, source / options.lists if options.lists else None)
-    writers = _read_writers(root)
-    skipped: dict[str, str] = {}
-    splits: dict[str, list[Utterance]] = {}
-    for name, lines in lists.items():
-        splits[name] = []
-        for line in progress_bar(lines, name):
-            try:
-                splits[name].append(_utterance(line, images, rows, writers))
-            except InputError as error:
-                if not options.skip_bad:
-                    raise InputError(
-                        f"{error} (--set skip_bad=true leaves such lines out)"
-                    ) from None
-                skipped[line] = str(error)
-    official = {name: len(lines) for name, lines in lists.items()} == _LINES
-    notes = shared_speakers(splits)
-    if official and options.check_counts and notes:
-        raise InputError(
-            f"{root}: {notes[0]}, which the official sets are not; get a whole copy, or go on "
-            "with --set check_counts=false"
+    folder = source / options.lists if options.lists else None
+    lists = set_lists(root, folder, SETS, _LARGE_FOLDERS)
+    writers = writers_of_forms(root, _LARGE_FOLDERS)
+    skip = SkipBad(options.skip_bad)
+    splits = {
+        name: list(
+            skip.read_each(
+                ((line, line) for line in progress_bar(lines, name)),
+                lambda line: _utterance(line, images, rows, writers),
+            )
         )
+        for name, lines in lists.items()
+    }
+    official = {name: len(lines) for name, lines in lists.items()} == _LINES
+    notes = check_writers(root, splits, official and options.check_counts)
     if not writers:
         notes.append("writers unknown (no forms.txt): sets not checked for them")
     alphabet = alphabet_of(splits, unit="character")
-    return Prepared("iam", "image", alphabet, splits, skipped, tuple(notes))
+    return Prepared("iam", "image", alphabet, splits, skip.reasons, tuple(notes))
 
 
 def _looks_like_iam(names: set[str]) -> bool:
@@ -137,26 +131,3 @@ def _read_lines(path: Path) -> dict[str, tuple[str, str]]:
             raise InputError(f"{path}:{number}: line {columns[0]} is there twice; delete one")
         rows[columns[0]] = columns[1], text
     return rows
-
-
-def _set_lists(root: Path, folder: Path | None) -> dict[str, list[str]]:
-    """Lines of each set."""
-    lists = {}
-    for name, stem in SETS.items():
-        found = find_below(folder or root, f"{stem}.txt", depth=3, avoid=_LARGE_FOLDERS)
-        if len(found) > 1:
-            places = " and ".join(str(path.parent.relative_to(root)) for path in found[:2])
-            raise InputError(f"{root}: {stem}.txt in {places}; choose one with --set lists=FOLDER")
-        if found:
-            lists[name] = list(dict.fromkeys(read_text(found[0]).split()))
-        elif name != "dev2":
-            raise InputError(f"{folder or root}: no {stem}.txt; put the set lists there")
-    return lists
-
-
-def _read_writers(root: Path) -> dict[str, str]:
-    """Form -> writer; empty without forms.txt."""
-    for path in find_below(root, "forms.txt", depth=3, avoid=_LARGE_FOLDERS):
-        rows = [row.split() for row in read_text(path).splitlines() if row[:1] != "#"]
-        return {row[0]: row[1] for row in rows if len(row) > 1}
-    return {}

@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Literal
 
 from seqlabel.corpora.folders import find_below, find_folder
+from seqlabel.corpora.iam_layout import (
+    WHOLE_COPY,
+    check_writers,
+    set_lists,
+    writers_of_forms,
+)
 from seqlabel.corpora.labelling import labels_of_text, with_subwords
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.corpora.prepared import Prepared, alphabet_of, shared_speakers
+from seqlabel.corpora.prepared import Prepared, alphabet_of
 from seqlabel.errors import InputError
-from seqlabel.files import read_text
 from seqlabel.inputs import read_ink
 from seqlabel.progress import progress_bar
 
@@ -74,7 +79,8 @@ def prepare(source: Path, options: Options) -> Prepared:
     """
     root = find_folder(source, _looks_like_iam, "IAM-OnDB (lineStrokes/, ascii/, trainset.txt ...)")
     strokes, ascii_ = _folder(root, "lineStrokes"), _folder(root, "ascii")
-    lists = _set_lists(root, source / options.lists if options.lists else None)
+    folder = source / options.lists if options.lists else None
+    lists = set_lists(root, folder, SETS, _LARGE_FOLDERS)
     writers = _read_writers(root)
     skipped: dict[str, str] = {}
     splits: dict[str, list[Utterance]] = {}
@@ -103,21 +109,16 @@ def prepare(source: Path, options: Options) -> Prepared:
                 )
                 splits[name].append(utterance)
     official = {name: len(forms) for name, forms in lists.items()} == _FORMS
-    if official and options.check_counts and sizes != _LINES:
+    official = official and options.check_counts
+    if official and sizes != _LINES:
         raise InputError(
-            f"{root}: {sizes} lines where the official sets have {_LINES}; get a whole copy, or "
-            "go on with --set check_counts=false"
+            f"{root}: {sizes} lines where the official sets have {_LINES}; {WHOLE_COPY}"
         )
     if options.unit == "subword":
         splits, alphabet = with_subwords(splits, options.subwords)
     else:
         alphabet = alphabet_of(splits, options.unit)
-    notes = shared_speakers(splits)
-    if official and options.check_counts and notes:
-        raise InputError(
-            f"{root}: {notes[0]}, which the official sets are not; get a whole copy, or go on "
-            "with --set check_counts=false"
-        )
+    notes = check_writers(root, splits, official)
     if not writers:
         notes.append("writers unknown (no original/ and no forms.txt): sets not checked for them")
     return Prepared("iam_ondb", "ink", alphabet, splits, skipped, tuple(notes))
@@ -134,21 +135,6 @@ def _folder(root: Path, name: str) -> Path:
     if len(found) != 1:
         raise InputError(f"{root}: {len(found) or 'no'} folders {name}; one is expected")
     return found[0]
-
-
-def _set_lists(root: Path, folder: Path | None) -> dict[str, list[str]]:
-    """Forms of each set."""
-    lists = {}
-    for name, stem in SETS.items():
-        found = find_below(folder or root, f"{stem}.txt", depth=3, avoid=_LARGE_FOLDERS)
-        if len(found) > 1:
-            places = " and ".join(str(path.parent.relative_to(root)) for path in found[:2])
-            raise InputError(f"{root}: {stem}.txt in {places}; choose one with --set lists=FOLDER")
-        if found:
-            lists[name] = list(dict.fromkeys(read_text(found[0]).split()))
-        elif name != "dev2":
-            raise InputError(f"{folder or root}: no {stem}.txt; put the four set lists there")
-    return lists
 
 
 def _form_path(folder: Path, form: str) -> Path:
@@ -204,10 +190,9 @@ def _line_number(path: Path, form: str) -> int:
 
 def _read_writers(root: Path) -> dict[str, str]:
     """Form -> writer, from forms.txt or the writer ids in original/; empty without either."""
-    for path in find_below(root, "forms.txt", depth=3, avoid=_LARGE_FOLDERS):
-        rows = [line.split() for line in read_text(path).splitlines() if line[:1] != "#"]
-        return {row[0]: row[1] for row in rows if len(row) > 1}
-    writers = {}
+    writers = writers_of_forms(root, _LARGE_FOLDERS)
+    if writers:
+        return writers
     for folder in find_below(root, "original", depth=3, avoid=_LARGE_FOLDERS):
         for path in folder.glob("*/*/strokes*.xml"):
             with open(path, encoding="latin-1") as stream:

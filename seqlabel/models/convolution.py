@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
+from seqlabel.models.encoder import FrameEncoder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ConvOptions:
         return inputs
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(FrameEncoder):
     """Maps (B, T, F) of F rows of pixels -> outputs (B, T', E), T' = ceil(T / reduction).
 
     After every convolution what lies beyond an image's own frames and rows is set to zero, so that
@@ -52,7 +53,7 @@ class ConvEncoder(nn.Module):
     """
 
     def __init__(self, options: ConvOptions, stack: LSTM, dropout: float = 0.0) -> None:
-        super().__init__()
+        super().__init__(options.reduction)
         self.options = options
         inputs = [1, *options.channels[:-1]]
         self.convolutions = nn.ModuleList(
@@ -65,15 +66,6 @@ class ConvEncoder(nn.Module):
         self.stack = stack
         self.dropout = nn.Dropout(dropout)
         self.output_size: int = stack.output_size
-
-    @property
-    def reduction(self) -> int:
-        """Frames that become one output."""
-        return self.options.reduction
-
-    def output_lengths(self, lengths: Tensor) -> Tensor:
-        """T' of sequences of (B,) `lengths` frames."""
-        return -(-lengths // self.reduction)
 
     def forward(
         self,

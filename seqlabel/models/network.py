@@ -15,6 +15,7 @@ from seqlabel.lstm import INITIALISATIONS, LSTM
 from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.chunks import check_options
 from seqlabel.models.convolution import ConvEncoder, ConvOptions
+from seqlabel.models.encoder import FrameEncoder
 from seqlabel.models.pyramid import Pyramid, PyramidOptions
 
 MOST_CELLS = 65_536
@@ -116,9 +117,9 @@ class ModelOptions:
         return self.encoder == "lstm" and is_timed(as_cell(self.cell))
 
 
-def make_encoder(inputs: int, options: ModelOptions) -> "Encoder | Pyramid | ConvEncoder":
+def make_encoder(inputs: int, options: ModelOptions) -> FrameEncoder:
     """The encoder that the options name, for frames of `inputs` features."""
-    encoder: Encoder | Pyramid | ConvEncoder
+    encoder: FrameEncoder
     if options.encoder == "mdlstm":
         encoder = Pyramid(options.mdlstm, options.init, options.forget_bias, options.dropout)
     elif options.encoder == "conv":
@@ -133,14 +134,14 @@ def make_encoder(inputs: int, options: ModelOptions) -> "Encoder | Pyramid | Con
     return encoder
 
 
-class Encoder(nn.Module):
+class Encoder(FrameEncoder):
     """Frames (B, T, F) -> outputs (B, T', E) with E = `output_size`.
 
     T' = ceil(T / subsample), for the batch and for each length alike.
     """
 
     def __init__(self, inputs: int, options: ModelOptions) -> None:
-        super().__init__()
+        super().__init__(options.reduction)
         self.options = options
         lower = options.subsample_after if options.subsample > 1 else options.layers
         self.lower = _stack(inputs, lower, options)
@@ -150,15 +151,6 @@ class Encoder(nn.Module):
             self.upper = _stack(width, options.layers - lower, options)
         self.dropout = nn.Dropout(options.dropout)
         self.output_size: int = (self.upper or self.lower).output_size
-
-    @property
-    def reduction(self) -> int:
-        """Frames that become one output."""
-        return self.options.reduction
-
-    def output_lengths(self, lengths: Tensor) -> Tensor:
-        """T' of sequences of (B,) `lengths` frames."""
-        return -(-lengths // self.reduction)
 
     def forward(
         self,

@@ -15,6 +15,7 @@ from seqlabel.errors import InputError
 from seqlabel.lstm import MDLSTM
 from seqlabel.lstm.multidimensional.cell import Forget
 from seqlabel.lstm.multidimensional.grid import Grid
+from seqlabel.models.encoder import FrameEncoder
 
 MOST = 65_536
 """Cells, units and pixels of a block; more is a slip of the pen."""
@@ -51,7 +52,7 @@ class PyramidOptions:
         return prod(frames for frames, _ in self.blocks)
 
 
-class Pyramid(nn.Module):
+class Pyramid(FrameEncoder):
     """Maps (B, T, F) of F rows of pixels -> outputs (B, T', E), T' = ceil(T / reduction).
 
     init, forget_bias: of the MDLSTM layers. dropout: before the tanh layers and the outputs.
@@ -64,7 +65,7 @@ class Pyramid(nn.Module):
         forget_bias: float | None = None,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(options.reduction)
         self.options = options
         inputs = [prod(options.blocks[0]), *options.tanh]
         self.levels = nn.ModuleList(
@@ -86,15 +87,6 @@ class Pyramid(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.output_size: int = 4 * options.cells[-1]
-
-    @property
-    def reduction(self) -> int:
-        """Frames that become one output."""
-        return self.options.reduction
-
-    def output_lengths(self, lengths: Tensor) -> Tensor:
-        """T' of sequences of (B,) `lengths` frames."""
-        return -(-lengths // self.reduction)
 
     def forward(
         self,

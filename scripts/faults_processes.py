@@ -1,0 +1,91 @@
+"""Processes of the fault campaign: a command in a fork, and what ends or redirects it."""
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seqlabel.cli import main as seqlabel
+
+
+def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False) -> int:
+    """Process number of a fork (or of a new interpreter) that runs `seqlabel WORDS`."""
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        before()
+        line = [str(word) for word in words]
+        if fresh:
+            os.execv(sys.executable, [sys.executable, "-m", "seqlabel.cli", *line])
+        code = seqlabel(line)
+    except SystemExit as exit:
+        code = int(exit.code or 0)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        # As at the end of an interpreter: what cannot be flushed there is an error.
+        try:
+            sys.stdout.flush()
+        except OSError:
+            code = 120
+        os._exit(code)
+
+
+def outcome(child: int) -> int:
+    """Exit code, or minus the signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def redirect(output: Path, stdout: int | None = None, stderr: int | None = None) -> None:
+    """Standard output and error of this process into a file, or where else is said."""
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(file if stdout is None else stdout, 1)
+    os.dup2(file if stderr is None else stderr, 2)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+
+
+def at_operation(folder: Path, number: int, act: Callable[[], None], seen: list[int]) -> None:
+    """Do `act` before file operation `number` below `folder`; `seen[0]` counts them."""
+    start = str(folder)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event.startswith(("open", "os.", "shutil.")) and any(
+            str(argument).startswith(start) for argument in arguments[:2]
+        ):
+            seen[0] += 1
+            if seen[0] == number:
+                act()
+
+    sys.addaudithook(hook)
+
+
+def after_processor_time(seconds: float, number: int) -> None:
+    """End without notice (SIGKILL), or send SIGTERM, after so much processor time."""
+    if number == signal.SIGKILL:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # its default action ends the process at once
+    else:
+        signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), number))
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, 1e-4))
+
+
+def descendants(pid: int) -> list[int]:
+    """Training processes below a process."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                line = Path(f"/proc/{child}/cmdline").read_bytes()
+                if b"seqlabel.cli" in line and b"torch.distributed.run" not in line:
+                    found.append(child)
+                found += descendants(child)
+    return found
