@@ -81,7 +81,7 @@ class Output:
     times: (T,) start of each frame in seconds; period: its length.
     strokes: (T,) stroke number of each frame of ink, None for speech.
     per_label: whether `frames` are log-probabilities. labels: K, 0 for all of N.
-    ink: what was written, with t on the clock of `times`. seen: strokes that have frames.
+    ink: what was written, with t on the clock of `times`.
     """
 
     frames: np.ndarray
@@ -91,7 +91,6 @@ class Output:
     per_label: bool = True
     labels: int = 0
     ink: Ink | None = None
-    seen: frozenset[int] = frozenset()
 
     @property
     def log_probs(self) -> np.ndarray:
@@ -297,7 +296,6 @@ class Forward:
             self.network.per_label,
             self.labels,
             frames.ink,
-            frozenset() if frames.strokes is None else frozenset(frames.strokes.tolist()),
         )
 
 

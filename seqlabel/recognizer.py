@@ -18,8 +18,7 @@ from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.batches import BatchOptions
 from seqlabel.data.signals import read_signal, signal_kind
 from seqlabel.decoding import GreedyDecoder, LevelsDecoder, Result
-from seqlabel.decoding.results import Span
-from seqlabel.decoding.strokes import fired_at, strokes_of_labels
+from seqlabel.decoding.strokes import fired_at, with_strokes
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.stream import FrontEndStream, signal_latency
@@ -135,16 +134,9 @@ class Recognizer:
     def _placed(self, result: Result, output: Output) -> Result:
         """A result with its spans in seconds and, of ink, with their strokes."""
         result = result.with_times(output.times.tolist(), output.period)
-        ink = output.ink
-        if ink is None:
+        if output.ink is None:
             return result
-
-        def strokes_of(spans: Sequence[Span]) -> list[tuple[int, ...]]:
-            fired = [fired_at(span, output.times) for span in spans]
-            labels = [span.label for span in spans]
-            return strokes_of_labels(ink.strokes, labels, fired, self.alphabet.inkless, output.seen)
-
-        return result.with_strokes(strokes_of)
+        return with_strokes(result, output.ink.strokes, output.times, self.alphabet.inkless)
 
     def stream(
         self, decoder: StreamableDecoder | None = None, endpoints: Endpoints | None = None

@@ -23,6 +23,7 @@ import numpy as np
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding import Result
+from seqlabel.decoding.strokes import with_strokes
 from seqlabel.errors import InputError
 from seqlabel.features.stream import FrontEndStream
 
@@ -133,7 +134,7 @@ class Stream:
         endpoints: Endpoints | None = None,
     ) -> None:
         self._front_end, self._network, self._decoder = front_end, network, decoder
-        self._every = subsample
+        self._every, self._inkless = subsample, alphabet.inkless
         self._rules: _Rules | None = None
         if endpoints is not None:
             self._rules = _Rules(endpoints, alphabet, front_end.period * subsample)
@@ -175,8 +176,8 @@ class Stream:
     def partial(self, spans: bool = False) -> Result:
         """The best labelling so far of the present utterance, its end left open.
 
-        spans: say where the labels lie, as if the utterance ended here; this takes time in
-        proportion to its length.
+        spans: say where the labels lie, as if the utterance ended here, and which of the strokes
+        that have ended they were read from; this takes time in proportion to its length.
         """
         return self._result(1) if spans and self._outputs else self._decoding.partial()
 
@@ -196,7 +197,8 @@ class Stream:
         return self._front_end.period * self._every
 
     def finish(self, n_best: int = 1) -> Result:
-        """The signal is over: the result of the present utterance, spans in seconds.
+        """The signal is over: the result of the present utterance, spans in seconds; those of ink
+        have the numbers of their strokes.
 
         What is left belongs to it, silent or not; after an endpoint it may be empty. Raises
         InputError where the whole signal has no frame.
@@ -211,4 +213,7 @@ class Stream:
             self._outputs += len(outputs)
 
     def _result(self, n_best: int) -> Result:
-        return self._decoding.finish(n_best).with_times(self.times.tolist(), self.period)
+        times = self.times
+        result = self._decoding.finish(n_best).with_times(times.tolist(), self.period)
+        ink = self._front_end.ink
+        return result if ink is None else with_strokes(result, ink.strokes, times, self._inkless)

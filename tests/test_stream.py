@@ -194,14 +194,18 @@ def test_endpoints_cut_where_the_rules_say(kind, rules, seed):
             )
 
 
-def test_ink_is_read_stroke_by_stroke():
+def ink_reader(**options):
     torch.manual_seed(1)
-    extractor = InkDelta(clean=False, skew=False, size="none", spacing=0.5)
+    extractor = InkDelta(clean=False, skew=False, size="none", spacing=0.5, **options)
     model = Model(4, 4, ModelOptions(hidden=6, layers=2, bidirectional=False), {"kind": "ctc"})
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.8)
-    reader = Recognizer(TorchNetwork(model), ALPHABET, FrontEnd(extractor, FrontEndOptions("none")))
+    return Recognizer(TorchNetwork(model), ALPHABET, FrontEnd(extractor, FrontEndOptions("none")))
+
+
+def test_ink_is_read_stroke_by_stroke():
+    reader = ink_reader()
     assert reader.latency == 0.0
     rng = np.random.default_rng(2)
     strokes = [np.cumsum(rng.normal(0, 1, (12, 2)), axis=0) for _ in range(4)]
@@ -219,6 +223,29 @@ def test_ink_is_read_stroke_by_stroke():
     assert seen[0] != seen[-1]
     with pytest.raises(InputError, match="endpoints are silences"):
         reader.stream(endpoints=Endpoints())
+
+
+@pytest.mark.parametrize("times", [True, False])
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_results_of_streams_know_their_strokes_as_those_of_whole_ink(times, columns):
+    reader = ink_reader(times=times)
+    rng = np.random.default_rng(5)
+    strokes = []
+    for n in range(9):
+        places = np.cumsum(rng.normal(0, 1, (12, 2)), axis=0) + np.array([3 * (n % 5), 0])
+        t = 1000 + n + np.arange(12) / 20
+        strokes.append(np.column_stack([places, t, 0 * t])[:, :columns])
+    whole = reader.read(Ink(strokes))
+    expected = [span.strokes for span in whole.spans]
+    assert {number for own in expected for number in own} == set(range(9))
+    stream = reader.stream()
+    for n, stroke in enumerate(strokes):
+        stream.push(stroke, pen_up=n < 8)
+        if n == 4:
+            partial = stream.partial(spans=True)
+            first = reader.read(Ink(strokes[:5]))
+            assert [s.strokes for s in partial.spans] == [s.strokes for s in first.spans]
+    assert [span.strokes for span in stream.finish().spans] == expected
 
 
 def test_what_cannot_stream_says_why_and_has_no_bound():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqlabel.decoding import Result, Span
+from seqlabel.decoding.strokes import fired_at
 from seqlabel.demo.live import Live, reads_live
 from seqlabel.demo.recordings import Recording
 from seqlabel.demo.silence import speech_part
@@ -22,8 +23,6 @@ from seqlabel.report.evidence import VISIBLE, cut_strokes
 
 READINGS = 5
 """Labellings shown, the best among them."""
-INKLESS = (" ",)
-"""Labels that no pen writes."""
 MOST_FRAMES = 20_000
 """Of a signal: longer ones would keep everybody waiting."""
 
@@ -163,9 +162,11 @@ class Reader:
             ink = ink.untimed()
         clock = _seconds(ink)
         strokes = [np.column_stack([s[:, :2], t]) for s, t in zip(ink.strokes, clock, strict=True)]
-        spans = [(span.label, span.start, span.end) for span in result.spans]
+        fired = [fired_at(span, output.times) for span in result.spans]
+        spans = [(span.label, t, t) for span, t in zip(result.spans, fired, strict=True)]
         x = np.interp(output.times, np.concatenate(clock), ink.x)
-        return {"pieces": cut_strokes(strokes, spans, INKLESS), "x": np.round(x, 1).tolist()}
+        pieces = cut_strokes(strokes, spans, self.recognizer.alphabet.inkless)
+        return {"pieces": pieces, "x": np.round(x, 1).tolist()}
 
 
 class Ended(Exception):

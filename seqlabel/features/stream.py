@@ -24,6 +24,7 @@ from seqlabel.features.mfcc import Mfcc
 from seqlabel.features.normalisation import RunningStatistics
 from seqlabel.features.stages import Chain, Deltas, Normalisation, Stacking, Stage, Windows
 from seqlabel.features.windows import frames_of
+from seqlabel.inputs.ink import Ink
 
 Speech = Fbank | Mfcc
 
@@ -145,6 +146,11 @@ class FrontEndStream:
             return None
         stride = self._front_end.options.stride
         return np.array(self._ink_strokes, np.int32)[::stride][: self.frames]
+
+    @property
+    def ink(self) -> Ink | None:
+        """The strokes that have ended, as `Frames.ink`; None for speech and before the first."""
+        return None if self._strokes is None else self._strokes.ink
 
     def _of_strokes(self, points: Any, pen_up: bool) -> np.ndarray:
         assert self._strokes is not None

@@ -110,12 +110,11 @@ def test_a_stroke_belongs_to_the_label_that_fires_in_it():
     assert [len(piece) for piece in pieces] == [10, 8]
 
 
-def test_a_stroke_without_a_label_joins_the_nearest_in_time():
-    # The dot of an i (t = 30..31), after the stroke in which i fired; another label is farther.
-    _, read_as = assign_strokes(
-        [stroke(0, 9), stroke(12, 25), stroke(30, 31)], [("n", 4, 5), ("i", 20, 21)]
-    )
-    assert read_as == [0, 1, 1]
+def test_a_stroke_without_a_label_joins_the_nearest_ink():
+    # The dot of an i, after the stroke of the n: it stands above the i.
+    dot = stroke(30, 31) + np.array([-26, 24, 0])
+    _, read_as = assign_strokes([stroke(0, 9), stroke(12, 25), dot], [("i", 4, 5), ("n", 20, 21)])
+    assert read_as == [0, 1, 0]
 
 
 def test_joined_letters_are_cut_between_their_labels():

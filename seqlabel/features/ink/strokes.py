@@ -23,6 +23,7 @@ import numpy as np
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.ink.liwicki_bunke import Ink25
+from seqlabel.features.ink.normalisation import on_the_clock
 from seqlabel.inputs.ink import Ink
 
 _NEEDED = {"clean": False, "skew": False, "slant": False, "size": "none", "width": False,
@@ -57,7 +58,12 @@ class Strokes:
         self._points = 0
         self._columns: int | None = None
         self._last_time = -np.inf
-        self._count = 0  # strokes that have ended
+        self._ended: list[np.ndarray] = []  # x, y, t of the strokes that have ended
+
+    @property
+    def ink(self) -> Ink | None:
+        """The strokes that have ended, with t on the clock of the frames' times; None for none."""
+        return on_the_clock(Ink(self._ended, timed=self._timed)) if self._ended else None
 
     def push(self, points: Any, pen_up: bool = False) -> Frames | None:
         """Points (n, 2 to 4) of the present stroke, n from 0 on; `pen_up` ends it after them.
@@ -80,6 +86,10 @@ class Strokes:
                 self._append(piece)
         return self._end() if pen_up and self._open else None
 
+    @property
+    def _timed(self) -> bool:
+        return not self._untimed and self._columns != 2
+
     def _append(self, piece: np.ndarray) -> None:
         columns = piece.shape[1]
         if self._columns not in (None, columns):
@@ -93,10 +103,12 @@ class Strokes:
         try:
             Ink([piece])
         except InputError as error:
-            raise InputError(str(error).replace("stroke 0", f"stroke {self._count}", 1)) from None
+            raise InputError(
+                str(error).replace("stroke 0", f"stroke {len(self._ended)}", 1)
+            ) from None
         if piece[0, 2] < self._last_time:
             raise InputError(
-                f"stroke {self._count}: time goes back from {self._last_time!r} to "
+                f"stroke {len(self._ended)}: time goes back from {self._last_time!r} to "
                 f"{float(piece[0, 2])!r} s; push points in the order of writing"
             )
         self._last_time = float(piece[-1, 2])
@@ -106,15 +118,15 @@ class Strokes:
 
     def _end(self) -> Frames:
         stroke = np.concatenate(self._open)
-        timed = not self._untimed and self._columns != 2
+        timed = self._timed
         known = len(self._extractor(Ink(self._before, timed=timed))) if self._before else 0
         frames = self._extractor(Ink([*self._before, stroke], timed=timed))
-        numbers = frames.strokes[known:] + np.int32(self._count - len(self._before))
+        numbers = frames.strokes[known:] + np.int32(len(self._ended) - len(self._before))
         # the first point of the ink, a stroke by itself, is where places and times count from
         first, *others = [*self._before, stroke]
         if len(others) >= _CONTEXT:
             first, others = first[:1], others[-_CONTEXT:]
         self._before = [first, *others]
         self._open = []
-        self._count += 1
+        self._ended.append(stroke[:, :3])
         return Frames(frames.x[known:], frames.times[known:], frames.period, numbers)
