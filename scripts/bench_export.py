@@ -11,7 +11,7 @@ of the whole process and in its largest memory; medians of rounds. "directory" n
 and "samples" are exports without and with --front-end.
 
 Environment: megabytes of the installed distributions that reading needs, by their own lists of
-files. "torch" adds torch, torchaudio and what they require.
+files. "torch" adds torch and what it requires.
 
     python scripts/bench_export.py [--quick] [--json FILE]
     python scripts/bench_export.py --model EXP --file FILE     # start of a model of one's own
@@ -67,7 +67,7 @@ READING = ("numpy", "soundfile", "safetensors", "regex", "tqdm")
 NEEDED = {
     "front end in the graph, greedy": [*READING, "onnxruntime"],
     "any exported model and decoder": [*READING, "onnxruntime", "numba"],
-    "torch": [*READING, "numba", "torch", "torchaudio"],
+    "torch": [*READING, "numba", "torch"],
 }
 """What reading needs of the package's dependencies."""
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torchaudio_guard import torchaudio
 
 from seqlabel.features.fbank import GRAVES_2013, Fbank
 from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
@@ -30,7 +31,6 @@ from seqlabel.inputs import Audio, Ink
 from seqlabel.inputs.resampling import BETA, ROLLOFF, ZEROS, resample
 from seqlabel.synthetic.hands import random_hand, write_text
 from seqlabel.synthetic.text import make_language
-from seqlabel.torchaudio_guard import torchaudio
 
 RATE = 16000
 GOALS = {"ink_delta": 2.0, "ink_25": 10.0}

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -35,11 +34,8 @@ def denormals() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def start_browser() -> Callable[..., AbstractContextManager[Any]]:
     """Starts a headless Chromium with further options, see scripts/chromium.py; skips without."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        import chromium
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
+    import chromium
+
     found = chromium.find()
     if found is None:
         pytest.skip("no Chromium or Chrome on the PATH (apt install chromium)")

@@ -1,23 +1,27 @@
-"""torchaudio is usable whether or not its compiled extension loads."""
+"""torchaudio, which other tests compare with, is usable without its compiled extension too."""
 
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from torchaudio_guard import import_torchaudio, torchaudio
 
-from seqlabel.torchaudio_guard import import_torchaudio, torchaudio
+SCRIPTS = str(Path(__file__).parents[1] / "scripts")
 
 AFTER_A_FAILURE = """
+import sys
 import torch
 
 def fail(path):
     raise OSError("no such library")
 
 torch.ops.load_library = fail
-from seqlabel.torchaudio_guard import torchaudio
+sys.path.insert(0, sys.argv[1])
+from torchaudio_guard import torchaudio
 import torchaudio as again
 assert again is torchaudio
 assert torchaudio._extension._IS_TORCHAUDIO_EXT_AVAILABLE is False
@@ -36,7 +40,7 @@ else:
 def test_the_rest_runs_without_the_extension():
     """A fresh interpreter whose library cannot be loaded, warnings as errors."""
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", AFTER_A_FAILURE],
+        [sys.executable, "-W", "error", "-c", AFTER_A_FAILURE, SCRIPTS],
         capture_output=True,
         text=True,
         check=False,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-BLOCKED = "import sys; sys.modules['torch'] = sys.modules['torchaudio'] = None\n"
+BLOCKED = "import sys; sys.modules['torch'] = None\n"
 
 
 def without_torch(code: str, *arguments: str | Path) -> str:

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from seqlabel.errors import InputError
 from seqlabel.inputs.audio import Audio
+from seqlabel.inputs.resampling import SHORT, resample
 
 
 def check_speed(factor: float) -> None:
@@ -23,10 +24,5 @@ def change_speed(audio: Audio, factor: float) -> Audio:
     ratio = Fraction(round(factor * 100), 100)
     if ratio == 1:
         return audio
-    import torch
-
-    from seqlabel.torchaudio_guard import torchaudio
-
-    samples = torch.from_numpy(audio.samples)
-    changed = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
-    return Audio(changed.numpy(), audio.rate)
+    changed = resample(audio.samples, ratio.numerator, ratio.denominator, SHORT)
+    return Audio(changed, audio.rate)

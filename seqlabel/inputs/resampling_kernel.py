@@ -8,11 +8,13 @@ from numba import njit
 def interpolate(samples, first, taps, old, out):
     """Output n = q P + p is the product of taps[p] and the inputs from first[p] + q `old` on."""
     phases, width = taps.shape
-    for n in range(len(out)):
-        phase = n % phases
-        start = first[phase] + (n // phases) * old
-        inputs, weights = samples[start : start + width], taps[phase]
-        total = np.float32(0)
-        for k in range(width):
-            total += weights[k] * inputs[k]
-        out[n] = total
+    start = 0
+    for begin in range(0, len(out), phases):
+        for phase in range(min(phases, len(out) - begin)):
+            at = start + first[phase]
+            inputs, weights = samples[at : at + width], taps[phase]
+            total = np.float32(0)
+            for k in range(width):
+                total += weights[k] * inputs[k]
+            out[begin + phase] = total
+        start += old

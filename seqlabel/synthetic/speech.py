@@ -9,7 +9,7 @@ No speaker and no sentence is in two sets, and no variant of espeak's voices is 
 TEST, as long as there are enough of them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from seqlabel.errors import InputError
+from seqlabel.inputs.resampling import SHORT, resample
 from seqlabel.inputs.sphere import write_sphere
 from seqlabel.progress import progress_bar
 from seqlabel.synthetic.espeak import Speech, Voice, speak
@@ -89,7 +90,6 @@ def _write(folder: Path, options: SpeechCorpus) -> None:
     speakers = [speaker for name in SETS for speaker in sets[name]]
     new_sentence = _new_sentences(np.random.default_rng([options.seed, 0x2A]))
     texts = [[next(new_sentence) for _ in range(options.sentences)] for _ in speakers]
-    resample = _resampler()
 
     def write(number: int) -> None:
         speaker = speakers[number]
@@ -102,7 +102,7 @@ def _write(folder: Path, options: SpeechCorpus) -> None:
             # five of eight sentences are SX in TIMIT, three SI
             name = f"{'SX' if index % 8 < 5 else 'SI'}{first + index}"
             rng = np.random.default_rng([options.seed, 0x2B, first + index])
-            _write_utterance(place / name, text, speech, speaker, rng, resample)
+            _write_utterance(place / name, text, speech, speaker, rng)
 
     with ThreadPoolExecutor(2) as pool:  # one voice is written while the next one speaks
         for _ in progress_bar(pool.map(write, range(len(speakers))), "voices", len(speakers)):
@@ -155,32 +155,16 @@ def _speakers(options: SpeechCorpus) -> dict[str, list[_Speaker]]:
     return sets
 
 
-Resample = Callable[[np.ndarray, int], np.ndarray]
-
-
-def _resampler() -> Resample:
-    import torch
-
-    from seqlabel.torchaudio_guard import torchaudio
-
-    def resample(samples: np.ndarray, rate: int) -> np.ndarray:
-        wave = torch.from_numpy(samples.astype(np.float32))
-        result: np.ndarray = torchaudio.functional.resample(wave, rate, RATE).numpy()
-        return result
-
-    return resample
-
-
 def _write_utterance(
     stem: Path,
     text: str,
     speech: Speech,
     speaker: _Speaker,
     rng: np.random.Generator,
-    resample: Resample,
 ) -> None:
     before, after = rng.integers(int(0.1 * RATE), int(0.3 * RATE), 2).tolist()
-    sound = np.pad(resample(speech.samples, speaker.assumed_rate), (before, after))
+    samples = speech.samples.astype(np.float32)
+    sound = np.pad(resample(samples, speaker.assumed_rate, RATE, SHORT), (before, after))
     write_sphere(stem.with_suffix(".WAV"), record(sound, RATE, speaker.room, rng), RATE)
 
     def position(sample: int) -> int:

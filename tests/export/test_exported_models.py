@@ -178,7 +178,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def without_torch(*arguments, others="") -> str:
-    blocked = f"torch torchaudio onnx {others}"
+    blocked = f"torch onnx {others}"
     command = [sys.executable, "-c", WITHOUT, blocked, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -40,7 +40,7 @@ def test_equal_to_kaldis(frames, order, window):
 
 
 def test_first_order_equals_torchaudios():
-    from seqlabel.torchaudio_guard import torchaudio
+    from torchaudio_guard import torchaudio
 
     x = np.random.default_rng(4).standard_normal((20, 3)).astype(np.float32)
     expected = torchaudio.functional.compute_deltas(torch.from_numpy(x.T.copy()), win_length=5)

@@ -36,7 +36,7 @@ def kaldi(function, audio, **options):
 
 @pytest.fixture(autouse=True)
 def _torchaudio_is_there():
-    import seqlabel.torchaudio_guard  # noqa: F401
+    import torchaudio_guard  # noqa: F401
 
 
 @pytest.mark.parametrize(

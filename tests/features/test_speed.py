@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from seqlabel.errors import InputError
 from seqlabel.features.speed import change_speed
@@ -25,6 +26,16 @@ def test_duration_and_pitch_change_together(factor):
     hertz = spectrum.argmax() * RATE / (1 << 18)
     assert hertz == pytest.approx(440.0 * factor, rel=2e-3)
     assert np.abs(middle).max() == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, 0.97, 2.0])
+def test_equal_to_torchaudio(factor):
+    from torchaudio_guard import torchaudio
+
+    audio = tone(300.0)
+    rates = round(100 * factor), 100
+    expected = torchaudio.functional.resample(torch.from_numpy(audio.samples), *rates).numpy()
+    np.testing.assert_allclose(change_speed(audio, factor).samples, expected, atol=1e-5)
 
 
 def test_speed_one_is_the_same_signal():

@@ -201,7 +201,7 @@ def test_bad_batches_are_named(sizes, message):
 
 
 def test_equal_to_torchaudio_where_its_extension_loads():
-    from seqlabel.torchaudio_guard import torchaudio
+    from torchaudio_guard import torchaudio
 
     logits, lengths, targets, target_lengths = random_batch(B=3, T=12, S=5, dtype=torch.float32)
     lengths[0], target_lengths[0] = 12, 5

@@ -1,12 +1,14 @@
 """Import torchaudio, without its compiled extension where that cannot load.
 
+Tests and benchmarks compare features, resampling and losses with torchaudio's.
+
 The torchaudio wheel on PyPI links CUDA libraries. Beside a CPU-only torch `import torchaudio`
 raises OSError (libc10_cuda.so), beside a torch built for another CUDA version RuntimeError. Yet
 torchaudio runs without the extension: `torchaudio._extension` finds no library in a source build,
 says so in two flags, and `functional`, `transforms` and `compliance.kaldi` go on in plain torch.
 This module puts those flags there itself after a failed import.
 
-    from seqlabel.torchaudio_guard import torchaudio
+    from torchaudio_guard import torchaudio
 """
 
 import functools
