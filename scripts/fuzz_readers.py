@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from fuzz_corpora import corpus_readers
 from fuzz_files import INK, TONE, Reader, alone, json_lines, real, slurp, written
-from fuzz_signals import audio_readers, image_readers, ink_readers
+from fuzz_signals import audio_readers, image_readers, ink_readers, series_readers
 
 from seqlabel import load
 from seqlabel.alphabet import Alphabet
@@ -32,6 +32,7 @@ from seqlabel.features.normalisation import Statistics
 from seqlabel.inputs import audio
 from seqlabel.report.evidence import Evidence, read_evidence, write_evidence
 from seqlabel.report.html.curves import read_curves
+from seqlabel.report.values import read_header, read_predictions
 from seqlabel.scoring.transcripts import files as transcripts
 from seqlabel.training import run_directory
 from seqlabel.training.checkpoint import load_checkpoint
@@ -64,6 +65,16 @@ def transcript_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
     for suffix in [*transcripts.READERS, ".txt"]:
         seeds = [texts[suffix]] if suffix in texts else []
         yield alone(f"transcripts {suffix}", seeds, suffix, transcripts.read_transcripts)
+    values = [
+        {"values": {"target": "file", "ahead": 1}, "features": {"kind": "mfcc"}},
+        {"id": "a", "values": [[0.5, -1e3], [2, 0]], "deviations": [[1, 1], [0.25, 1e-3]]},
+    ]
+
+    def read(path: Path) -> None:
+        read_header(path)
+        read_predictions(path)
+
+    yield alone("predictions", [json_lines(values)], ".jsonl", read)
 
 
 MANIFEST = [
@@ -157,6 +168,6 @@ def language_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
 
 
 MAKERS: tuple[Callable[[Path, Path | None], Iterator[Reader]], ...] = (
-    audio_readers, ink_readers, image_readers, transcript_readers, manifest_readers, corpus_readers,
-    model_readers, language_readers,
+    audio_readers, ink_readers, image_readers, series_readers, transcript_readers, manifest_readers,
+    corpus_readers, model_readers, language_readers,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Readers of recordings, ink and images, with whole files of every suffix."""
+"""Readers of recordings, ink, images and series, with whole files of every suffix."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from fuzz_files import INK, PRESSED, TONE, Reader, alone, picture, real, written
 
 from seqlabel.inputs import Ink, audio, image, ink_files, read_audio, read_ink
 from seqlabel.inputs.formats import iam_xml, ink_json, inkml, stroke_arrays, unipen, xournal
+from seqlabel.inputs.series import read_values, write_values
 from seqlabel.inputs.sphere import write_sphere
 
 
@@ -116,3 +117,10 @@ def image_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
     for suffix in image.SUFFIXES:
         seeds = files.get(suffix, []) + real(data, suffix)
         yield alone(f"image {suffix}", seeds, suffix, image.read_image)
+
+
+def series_readers(folder: Path, data: Path | None) -> Iterator[Reader]:
+    """Arrays of numbers, as series and as targets."""
+    arrays = [np.arange(12.0).reshape(4, 3), np.zeros((3, 2, 2), "i2", order="F"), np.ones(5, "f4")]
+    seeds = [written(lambda path, x=x: write_values(path, x), folder / "a.npy") for x in arrays]
+    yield alone("series", seeds, ".npy", read_values)

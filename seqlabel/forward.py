@@ -28,6 +28,9 @@ CHUNK = 256
 """Utterances in memory at a time."""
 
 
+WHOLE = ("image", "series")
+"""Kinds of signals that are never cut into windows."""
+
 CHUNK_FRAMES = 400_000
 """Extracted frames in memory at a time: an hour of speech."""
 
@@ -97,7 +100,7 @@ class Output:
         """(T, K) natural log-probabilities of the labels; InputError where there are none."""
         if not self.per_label:
             raise InputError(
-                "a transducer gives no label probabilities per frame; take a model of "
+                "this model gives no label probabilities per frame; take a model of "
                 "criterion.kind = 'ctc'"
             )
         return self.frames[:, : self.labels or None]
@@ -130,7 +133,7 @@ class Forward:
     def __call__(self, inputs: Sequence[Input]) -> Iterator[Output]:
         """The outputs of some signals in their order, of long ones in windows."""
         plan = self._plan
-        long = any(plan.needed(len(i.frames)) for i in inputs) and self._kind != "image"
+        long = any(plan.needed(len(i.frames)) for i in inputs) and self._kind not in WHOLE
         if self.network.takes_samples or not long:
             yield from self._compute(inputs)
             return

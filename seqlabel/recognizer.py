@@ -23,7 +23,16 @@ from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.stream import FrontEndStream, signal_latency
 from seqlabel.forward import Forward, Network, Output, StreamingNetwork
-from seqlabel.inputs import Audio, Image, Ink, read_audio, read_image, read_ink
+from seqlabel.inputs import (
+    Audio,
+    Image,
+    Ink,
+    Series,
+    read_audio,
+    read_image,
+    read_ink,
+    read_series,
+)
 from seqlabel.inputs.reading import naming
 from seqlabel.pretrained import resolve
 from seqlabel.stream import Endpoints, Stream, StreamableDecoder
@@ -31,7 +40,7 @@ from seqlabel.stream import Endpoints, Stream, StreamableDecoder
 if TYPE_CHECKING:
     from seqlabel.report.evidence import Evidence
 
-_TYPES = {"speech": Audio, "ink": Ink, "image": Image}
+_TYPES = {"speech": Audio, "ink": Ink, "image": Image, "series": Series}
 
 DECODED_FRAMES = 1 << 19
 """Frames decoded together, padding included."""
@@ -44,7 +53,7 @@ class Decoder(Protocol):
 
 
 class Recognizer:
-    """Reads speech, ink or images with a trained network.
+    """Reads speech, ink, images or series with a trained network.
 
     batches: how `outputs` groups utterances. decoder: may be replaced; greedy where none is given.
     """
@@ -81,10 +90,11 @@ class Recognizer:
         """Label one signal; spans of the result are in seconds, of an image in columns of pixels.
 
         source: a file, an Ink, an Audio, an Image, samples (N,) in [-1, 1] with their `rate` (that
-        of the model where it is not given), or pixels (H, W) in [0, 1]. n_best: how many
-        labellings; all but the best are in `.alternatives`. Raises InputError for what cannot be
-        read.
+        of the model where it is not given), pixels (H, W) in [0, 1], or rows (T, F) of a series.
+        n_best: how many labellings; all but the best are in `.alternatives`. Raises InputError for
+        what cannot be read, and for a model that predicts values (`predict`).
         """
+        self._check_labels()
         if isinstance(source, str | os.PathLike) and self.kind == "speech":
             utterance = Utterance(os.fspath(source), Path(source), "speech", ())
             if self._forward.is_long(utterance):
@@ -94,6 +104,32 @@ class Recognizer:
         with naming(source) if isinstance(source, str | os.PathLike) else nullcontext():
             output = self.output(signal)
         return self.decode([output], n_best)[0]
+
+    def predict(
+        self, source: str | os.PathLike[str] | np.ndarray | Signal, rate: int | None = None
+    ) -> np.ndarray:
+        """(T, D) values that a regression predicts of each frame, in the units of its targets.
+
+        With criterion.loss = "gaussian" (T, 2D): behind the means the standard deviations. source,
+        rate: as for `read`. Raises InputError for a model of labels.
+        """
+        if self.values is None:
+            raise InputError("this model has labels, it predicts no values: use read")
+        signal = self._signal(source, rate)
+        with naming(source) if isinstance(source, str | os.PathLike) else nullcontext():
+            return self.output(signal).frames
+
+    @property
+    def values(self) -> Any:
+        """Options of the regression where the network predicts values, None where it has labels."""
+        return getattr(self.network, "values", None)
+
+    def _check_labels(self) -> None:
+        if self.values is not None:
+            raise InputError(
+                "this model predicts values, it has no labels: seqlabel decode EXP DATA --out HYP "
+                "writes them, seqlabel.load(EXP).predict(FILE) gives them"
+            )
 
     def output(self, signal: Signal, most_frames: int | None = None) -> Output:
         """What the network says of one signal; InputError for more than `most_frames` frames."""
@@ -118,6 +154,7 @@ class Recognizer:
 
         Spans are in seconds, and those of ink have the numbers of their strokes.
         """
+        self._check_labels()
         if not outputs:
             return []
         decoded: list[Result] = []
@@ -146,6 +183,7 @@ class Recognizer:
         decoder: the model's own where none is given. endpoints: cut speech into utterances.
         Raises InputError, with the way out, for a model or a decoder that needs the whole signal.
         """
+        self._check_labels()
         if not isinstance(self.network, StreamingNetwork):
             raise InputError("this network reads whole signals only; load a model directory")
         chosen = decoder or self.decoder
@@ -192,23 +230,29 @@ class Recognizer:
         signal = read_signal(utterance, self.front_end.extractor)
         if isinstance(signal, Image):
             return Evidence.of_image(*shared, signal.pixels)
+        if isinstance(signal, Series):
+            raise InputError(f"{utterance.id}: a series has no picture in the report")
         assert isinstance(signal, Audio)
         segments = utterance.segments
         return Evidence.of_speech(*shared, signal.samples, signal.rate, segments)
 
     def _signal(self, source: Any, rate: int | None) -> Signal:
-        if isinstance(source, Audio | Ink | Image):
+        if isinstance(source, Audio | Ink | Image | Series):
             if type(source) is not _TYPES[self.kind]:
                 raise InputError(f"this model reads {self.kind}, not {type(source).__name__}")
             return source
         if isinstance(source, str | os.PathLike):
             if self.kind == "ink":
                 return read_ink(source, self.front_end.extractor.times)
+            if self.kind == "series":
+                return read_series(source)
             return read_image(source) if self.kind == "image" else read_audio(source, self.rate)
         if self.kind == "speech":
             return Audio(np.asarray(source), rate or self.rate or 16000)
         if self.kind == "image":
             return Image(np.asarray(source))
+        if self.kind == "series":
+            return Series(np.asarray(source))
         raise InputError(f"this model reads ink: a file or an Ink, not {type(source).__name__}")
 
 

@@ -40,12 +40,12 @@ def test_all_modules_of_these_rooms_import():
 FEATURES = """
 import numpy as np
 from seqlabel.features.table import FEATURES
-from seqlabel.inputs import Audio, Image, Ink
+from seqlabel.inputs import Audio, Image, Ink, Series
 from seqlabel.inputs.resampling import resample
 samples = resample(np.sin(np.arange(8000) * 0.1).astype(np.float32), 8000, 16000)
 ink = Ink([[[0, 0, 0], [1, 3, 1], [2, 0, 2]], [[3, 1, 3], [4, 2, 4]]])
 for name, extractor in FEATURES.items():
-    signals = {"ink": ink, "image": Image(np.ones((9, 30)))}
+    signals = {"ink": ink, "image": Image(np.ones((9, 30))), "series": Series(np.ones((5, 1)))}
     frames = extractor()(signals.get(name.split("_")[0], Audio(samples, 16000)))
     assert frames.x.shape == (len(frames), extractor().dim), name
 """

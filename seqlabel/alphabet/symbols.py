@@ -193,6 +193,10 @@ class Alphabet:
         return cls(value["symbols"], value.get("unit", "symbol"), levels, model)
 
 
+NO_LABELS = Alphabet(("value",))
+"""Of data that have values to be predicted and no labels."""
+
+
 def required_frames(labels: Sequence[object]) -> int:
     """Least frames of a CTC path: one for each label, and a blank between equal neighbours."""
     return len(labels) + sum(a == b for a, b in pairwise(labels))

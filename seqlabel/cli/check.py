@@ -28,6 +28,7 @@ def main(args: argparse.Namespace) -> int:
     """Print each problem on a line of its own and return 1, or say that there is none."""
     from seqlabel.config import load_toml
     from seqlabel.data.checking import find_problems, find_remarks, read_sets
+    from seqlabel.data.signals import plain_features
     from seqlabel.errors import InputError, one_line
     from seqlabel.features.front_end import at_corpus_rate, make_extractor
 
@@ -37,11 +38,10 @@ def main(args: argparse.Namespace) -> int:
     table = load_toml(args.config).get("features", {}) if args.config else {}
     if args.features:
         table = {"kind": args.features}
-    kinds = {utterance.kind for utterances in splits.values() for utterance in utterances}
-    default = {"speech": "fbank", "ink": "ink_delta", "image": "image"}
+    first = {u.kind: u for utterances in splits.values() for u in reversed(utterances)}
     extractors = {
-        kind: make_extractor(at_corpus_rate(table or {"kind": default[kind]}, args.data))
-        for kind in kinds
+        kind: make_extractor(at_corpus_rate(table or plain_features(utterance), args.data))
+        for kind, utterance in first.items()
     }
     problems = 0
     for problem in find_problems(alphabet, splits, extractors, args.reduction):

@@ -3,11 +3,18 @@
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
 
-HELP = "read a prepared set and write hypotheses"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seqlabel.corpora.manifest import Utterance
+    from seqlabel.recognizer import Recognizer
+    from seqlabel.training.distribution import Workers
+
+HELP = "read a prepared set and write hypotheses, or predicted values"
 
 CHUNK = 64
 """Utterances decoded together, on all cores."""
@@ -41,11 +48,15 @@ def main(args: argparse.Namespace) -> int | None:
         raise InputError(f"--evidence {args.evidence}: a number from 0 on is expected")
     with workers(devices=False) as group:  # --device says where
         recognizer = load(args.model, args.device)
-        recognizer.decoder, description = make_decoder(args, recognizer)
+        if recognizer.values is None:
+            recognizer.decoder, description = make_decoder(args, recognizer)
         utterances = read_manifest(args.data)
         if not utterances:
             raise InputError(f"{args.data}: no utterances")
         own = utterances[group.rank :: group.world]
+        if recognizer.values is not None:
+            _write_values(args, recognizer, own, [utterance.id for utterance in utterances], group)
+            return 0
         started = time.perf_counter()
         rows: list[dict[str, Any]] = []
         evidence: dict[str, Evidence] = {}
@@ -62,7 +73,8 @@ def main(args: argparse.Namespace) -> int | None:
             for (utterance, output), result in zip(pending, results, strict=True):
                 rows.append({"id": utterance.id, **result.to_json()})
                 seconds += utterance.duration
-                if output.per_label and len(evidence) * group.world < args.evidence:
+                wanted = output.per_label and recognizer.kind != "series"
+                if wanted and len(evidence) * group.world < args.evidence:
                     evidence[utterance.id] = recognizer.evidence(utterance, output, result)
             pending.clear()
         rows = group.gather(rows)
@@ -87,3 +99,46 @@ def main(args: argparse.Namespace) -> int | None:
             if gathered:
                 write_evidence(kept, gathered)
     return 0
+
+
+def _write_values(
+    args: argparse.Namespace,
+    recognizer: "Recognizer",
+    own: "Sequence[Utterance]",
+    ids: list[str],
+    group: "Workers",
+) -> None:
+    """What a regression predicts of this process's share of the utterances, written by the first.
+
+    Raises InputError for options that labels alone have.
+    """
+    from seqlabel.config import as_table
+    from seqlabel.errors import InputError
+    from seqlabel.features.front_end import extractor_table
+    from seqlabel.files import write_jsonl
+    from seqlabel.progress import progress_bar
+    from seqlabel.report.values import prediction_row
+
+    labels = ("beam", "lm", "lexicon", "word_lm", "unknown_penalty", "lm_weight", "bonus")
+    given = [name for name in labels if getattr(args, name) is not None]
+    if given or args.n_best != 1:
+        name = given[0].replace("_", "-") if given else "n-best"
+        raise InputError(f"--{name} is for labels; {args.model} predicts values")
+    options, front_end = recognizer.values, recognizer.front_end
+    gaussian = options.loss == "gaussian"
+    outputs = progress_bar(recognizer.outputs(own), "predicting", len(own))
+    rows = [prediction_row(u.id, output.frames, gaussian) for u, output in outputs]
+    rows = group.gather(rows)
+    if group.first:
+        order = {name: n for n, name in enumerate(ids)}
+        rows.sort(key=lambda row: order[row["id"]])
+        stacked = as_table(front_end.options)
+        header = {
+            "decoder": f"regression, {options.loss}",
+            "model": str(args.model),
+            "data": str(args.data),
+            "values": as_table(options),
+            "features": extractor_table(front_end.extractor),
+            "front_end": {key: stacked[key] for key in ("stack", "stride")},
+        }
+        write_jsonl(args.out, [header, *rows])

@@ -43,6 +43,10 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     alphabet = recognizer.alphabet
     options = "lm", "lexicon", "word_lm", "unknown_penalty", "lm_weight", "bonus"
     given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
+    if recognizer.values is not None:
+        raise InputError(
+            "this model predicts values, it has no labels: seqlabel decode writes them"
+        )
     if not recognizer.network.per_label:
         if given:
             raise InputError(f"{given[0]} does not go with a transducer")

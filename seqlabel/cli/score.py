@@ -77,9 +77,11 @@ def main(args: argparse.Namespace) -> int | None:
 
 
 def _score(args: argparse.Namespace) -> int:
+    from seqlabel.cli.value_scores import score_predictions
     from seqlabel.files import sole_writer
     from seqlabel.report.files import all_to_json, read_report, write_reports
     from seqlabel.report.text import all_to_text
+    from seqlabel.report.values import read_header
     from seqlabel.scoring import compare, read_transcripts, score, spread
 
     limit = None if args.fail_above is None else _rate(args.fail_above)
@@ -89,6 +91,10 @@ def _score(args: argparse.Namespace) -> int:
         raise InputError("--seeds averages runs, --against compares systems; ask for one of them")
     if args.seeds and len(args.hyp) < 2:
         raise InputError("--seeds averages runs: name the hypotheses of two or more")
+    headers = [read_header(path) for path in args.hyp]
+    if any(header is not None for header in headers):
+        rates = score_predictions(args, _names(args.hyp), headers)
+        return int(limit is not None and any(rate > limit for rate in rates))
     references = read_transcripts(args.ref, args.level)
     protocol = _protocol(args, references)
     hypotheses = [read_transcripts(path, args.level) for path in args.hyp]

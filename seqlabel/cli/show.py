@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="FILE|DATA",
         type=Path,
-        help="ink, audio, an image, a manifest, or prepared data",
+        help="ink, audio, an image, a series, a manifest, or prepared data",
     )
     parser.add_argument(
         "--out", type=Path, metavar="PICTURE", help=".svg or .png (default: named after FILE|DATA)"
@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Draw, write one picture, and print its path."""
     from seqlabel.config import load_toml
-    from seqlabel.data.signals import read_signal
+    from seqlabel.data.signals import plain_features, read_signal
     from seqlabel.errors import InputError, one_line
     from seqlabel.features.front_end import make_extractor
     from seqlabel.files import whole_file
-    from seqlabel.inputs import Image, Ink
+    from seqlabel.inputs import Image, Ink, Series
     from seqlabel.inputs.reading import naming
     from seqlabel.report.pictures.canvas import Canvas
     from seqlabel.report.pictures.signals import WIDTH, draw, draw_title
@@ -51,10 +51,13 @@ def main(args: argparse.Namespace) -> None:
     table = {"kind": args.features} if args.features else table
     canvas = Canvas(WIDTH)
     for utterance in _utterances(args):
-        extractor = make_extractor(table or {"kind": DEFAULTS[utterance.kind]})
+        own = {"kind": "ink_25"} if utterance.kind == "ink" else plain_features(utterance)
+        extractor = make_extractor(table or own)
         signal = read_signal(utterance, extractor)
         if isinstance(signal, Image):
             size = f"{signal.width} x {signal.height} pixels"
+        elif isinstance(signal, Series):
+            size = f"{len(signal)} rows of {signal.size} values"
         else:
             size = f"{signal.duration:.2f} s"
         if isinstance(signal, Ink):
@@ -71,9 +74,6 @@ def main(args: argparse.Namespace) -> None:
         with whole_file(out, "wb") as stream:
             stream.write(canvas.to_png())
     print(out)
-
-
-DEFAULTS = {"speech": "fbank", "ink": "ink_25", "image": "image"}
 
 
 def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:

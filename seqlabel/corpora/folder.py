@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance
@@ -75,11 +76,11 @@ class _Reader:
         )
 
 
-def _signal_files(root: Path, wanted: str) -> tuple[Kind, list[Path]]:
+def _signal_files(root: Path, wanted: Kind | Literal["any"]) -> tuple[Kind, list[Path]]:
     found: dict[Kind, list[Path]] = {kind: [] for kind in SUFFIXES}
     for path in _files(root):
-        kind = kind_of(path)
-        if kind and wanted in ("any", kind):
+        kind = kind_of(path, wanted)
+        if kind:
             found[kind].append(path)
     there = [kind for kind, paths in found.items() if paths]
     if len(there) > 1 and wanted == "any":
@@ -89,7 +90,8 @@ def _signal_files(root: Path, wanted: str) -> tuple[Kind, list[Path]]:
         ways = " or ".join(f"--set kind={kind}" for kind in there)
         raise InputError(f"{root}: {counts} files; choose with {ways}")
     if not there:
-        suffixes = " ".join(s for k in SUFFIXES for s in SUFFIXES[k] if wanted in ("any", k))
+        known = (s for k in SUFFIXES for s in SUFFIXES[k] if wanted in ("any", k))
+        suffixes = " ".join(dict.fromkeys(known))
         raise InputError(f"{root}: no files to read ({suffixes})")
     chosen = there[0]
     names: dict[str, Path] = {}

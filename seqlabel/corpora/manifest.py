@@ -11,7 +11,7 @@ from seqlabel.config import did_you_mean
 from seqlabel.errors import InputError
 from seqlabel.files import read_jsonl, write_jsonl
 
-Kind = Literal["speech", "ink", "image"]
+Kind = Literal["speech", "ink", "image", "series"]
 _KINDS = get_args(Kind)
 
 
@@ -37,6 +37,8 @@ class Utterance:
     images. segments: hand labels with their times, from the start of the utterance. words: the same
     for words (may overlap or leave gaps). tags: whatever else is known (sex, region, ...).
     levels: labels of what the target is made of, by the name of the level (the phones of words).
+    target: a `.npy` file with values (T, D) to be predicted, a row for each frame, NaN where one is
+    not known; of data for a regression, which may do without labels.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Utterance:
     start: float = 0.0
     end: float = 0.0
     channel: int | None = None
+    target: Path | None = None
 
 
 _KEYS = [f.name for f in fields(Utterance)]
@@ -93,11 +96,10 @@ def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]
 
 
 def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
-    source = utterance.source.absolute()
-    if source.is_relative_to(folder):
-        source = source.relative_to(folder)
+    source = _relative(utterance.source, folder)
+    target = None if utterance.target is None else _relative(utterance.target, folder)
     try:
-        f"{utterance.id}{source}".encode()
+        f"{utterance.id}{source}{target}".encode()
     except UnicodeEncodeError:
         raise InputError(f"{source}: the file name is no valid UTF-8; rename the file") from None
     row: dict[str, Any] = {
@@ -115,12 +117,18 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "start": round(utterance.start, 6),
         "end": round(utterance.end, 6),
         "channel": utterance.channel,
+        "target": target and target.as_posix(),
     }
     return {
         key: value
         for key, value in row.items()
         if value or key in _REQUIRED or (key in ("text", "channel") and value is not None)
     }
+
+
+def _relative(path: Path, folder: Path) -> Path:
+    path = path.absolute()
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
@@ -141,6 +149,7 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
         start=float(row.get("start", 0.0)),
         end=float(row.get("end", 0.0)),
         channel=row.get("channel"),
+        target=folder / row["target"] if "target" in row else None,
     )
 
 
@@ -158,6 +167,8 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
     for key in ("id", "source", "text", "speaker"):
         if not isinstance(row.get(key, ""), str):
             raise InputError(f"{where}: {key} is {row[key]!r}; a string is expected")
+    if not isinstance(row.get("target", ""), str) or row.get("target") == "":
+        raise InputError(f"{where}: target is {row['target']!r}; the name of a file is expected")
     if not row["id"] or not row["source"]:
         raise InputError(f"{where}: id and source must not be empty")
     if row["kind"] not in _KINDS:
@@ -171,8 +182,9 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
     _seconds(row, "duration", where)
     if start < 0 or end < 0 or 0 < end <= start:
         raise InputError(f"{where}: a stretch from {start:g} to {end:g} s; it ends after its start")
-    if row["kind"] == "ink" and not row.keys().isdisjoint(STRETCH):
-        raise InputError(f"{where}: {', '.join(STRETCH)} are for speech; an ink file is read whole")
+    if row["kind"] in ("ink", "series") and not row.keys().isdisjoint(STRETCH):
+        what = "an ink" if row["kind"] == "ink" else "a series"
+        raise InputError(f"{where}: {', '.join(STRETCH)} are for speech; {what} file is read whole")
     channel = row.get("channel")
     if channel is not None and (type(channel) is not int or not 0 <= channel < 1 << 16):
         raise InputError(f"{where}: channel is {channel!r}; a number from 0 on is expected")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from seqlabel.alphabet import NO_LABELS
 from seqlabel.alphabet.units import JOINED, label_fault
 from seqlabel.corpora.labelling import with_subwords
 from seqlabel.corpora.manifest import Kind, Utterance
@@ -17,21 +18,26 @@ from seqlabel.corpora.prepared import (
 )
 from seqlabel.corpora.splitting import SET_NAMES, split_by_hash
 from seqlabel.errors import InputError
-from seqlabel.inputs import audio, image, ink_files, read_ink
+from seqlabel.inputs import audio, image, ink_files, read_ink, read_series, series
 
 SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "speech": audio.SUFFIXES,
     "ink": ink_files.SUFFIXES,
     "image": image.SUFFIXES,
+    "series": (series.SUFFIX,),
 }
 
-FILES: dict[Kind, str] = {"speech": "audio", "ink": "ink", "image": "image"}
+FILES: dict[Kind, str] = {"speech": "audio", "ink": "ink", "image": "image", "series": "series"}
 """What the files of a kind are called."""
+
+BESIDE: tuple[Kind, ...] = ("image", "series")
+"""What lies beside data of another kind rather than being the data."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """kind: what to look for; by default what the data holds, images where there is nothing else.
+    """kind: what to look for; by default what the data holds, images where there is nothing else,
+    arrays as ink.
 
     unit: what a transcript is split into. Phones, words and symbols are separated by blanks in it;
         graphemes are user-perceived characters, which combining marks and joiners belong to.
@@ -44,7 +50,7 @@ class Options:
         that read them. skip_bad: leave out unusable files and name them.
     """
 
-    kind: Literal["any", "speech", "ink", "image"] = "any"
+    kind: Literal["any", "speech", "ink", "image", "series"] = "any"
     unit: Literal["character", "grapheme", "subword", "phone", "word", "symbol", "latex"] = (
         "character"
     )
@@ -73,8 +79,10 @@ def prepared_own_data(
         splits, alphabet = with_subwords(
             splits, options.subwords, options.subword_kind, options.subword_model
         )
-    else:
+    elif any(u.labels or u.text is not None for u in splits.get("train", ())):
         alphabet = alphabet_of(splits, options.unit)
+    else:
+        alphabet = NO_LABELS
     notes = tuple(shared_speakers(splits))
     return Prepared(corpus, kind, alphabet, splits, skipped, notes, common_rate(rates))
 
@@ -135,12 +143,15 @@ class Measure:
     rates: set[int] = field(default_factory=set)
 
     def seconds(self, path: Path, kind: Kind) -> float:
-        """Duration of a signal, 0 of an image; InputError for one that cannot be read.
+        """Duration of a signal, 0 of an image or a series; InputError for one that cannot be read.
 
         Recordings of another rate than the options demand are refused.
         """
         if kind == "image":
             image.read_image(path)
+            return 0.0
+        if kind == "series":
+            read_series(path)
             return 0.0
         if kind == "ink":
             return read_ink(path, self.options.times).duration
@@ -159,7 +170,12 @@ class Measure:
         return header
 
 
-def kind_of(path: Path) -> Kind | None:
-    """The kind of signal that a file's name promises, None for none of them."""
+def kind_of(path: Path, wanted: Kind | Literal["any"] = "any") -> Kind | None:
+    """The kind of signal that a file's name promises, None for none of them or none `wanted`.
+
+    An array is ink unless a series is wanted.
+    """
     suffix = path.suffix.lower()
+    if wanted != "any":
+        return wanted if suffix in SUFFIXES[wanted] else None
     return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)

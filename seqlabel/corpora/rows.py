@@ -1,7 +1,7 @@
 """Rows: what readers of lists make of each recording, completed to the utterances of a manifest.
 
 A row has the keys of a manifest, of which only `source` and one of `text` and `labels` are needed,
-and `set` (train, dev or test).
+and `set` (train, dev or test). A series does without both: its values may be what is predicted.
 """
 
 import dataclasses
@@ -103,7 +103,7 @@ class Completion:
         kind = row.get("kind", options.kind if options.kind != "any" else kind_of(source))
         if kind is None:
             raise InputError(
-                f"{where}: {source.name} may be speech, ink or an image; add the key kind"
+                f"{where}: {source.name} may be speech, ink, an image or a series; add the key kind"
             )
         if "labels" not in row:
             text = row.get("text")
@@ -118,10 +118,11 @@ class Completion:
                 row = {**row, "labels": []}
         name = utterance_id(Path(row["source"]), Path(Path(row["source"]).anchor))
         utterance = utterance_from({"id": name, **row, "kind": kind}, folder, where)
-        if not utterance.labels and utterance.text is None:
+        named = utterance.labels or utterance.text is not None
+        if not named and utterance.target is None and kind != "series":
             raise InputError(f"{where}: neither text nor labels; write what is to be read")
         check_labels(utterance.labels, options.unit, where)
-        if kind == "ink":
+        if kind != "speech":
             seconds = self.measure.seconds(source, kind)
             return dataclasses.replace(utterance, duration=seconds)
         return self._measured(utterance, where)

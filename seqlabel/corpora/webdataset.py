@@ -17,6 +17,7 @@ from typing import Any
 from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Kind, Utterance
 from seqlabel.corpora.own_data import (
+    BESIDE,
     FILES,
     SUFFIXES,
     Measure,
@@ -128,7 +129,7 @@ class _Reader:
         wanted = self.options.kind
         found = [(k, e) for k in SUFFIXES if wanted in ("any", k) for e in sample.signals(k)]
         if wanted == "any" and len(found) > 1:
-            found = [(k, e) for k, e in found if k != "image"]  # pictures beside the data
+            found = [(k, e) for k, e in found if k not in BESIDE]
         if len(found) != 1:
             endings = ", ".join(sample.files)
             raise InputError(

@@ -17,6 +17,7 @@ from seqlabel.corpora.prepared import (
     unseen_remarks,
 )
 from seqlabel.data.signals import read_signal
+from seqlabel.data.values import ValueTargets
 from seqlabel.errors import InputError
 from seqlabel.inputs import Audio
 from seqlabel.progress import progress_bar
@@ -55,9 +56,9 @@ def find_problems(
 
     extractors: feature extractor for each kind of signal. reduction: frames that the network joins
     into one. Found are: signals that cannot be read, silent audio, no or unknown labels, fewer
-    frames than CTC needs for the labels, features that are no numbers, hand labels that differ from
-    the labels or leave the signal, an id or a speaker in two sets. Unknown labels outside the
-    training set are no problem, but a remark (`find_remarks`).
+    frames than CTC needs for the labels, features that are no numbers, targets that do not fit the
+    frames, hand labels that differ from the labels or leave the signal, an id or a speaker in two
+    sets. Unknown labels outside the training set are no problem, but a remark (`find_remarks`).
     """
     home: dict[str, str] = {}
     for name, utterances in splits.items():
@@ -78,7 +79,7 @@ def find_problems(
 def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
     """What may be as it should be, but is worth knowing before a figure is quoted."""
     train = splits.get("train", [])
-    known_texts = {utterance.labels for utterance in train}
+    known_texts = {utterance.labels for utterance in train if utterance.labels}
     known = Counter(label for utterance in train for label in utterance.labels)
     remarks = []
     for name, utterances in splits.items():
@@ -99,8 +100,12 @@ def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) 
     ]
 
 
+def _has_values(utterance: Utterance) -> bool:
+    return utterance.target is not None or utterance.kind == "series"
+
+
 def _faults(utterance: Utterance, extractor: Any, reduction: int) -> Iterator[str]:
-    if not utterance.labels and utterance.text is None:
+    if not utterance.labels and utterance.text is None and not _has_values(utterance):
         yield "no labels"
     if utterance.segments:
         if tuple(segment.label for segment in utterance.segments) != utterance.labels:
@@ -118,6 +123,11 @@ def _faults(utterance: Utterance, extractor: Any, reduction: int) -> Iterator[st
         yield "silent audio"
     if not np.isfinite(frames.x).all():
         yield "features that are NaN or infinite"
+    if utterance.target is not None:
+        try:
+            ValueTargets("file").of(utterance, frames.x)
+        except InputError as error:
+            yield str(error).removeprefix(f"{utterance.id}: ")
     reduced, needed = -(-len(frames.x) // reduction), required_frames(utterance.labels)
     if reduced < needed:
         yield f"{reduced} frames, its labels need {needed}"

@@ -13,6 +13,7 @@ from seqlabel.data.signals import KeptSignals, extract, read_signal
 from seqlabel.data.speakers import SpeakerStatistics
 from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
 from seqlabel.data.tensors import Batch, collate
+from seqlabel.data.values import ValueTargets, value_statistics
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames, heights_of
 from seqlabel.features.front_end import FrontEnd, Signal
@@ -78,6 +79,7 @@ class Dataset:
     """N utterances, their features and their targets.
 
     frame_targets, elapsed: whether batches have `frame_labels`, and times in `elapsed`.
+    values: where those of `Batch.values` come from; None for none.
     lengths: (N,) frames of each utterance as the network gets them (after stacking).
     targets: alphabet indices of the utterances of the whole manifest. With `unseen` these hold 0
     for a label that the alphabet lacks; without it such a label raises InputError.
@@ -93,13 +95,14 @@ class Dataset:
         frame_targets: bool = False,
         unseen: bool = False,
         elapsed: bool = False,
+        values: ValueTargets | None = None,
     ) -> None:
         self.utterances = utterances
         self.store = store
         self.alphabet = alphabet
         self.front_end = front_end
         self.distortion = distortion or Distortion()
-        self.frame_targets, self.elapsed = frame_targets, elapsed
+        self.frame_targets, self.elapsed, self.values = frame_targets, elapsed, values
         self.targets = utterances.encoded(alphabet, unseen)
         self.lengths: np.ndarray = front_end.frame_count(store.lengths)
         self._chosen: np.ndarray | None = None  # numbers in the manifest, None for all in order
@@ -109,6 +112,7 @@ class Dataset:
         self._signal = KeptSignals(
             lambda number: read_signal(utterances[number], front_end.extractor)
         )
+        self._values = KeptSignals(self._values_of)
 
     @classmethod
     def read(
@@ -119,13 +123,16 @@ class Dataset:
         frame_targets: bool = False,
         unseen: bool = False,
         elapsed: bool = False,
+        values: ValueTargets | None = None,
     ) -> "Dataset":
         """The dataset of a manifest, undistorted; InputError where it is empty."""
         utterances = open_utterances(manifest)
         if not len(utterances):
             raise InputError(f"{manifest}: no utterances; run seqlabel prepare again")
         store = load_features(utterances, front_end)
-        return cls(utterances, store, alphabet, front_end, None, frame_targets, unseen, elapsed)
+        return cls(
+            utterances, store, alphabet, front_end, None, frame_targets, unseen, elapsed, values
+        )
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -178,7 +185,25 @@ class Dataset:
                 for name, alphabet in self.alphabet.levels
             ],
             heights_of(frames),
+            None if self.values is None else [self.values_of(n) for n in chosen],
         )
+
+    def values_of(self, n: int) -> np.ndarray:
+        """(T, D) values to be predicted of the frames of utterance n, NaN where not known.
+
+        They are those of the undistorted signal.
+        """
+        return self._values(self._number(n))
+
+    def value_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation (D,) of the values to be predicted."""
+        return value_statistics(self.values_of(n) for n in range(len(self)))
+
+    def _values_of(self, number: int) -> np.ndarray:
+        assert self.values is not None
+        frames = self.front_end.stack(self.store.frames(number))
+        stride = self.front_end.options.stride
+        return self.values.of(self.utterances[number], frames.x, stride)
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:
         """Frames of utterance n as the network gets them, distorted where `rng` is given."""
@@ -230,11 +255,18 @@ class Dataset:
     def unusable(
         self, output_lengths: Callable[[np.ndarray], np.ndarray] = lambda frames: frames
     ) -> list[Skipped]:
-        """Utterances without labels, with a label that the alphabet lacks, or with fewer frames
+        """Where values are to be predicted: utterances of which none is known. Otherwise:
+        utterances without labels, with a label that the alphabet lacks, or with fewer frames
         than CTC needs for labels and repeats; the same of every level that the alphabet has.
 
         output_lengths: frames that the encoder makes of numbers of frames (N,).
         """
+        if self.values is not None:
+            return [
+                Skipped(n, self.utterance(n).id, f"no known target in {self.lengths[n]} frames")
+                for n in range(len(self))
+                if not np.isfinite(self.values_of(n)).any()
+            ]
         frames, needed = output_lengths(self.lengths), self.utterances.needed
         if self._chosen is not None:
             needed = needed[self._chosen]

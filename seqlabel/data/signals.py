@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -12,9 +12,12 @@ from seqlabel.features.frames import Frames
 from seqlabel.features.front_end import Signal
 from seqlabel.features.image import ImageColumns
 from seqlabel.features.ink.normalisation import on_the_clock
-from seqlabel.inputs import Image, Ink, read_audio, read_image, read_ink
+from seqlabel.features.series import SeriesRows
+from seqlabel.inputs import Image, Ink, Series, read_audio, read_image, read_ink, read_series
 from seqlabel.inputs.audio import Audio
 from seqlabel.inputs.reading import naming
+
+Kept = TypeVar("Kept", bound=Signal | np.ndarray)
 
 KEPT_BYTES = 1 << 30
 """Bytes of signals kept in memory where they are distorted anew each time: 70,000 lines of ink."""
@@ -41,7 +44,16 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
         )
     if wanted == "image":
         return read_image(utterance.source)
+    if wanted == "series":
+        return read_series(utterance.source)
     return read_ink(utterance.source, extractor.times)
+
+
+def plain_features(utterance: Utterance) -> dict[str, Any]:
+    """The table of features for an utterance where no configuration says which."""
+    kind = {"speech": "fbank", "ink": "ink_delta", "image": "image", "series": "series"}
+    size = {"size": read_series(utterance.source).size} if utterance.kind == "series" else {}
+    return {"kind": kind[utterance.kind], **size}
 
 
 def extract(
@@ -68,22 +80,24 @@ def signal_kind(extractor: Any) -> Kind:
     """What an extractor turns into frames."""
     if isinstance(extractor, ImageColumns):
         return "image"
+    if isinstance(extractor, SeriesRows):
+        return "series"
     return "speech" if hasattr(extractor, "rate") else "ink"
 
 
-class KeptSignals:
-    """Signals by number, the first `limit` bytes of them read once, the others each time.
+class KeptSignals(Generic[Kept]):
+    """Signals or arrays by number: the first `limit` bytes read once, the others each time.
 
     None is given up for another: epochs meet all signals once each in any order, so that what was
     met last is not what comes next.
     """
 
-    def __init__(self, read: Callable[[int], Signal], limit: int = KEPT_BYTES) -> None:
+    def __init__(self, read: Callable[[int], Kept], limit: int = KEPT_BYTES) -> None:
         self._read = read
         self._left = limit
-        self._kept: dict[int, Signal] = {}
+        self._kept: dict[int, Kept] = {}
 
-    def __call__(self, number: int) -> Signal:
+    def __call__(self, number: int) -> Kept:
         """The signal of a number."""
         signal = self._kept.get(number)
         if signal is None:
@@ -95,7 +109,11 @@ class KeptSignals:
         return signal
 
 
-def _values(signal: Signal) -> np.ndarray:
+def _values(signal: Signal | np.ndarray) -> np.ndarray:
+    if isinstance(signal, np.ndarray):
+        return signal
     if isinstance(signal, Audio):
         return signal.samples
+    if isinstance(signal, Series):
+        return signal.values
     return signal.pixels if isinstance(signal, Image) else signal.points

@@ -21,6 +21,8 @@ class Batch:
     from the frame before to each frame, 0 for the first; absent unless the cells want them.
     levels: targets (B, S') and their lengths (B,) of each level that the labels are made of, the
     finest first; none unless the criterion needs them.
+    values: (B, T, D) float32 what is to be predicted of each frame, in its own units, NaN where it
+    is not known and in the padding; absent unless the criterion needs it.
     heights: (B,) int64 rows of images, whose frames are columns of pixels: so many features count,
     the others are padding. None for other signals and where all images have F rows.
     weight: share of the batch's utterances that count (0 for a rank's stand-in, see `shard`).
@@ -36,6 +38,7 @@ class Batch:
     elapsed: Tensor | None = None
     levels: tuple[tuple[Tensor, Tensor], ...] = ()
     heights: Tensor | None = None
+    values: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -43,18 +46,20 @@ class Batch:
         return int(self.lengths.sum())
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The batch with its frames, their labels and times on `device`; the rest stays."""
-        labels, elapsed = self.frame_labels, self.elapsed
+        """The batch with its frames, their labels, values and times on `device`; the rest stays."""
+        labels, elapsed, values = self.frame_labels, self.elapsed, self.values
         return replace(
             self,
             x=self.x.to(device, non_blocking=True),
             frame_labels=None if labels is None else labels.to(device),
             elapsed=None if elapsed is None else elapsed.to(device),
+            values=None if values is None else values.to(device),
         )
 
     def select(self, rows: Sequence[int]) -> "Batch":
         """The batch of some of its utterances, padded as before."""
         labels, elapsed, heights = self.frame_labels, self.elapsed, self.heights
+        values = self.values
         return replace(
             self,
             x=self.x[rows],
@@ -66,6 +71,7 @@ class Batch:
             elapsed=None if elapsed is None else elapsed[rows],
             levels=tuple((targets[rows], sizes[rows]) for targets, sizes in self.levels),
             heights=None if heights is None else heights[rows],
+            values=None if values is None else values[rows],
         )
 
 
@@ -78,11 +84,12 @@ def collate(
     times: Sequence[np.ndarray] | None = None,
     levels: Sequence[Sequence[Sequence[int]]] = (),
     heights: Sequence[int] | None = None,
+    values: Sequence[np.ndarray] | None = None,
 ) -> Batch:
     """Pad B arrays (T_b, F) and their label indices into one batch.
 
     times: (T_b,) seconds of the frames of each, where `Batch.elapsed` is wanted. levels: B lists of
-    label indices for each level.
+    label indices for each level. values: (T_b, D) of each, where `Batch.values` is wanted.
     """
     lengths = [len(x) for x in frames]
     x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
@@ -94,6 +101,11 @@ def collate(
         aligned = torch.full(x.shape[:2], -1, dtype=torch.int64)
         for b, labels_of_frames in enumerate(frame_labels):
             aligned[b, : len(labels_of_frames)] = torch.from_numpy(labels_of_frames)
+    wanted = None
+    if values is not None:
+        wanted = torch.full((*x.shape[:2], values[0].shape[1]), torch.nan)
+        for b, values_of_frames in enumerate(values):
+            wanted[b, : len(values_of_frames)] = torch.from_numpy(values_of_frames)
     return Batch(
         x,
         torch.tensor(lengths, dtype=torch.int64),
@@ -104,6 +116,7 @@ def collate(
         None if times is None else torch.from_numpy(elapsed_times(times, ids)),
         tuple(map(pad_targets, levels)),
         None if heights is None else torch.tensor(heights, dtype=torch.int64),
+        wanted,
     )
 
 

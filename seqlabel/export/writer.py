@@ -16,6 +16,7 @@ from seqlabel.files import whole_file
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
 from seqlabel.models.network import Encoder
+from seqlabel.models.regression import Regression
 from seqlabel.models.streaming import waits
 from seqlabel.pretrained import resolve
 from seqlabel.training.run_directory import load_model
@@ -78,6 +79,8 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
         raise InputError(
             "networks over pixels have no ONNX form yet: read with the model directory"
         )
+    if isinstance(model.criterion, Regression):
+        raise InputError("a regression has no ONNX form: predict with the model directory")
     options = encoder.options
     if front_end and options.chunk:
         raise InputError(

@@ -15,11 +15,11 @@ from seqlabel.features.normalisation import RunningStatistics, Statistics
 from seqlabel.features.stacking import stack_frames
 from seqlabel.features.table import FEATURES
 from seqlabel.files import read_json
-from seqlabel.inputs import Audio, Image, Ink
+from seqlabel.inputs import Audio, Image, Ink, Series
 
 log = logging.getLogger("seqlabel")
 
-Signal = Audio | Ink | Image
+Signal = Audio | Ink | Image | Series
 Count = TypeVar("Count", int, np.ndarray)
 
 

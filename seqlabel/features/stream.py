@@ -22,6 +22,7 @@ from seqlabel.features.front_end import FrontEnd
 from seqlabel.features.ink import strokes
 from seqlabel.features.mfcc import Mfcc
 from seqlabel.features.normalisation import RunningStatistics
+from seqlabel.features.series import SeriesRows
 from seqlabel.features.stages import Chain, Deltas, Normalisation, Stacking, Stage, Windows
 from seqlabel.features.windows import frames_of
 from seqlabel.inputs.ink import Ink
@@ -39,6 +40,8 @@ def why_not(front_end: FrontEnd) -> str | None:
         )
     if isinstance(front_end.extractor, Speech):
         return None
+    if isinstance(front_end.extractor, SeriesRows):
+        return "series are read whole: seqlabel.load(EXP).read(FILE), or seqlabel decode"
     return strokes.why_not(front_end.extractor)
 
 

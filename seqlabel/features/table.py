@@ -8,6 +8,7 @@ from seqlabel.features.fbank import Fbank
 from seqlabel.features.image import ImageColumns
 from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
 from seqlabel.features.mfcc import Mfcc
+from seqlabel.features.series import SeriesRows
 
 FEATURES = {
     "fbank": Fbank,
@@ -17,4 +18,5 @@ FEATURES = {
     "ink_25": Ink25,
     "ink_bezier": InkBezier,
     "image": ImageColumns,
+    "series": SeriesRows,
 }

@@ -1,8 +1,18 @@
-"""What comes in from a file: audio samples, digital ink and images, whatever the format."""
+"""What comes in from a file: audio samples, digital ink, images and series, whatever the format."""
 
 from seqlabel.inputs.audio import Audio, read_audio
 from seqlabel.inputs.image import Image, read_image
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.ink_files import read_ink
+from seqlabel.inputs.series import Series, read_series
 
-__all__ = ["Audio", "Image", "Ink", "read_audio", "read_image", "read_ink"]
+__all__ = [
+    "Audio",
+    "Image",
+    "Ink",
+    "Series",
+    "read_audio",
+    "read_image",
+    "read_ink",
+    "read_series",
+]

@@ -8,7 +8,8 @@ Each is a module built as `cls(E, K, options)` with a nested frozen dataclass `O
                                                 behind these K others, of the levels below
     best_labels(encoded, lengths) -> B lists    the greedy labelling, indices without blanks
 
-where encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
+The criterion of levels is built with their K too, that of values with F. In all of these
+encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
 `seqlabel.data.Batch`.
 """
 
@@ -23,6 +24,7 @@ from seqlabel.errors import InputError
 from seqlabel.models.ctc import best_path, ctc_loss
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.hierarchy import HierarchicalCtc
+from seqlabel.models.regression import Regression
 from seqlabel.models.transducer import Transducer
 
 
@@ -57,6 +59,7 @@ CRITERIA: dict[str, Any] = {
     "levels": HierarchicalCtc,
     "transducer": Transducer,
     "framewise": Framewise,
+    "regression": Regression,
 }
 
 
@@ -72,3 +75,9 @@ def find_criterion(table: Mapping[str, Any]) -> tuple[Any, Any]:
 def has_levels(table: Mapping[str, Any]) -> bool:
     """Whether a criterion's table asks for the labels of the levels below."""
     return table.get("kind") == "levels"
+
+
+def value_options(table: Mapping[str, Any]) -> Regression.Options | None:
+    """The options of a criterion's table that asks for values, None for one of labels."""
+    cls, options = find_criterion(table)
+    return options if cls is Regression else None

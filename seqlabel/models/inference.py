@@ -8,6 +8,7 @@ from seqlabel.errors import InputError
 from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
 from seqlabel.models.network import Encoder
+from seqlabel.models.regression import Regression
 from seqlabel.models.streaming import ModelStream, waits
 from seqlabel.models.transducer import Transducer, TransducerDecoder
 
@@ -37,6 +38,12 @@ class TorchNetwork:
     def per_label(self) -> bool:
         """Whether the outputs are natural log-probabilities of the labels."""
         return bool(self.model.criterion.per_label)
+
+    @property
+    def values(self) -> Regression.Options | None:
+        """What is predicted of each frame, where that is values instead of labels."""
+        criterion = self.model.criterion
+        return criterion.options if isinstance(criterion, Regression) else None
 
     @property
     def timed(self) -> bool:

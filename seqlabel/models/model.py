@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqlabel.models.criteria import find_criterion, has_levels
+from seqlabel.models.criteria import find_criterion, has_levels, value_options
 from seqlabel.models.network import ModelOptions, make_encoder
 from seqlabel.models.targets import RowError
 
@@ -34,8 +34,10 @@ class Model(nn.Module):
         super().__init__()
         self.encoder = make_encoder(inputs, options)
         cls, criterion_options = find_criterion(criterion)
-        below = {"levels": levels} if has_levels(criterion) else {}
-        self.criterion = cls(self.encoder.output_size, labels, criterion_options, **below)
+        more: dict[str, Any] = {"levels": levels} if has_levels(criterion) else {}
+        if value_options(criterion) is not None:
+            more = {"inputs": inputs}
+        self.criterion = cls(self.encoder.output_size, labels, criterion_options, **more)
         if options.initial_range:
             for weight in self.criterion.parameters():
                 nn.init.uniform_(weight, -options.initial_range, options.initial_range)

@@ -11,6 +11,7 @@ from torch import Tensor
 from seqlabel.data import Batch, BatchOptions, Dataset, make_batches
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
+from seqlabel.models.regression import Regression
 from seqlabel.models.targets import RowError
 from seqlabel.scoring.protocols import Protocol
 from seqlabel.scoring.transcripts.transcript import Transcript
@@ -19,16 +20,18 @@ from seqlabel.training.distribution import Workers
 
 @dataclass(frozen=True)
 class DevScore:
-    """loss: mean over the utterances that have a finite one, nats. error_rate: errors per label.
+    """loss: mean over the utterances that have a finite one, nats.
 
-    labels_per_frame: labels read per frame, 0 when the model emits blanks only.
+    error_rate: errors per label; of values the root mean squared error, normalised as the training
+    targets are. labels_per_frame: labels read per frame, 0 when the model emits blanks only, None
+    where there are no labels.
     frame_error_rate: wrong frames per labelled frame, framewise criterion only.
     examples: (id, reference, hypothesis) of a few utterances, the same every time.
     """
 
     loss: float
     error_rate: float
-    labels_per_frame: float
+    labels_per_frame: float | None
     frame_error_rate: float | None = None
     examples: tuple[tuple[str, str, str], ...] = ()
 
@@ -47,6 +50,8 @@ def evaluate(
     alphabet = dataset.alphabet
     characters = alphabet.joined or alphabet.unit == "subword"
     framewise = isinstance(model.criterion, Framewise)
+    regression = isinstance(model.criterion, Regression)
+    squares, values = 0.0, 0
     loss, finite, errors, tokens, emitted, frames = 0.0, 0, 0, 0, 0, 0
     wrong, labelled = 0, 0
     shown: dict[str, tuple[str, str, str]] = {}
@@ -59,6 +64,12 @@ def evaluate(
             for value in _losses(model, encoded, lengths, batch, spelled):
                 if math.isfinite(value):
                     loss, finite = loss + value, finite + 1
+            if regression:
+                found_squares, found_values = model.criterion.squared_errors(
+                    encoded, lengths, batch
+                )
+                squares, values = squares + found_squares, values + found_values
+                continue
             hypotheses = model.criterion.best_labels(encoded, lengths)
             frames += int(lengths.sum())
             if framewise:
@@ -67,10 +78,7 @@ def evaluate(
             for n, hypothesis in zip(chosen, hypotheses, strict=True):
                 utterance = dataset.utterance(n)
                 read = alphabet.decode(hypothesis)
-                known = protocol
-                if not dataset.spelled(n):
-                    known = protocol.keeping(k for k in utterance.labels if k not in alphabet)
-                expected = known(
+                expected = protocol(
                     Transcript(utterance.id, alphabet.scored(utterance.labels)), characters
                 )
                 found = protocol(Transcript(utterance.id, alphabet.scored(read)), characters)
@@ -81,6 +89,10 @@ def evaluate(
                     texts = alphabet.text(utterance.labels), alphabet.text(read)
                     shown[utterance.id] = (utterance.id, *texts)
     model.train(was_training)
+    if regression:
+        loss, finite_total, squares, values_total = workers.sum([loss, finite, squares, values])
+        rate = math.sqrt(squares / values_total) if values_total else math.inf
+        return DevScore(loss / finite_total if finite_total else math.inf, rate, None)
     totals = workers.sum([loss, finite, errors, tokens, emitted, frames, wrong, labelled])
     loss, finite_total, errors_total, tokens_total, emitted_total, frames_total, *framed = totals
     return DevScore(

@@ -16,7 +16,7 @@ from seqlabel.features.front_end import (
     make_extractor,
 )
 from seqlabel.files import whole_file
-from seqlabel.models.criteria import Ctc, find_criterion
+from seqlabel.models.criteria import Ctc, find_criterion, value_options
 from seqlabel.models.network import ModelOptions
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 
@@ -27,7 +27,8 @@ class Experiment:
 
     features: `kind` and the options of that extractor (`seqlabel.features.table`); without `rate`
     speech has that of the corpus.
-    criterion: `kind` ("ctc", "levels", "transducer", "framewise") and its options.
+    criterion: `kind` ("ctc", "levels", "transducer", "framewise", "regression") and its
+    options.
     phases: one after the other, each from the best weights of the one before.
     initial: a model directory, or the name of a model that comes with the package; its weights are
     taken at the start where names and shapes agree.
@@ -58,6 +59,18 @@ class Experiment:
         criterion, _ = find_criterion(self.criterion)
         if criterion is not Ctc and any(p.objective == "expected_error" for p in self.phases):
             raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
+        values = value_options(self.criterion)
+        if values is not None and values.target == "next":
+            if self.model.bidirectional or self.model.encoder != "lstm":
+                raise InputError(
+                    "criterion.target = 'next' foretells frames, which a network that looks both "
+                    "ways has read already: model.bidirectional = false"
+                )
+            if self.front_end.normalise in ("speaker", "utterance"):
+                raise InputError(
+                    f"normalise = {self.front_end.normalise!r} takes the mean of frames that are "
+                    "yet to come; criterion.target = 'next' wants 'train', 'running' or 'none'"
+                )
 
     def to_table(self) -> dict[str, Any]:
         """The configuration with every default spelled out."""

@@ -89,7 +89,9 @@ class Monitor:
             "dev_loss": f"{score.loss:.17g}",
             "dev_error_rate": f"{score.error_rate:.6f}",
             "dev_frame_error_rate": "" if frame_errors is None else f"{frame_errors:.6f}",
-            "labels_per_frame": f"{score.labels_per_frame:.4f}",
+            "labels_per_frame": (
+                "" if score.labels_per_frame is None else f"{score.labels_per_frame:.4f}"
+            ),
             "frames_per_second": f"{progress.frames / busy:.0f}",
             "padding": f"{self.padding:.4f}",
             "skipped_updates": progress.skipped,
@@ -100,7 +102,9 @@ class Monitor:
             return
         write_log(self.path, self.rows)
         mark = "*" if progress.stale == 0 else " "
-        remark = explain_blanks(score.labels_per_frame, progress.epochs_done)
+        remark = ""
+        if score.labels_per_frame is not None:
+            remark = explain_blanks(score.labels_per_frame, progress.epochs_done)
         if frame_errors is not None:
             remark = f"frame error rate {100 * frame_errors:.2f} %"
         log.info(

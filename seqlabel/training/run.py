@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,14 @@ import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.config import build
+from seqlabel.data import Dataset
 from seqlabel.errors import InputError
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, read_json, sole_writer
 from seqlabel.lstm import LSTM
 from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
+from seqlabel.models.regression import Regression
 from seqlabel.models.transducer import Transducer
 from seqlabel.pretrained import resolve
 from seqlabel.training.checkpoint import load_checkpoint
@@ -45,6 +47,9 @@ from seqlabel.training.run_directory import (
 from seqlabel.training.setup import leave_out, load_datasets, name_unusable
 
 log = logging.getLogger("seqlabel")
+
+NORMALISED_ERROR = "NRMSE"
+"""Root mean squared error by the deviation of the training targets; the mean has 100 %."""
 
 
 def train(
@@ -110,6 +115,11 @@ def _train(
     if experiment.training.bf16:
         round_products(model)
     everything = len(training)
+    metric = training.alphabet.metric
+    if isinstance(model.criterion, Regression):
+        metric = NORMALISED_ERROR
+        began = None if checkpoint is None else checkpoint[0]["model"]
+        normalise_values(model.criterion, training, began, data, folder)
     training, skipped = leave_out(training, model, "train")
     name_unusable(dev, model, "dev")
     if checkpoint is None and workers.first:
@@ -124,7 +134,7 @@ def _train(
         }
         write_description(folder, experiment, training.alphabet, front_end, facts)
     board = folder / "tensorboard" if tensorboard else None
-    monitor = Monitor(folder, training.alphabet.metric, workers.first, board)
+    monitor = Monitor(folder, metric, workers.first, board)
     run = Run(experiment, model, training, dev, folder, workers, monitor)
     if checkpoint is not None:
         run.checkpoint, run.progress = checkpoint
@@ -204,6 +214,44 @@ def check_same_signals(statistics: Statistics | None, data: Path, folder: Path) 
         if now.shape != then.shape or not np.allclose(now, then, rtol=1e-3, atol=1e-5):
             raise InputError(
                 f"{data}: the signals are no longer those that the run in {folder} began with; put "
+                "them back, or train into another --out"
+            )
+
+
+def normalise_values(
+    criterion: Regression,
+    training: Dataset,
+    began: Mapping[str, torch.Tensor] | None,
+    data: Path,
+    folder: Path,
+) -> None:
+    """Give a regression the mean and deviation of its training targets.
+
+    began: the weights of the run that goes on, which began with these. Raises InputError where the
+    targets are others meanwhile, and for those of "bernoulli" outside 0 ... 1.
+    """
+    mean, std = training.value_statistics()
+    if len(mean) != criterion.size:
+        raise InputError(
+            f"{data}: {len(mean)} values for each frame, criterion.size is {criterion.size}"
+        )
+    if criterion.options.loss == "bernoulli":
+        for n in range(len(training)):
+            values = training.values_of(n)
+            if (values < 0).any() or (values > 1).any():  # neither holds for NaN
+                raise InputError(
+                    f"{training.utterance(n).id}: values outside 0 ... 1; criterion.loss = "
+                    "'bernoulli' is for these, 'squared' and 'gaussian' for others"
+                )
+        return
+    device = criterion.mean.device
+    criterion.mean = torch.from_numpy(mean).float().to(device)
+    criterion.std = torch.from_numpy(std).float().to(device)
+    for name, now in (("mean", criterion.mean), ("std", criterion.std)):
+        then = now if began is None else began[f"criterion.{name}"].to(device)
+        if not torch.allclose(now, then, rtol=1e-3, atol=1e-5):
+            raise InputError(
+                f"{data}: the targets are no longer those that the run in {folder} began with; put "
                 "them back, or train into another --out"
             )
 

@@ -1,24 +1,25 @@
 """What a run needs before its first update: datasets, front end, distortions, network."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
+from seqlabel.data.values import ValueTargets
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
 from seqlabel.features.image import distort_image
 from seqlabel.features.ink import augment
 from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio, Image, Ink
-from seqlabel.models.criteria import has_levels
+from seqlabel.models.criteria import has_levels, value_options
 from seqlabel.models.model import Model
-from seqlabel.scoring.protocols import get_protocol
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 
@@ -42,28 +43,32 @@ def load_datasets(
     elif not alphabet.levels:
         log.warning("%s: no levels below the labels; criterion.kind = 'levels' is 'ctc' here", data)
     experiment = experiment.for_corpus(data)
-    protocol = get_protocol(experiment.training.protocol)
-    if lacking := protocol.lacking(alphabet.symbols):
-        raise InputError(
-            f"{data}: training.protocol = {protocol.name!r} does not know the label "
-            f"{lacking[0]!r}; take 'plain'"
-        )
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
-    timed = experiment.model.timed
-    train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise, elapsed=timed)
+    wanted: dict[str, Any] = {
+        "elapsed": experiment.model.timed,
+        "values": value_targets(experiment.criterion),
+    }
+    train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise, **wanted)
     if experiment.front_end.needs_statistics:
         front_end = replace(front_end, statistics=train.store.statistics())
     distortion = make_distortion(experiment, train)
     train = Dataset(
-        train.utterances, train.store, alphabet, front_end, distortion, framewise, elapsed=timed
+        train.utterances, train.store, alphabet, front_end, distortion, framewise, **wanted
     )
-    dev = Dataset.read(
-        data / "dev.jsonl", alphabet, front_end, framewise, unseen=True, elapsed=timed
-    )
+    dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise, unseen=True, **wanted)
     if workers.first:
         workers.barrier()
     return front_end, train, dev
+
+
+def value_targets(criterion: Mapping[str, Any]) -> ValueTargets | None:
+    """Where the values that a criterion's table asks for come from, None for one of labels."""
+    options = value_options(criterion)
+    if options is None:
+        return None
+    size = options.size if options.target == "file" else 0
+    return ValueTargets(options.target, size, options.ahead)
 
 
 def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
@@ -72,6 +77,12 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
     kinds = set(plain.utterances.kinds)
     if options.speeds and kinds != {"speech"}:
         raise InputError("augmentation.speeds is for speech; ink has augmentation.ink")
+    moving = options.speeds or options.distortion() or options.image_distortion()
+    if plain.values is not None and moving:
+        raise InputError(
+            "augmentation: speeds, ink and image move the frames away from their values; a "
+            "regression takes masks and input_noise"
+        )
     variants = []
     for speed in options.speeds:
 
@@ -119,7 +130,8 @@ def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[
     keep = np.delete(np.arange(len(dataset)), [entry.number for entry in skipped])
     if not len(keep):
         raise InputError(
-            f"{name}: no utterance is left to train on; use fewer stacked frames or subsampling"
+            f"{name}: no utterance is left to train on: {_named(skipped[:1])}; use fewer stacked "
+            "frames or subsampling"
         )
     return dataset.subset(keep), skipped
 

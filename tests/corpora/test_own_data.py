@@ -220,7 +220,10 @@ def test_a_prepared_folder_can_be_prepared_again(tmp_path, voices):
         ({"source": "a.wav"}, "neither text nor labels"),
         ({"source": "a.wav", "txt": "x", "text": "x"}, "unknown key txt (did you mean 'text'?)"),
         ({"source": "b.wav", "text": "x"}, "b.wav: no such audio file"),
-        ({"source": "a.bin", "text": "x"}, "may be speech, ink or an image; add the key kind"),
+        (
+            {"source": "a.bin", "text": "x"},
+            "may be speech, ink, an image or a series; add the key kind",
+        ),
         ({"source": "a.wav", "text": "x", "set": "tset"}, "set 'tset' (did you mean 'test'?)"),
         ({"source": "a.wav", "text": 1}, "text is 1; a string is expected"),
         ({"source": "first.wav", "text": "x"}, "id 'first' occurs twice"),

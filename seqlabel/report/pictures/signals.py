@@ -10,7 +10,7 @@ from seqlabel.corpora.manifest import Segment
 from seqlabel.features.frames import Frames
 from seqlabel.features.ink.normalisation import InkFrontEnd, Writing
 from seqlabel.features.ink.script_lines import script_lines
-from seqlabel.inputs import Audio, Image, Ink
+from seqlabel.inputs import Audio, Image, Ink, Series
 from seqlabel.report.pictures.canvas import Canvas
 
 WIDTH = 1000
@@ -183,7 +183,7 @@ def colours(levels: np.ndarray) -> np.ndarray:
 
 def draw(
     canvas: Canvas,
-    signal: Audio | Ink | Image,
+    signal: Audio | Ink | Image | Series,
     extractor: Any,
     segments: Sequence[Segment] = (),
     words: Sequence[Segment] = (),
@@ -193,7 +193,7 @@ def draw(
         draw_speech(canvas, signal, segments, words)
     elif isinstance(signal, Image):
         draw_image(canvas, signal)
-    else:
+    elif isinstance(signal, Ink):
         draw_ink(canvas, signal, extractor)
     draw_features(canvas, extractor(signal), type(extractor).__name__)
     canvas.grow(18)

@@ -1,0 +1,89 @@
+"""Values to be predicted of every frame: what a regression learns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from seqlabel.corpora.manifest import Utterance
+from seqlabel.errors import InputError
+from seqlabel.features.normalisation import LEAST_STD
+from seqlabel.inputs.series import read_values
+
+
+@dataclass(frozen=True)
+class ValueTargets:
+    """Where the values of a frame come from.
+
+    kind: "file", the array that the manifest names as `target`, a row for each frame as extracted;
+    "next", the frame `ahead` frames later, as extracted (and joined with its neighbours where the
+    front end does so). size: D, values of a frame, 0 for those that there are.
+    """
+
+    kind: Literal["file", "next"] = "file"
+    size: int = 0
+    ahead: int = 1
+
+    def of(self, utterance: Utterance, frames: np.ndarray, stride: int = 1) -> np.ndarray:
+        """(T, D) float32 values of an utterance's frames (T, F), NaN where they are not known.
+
+        stride: extracted frames from one of `frames` to the next. Raises InputError that names the
+        utterance for a target that is missing, of another length, or of another D.
+        """
+        if self.kind == "next":
+            values = np.full(frames.shape, np.nan, np.float32)
+            later = frames[self.ahead :]
+            values[: len(later)] = later
+            return values
+        if utterance.target is None:
+            raise InputError(
+                f"{utterance.id}: no target; criterion.target = 'file' needs `target` in the "
+                "manifest, an array with a row for each frame"
+            )
+        rows = read_values(utterance.target)
+        if -(-len(rows) // stride) != len(frames):
+            raise InputError(
+                f"{utterance.id}: {len(rows)} rows in {utterance.target}, where the signal has "
+                f"{len(frames)} frames{f' of {stride} rows each' if stride > 1 else ''}"
+            )
+        if self.size and rows.shape[1] != self.size:
+            raise InputError(
+                f"{utterance.id}: {rows.shape[1]} values in a row of {utterance.target}, "
+                f"criterion.size in the configuration is {self.size}"
+            )
+        return rows[::stride]
+
+    def before(self, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(T, D) what is known last before each of the values (T, D): persistence predicts it.
+
+        For "next" the frame itself; for "file" the row before, NaN before the first.
+        """
+        if self.kind == "next":
+            return frames
+        earlier = np.full_like(values, np.nan)
+        earlier[1:] = values[:-1]
+        return earlier
+
+
+def value_statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (D,) float64 of all known values of some (T, D) arrays.
+
+    One that hardly varies has a deviation of 1. Raises InputError where some column has no value.
+    """
+    # Two sums about the first values met, which are near enough to the mean to lose no digits.
+    count = total = square = origin = np.zeros(0)
+    for values in arrays:
+        x = values.astype(np.float64)
+        known = np.isfinite(x)
+        if not len(origin):
+            origin = np.where(known, x, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+            count, total, square = (np.zeros(x.shape[1]) for _ in range(3))
+        d = np.where(known, x - origin, 0.0)
+        count, total, square = count + known.sum(0), total + d.sum(0), square + (d**2).sum(0)
+    if not len(count) or not count.all():
+        raise InputError("targets: a column without any known value; leave it out")
+    shift = total / count
+    mean, std = origin + shift, np.sqrt(np.maximum(square / count - shift**2, 0))
+    std[std < LEAST_STD * np.maximum(1.0, np.abs(mean))] = 1.0
+    return mean, std

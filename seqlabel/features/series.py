@@ -1,0 +1,39 @@
+"""The rows of a series as they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqlabel.errors import InputError
+from seqlabel.features.frames import Frames
+from seqlabel.inputs.series import Series
+
+
+@dataclass(frozen=True)
+class SeriesRows:
+    """A frame per row of a series, its values the features.
+
+    size: F, values of a row. period: seconds from one row to the next; with 1, times count rows.
+    """
+
+    size: int = 1
+    period: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= 1 << 20:
+            raise InputError(f"size = {self.size} values in a row; 1 ... {1 << 20} are expected")
+        if not 0 < self.period < float("inf"):
+            raise InputError(f"period = {self.period} seconds must be positive")
+
+    @property
+    def dim(self) -> int:
+        """F."""
+        return self.size
+
+    def __call__(self, series: Series) -> Frames:
+        """(T, F) as they are; InputError where F is not `size`."""
+        if series.size != self.size:
+            raise InputError(
+                f"{series.size} values in a row, features.size in the configuration is {self.size}"
+            )
+        return Frames(series.values, np.arange(len(series)) * self.period, self.period)
