@@ -12,10 +12,18 @@
 #   torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29400 \
 #       --max-restarts 3 -m seqlabel.cli train CONFIG --data DATA --out EXP --resume
 # On CPUs give --nproc-per-node the number of cores divided by the threads of a process.
+#
+# With --run COMMAND each task runs a command of its own, such as a worker of a search that takes its
+# share of an array (recipes/odyssey/run.sh):
+#   sbatch --array 0-15 --cpus-per-task 1 scripts/train_slurm.sh --run COMMAND [ARGUMENTS]
 #SBATCH --job-name=seqlabel
 #SBATCH --ntasks-per-node=1
 #SBATCH --signal=TERM@120
 set -euo pipefail
+if [ "${1-}" = --run ] && [ $# -gt 1 ]; then
+    shift
+    exec srun "$@"
+fi
 if [ $# -lt 3 ]; then
     echo "usage: sbatch [OPTIONS] $0 CONFIG DATA EXP [seqlabel train options]" >&2
     exit 2

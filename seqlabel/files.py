@@ -31,6 +31,10 @@ LONGEST_LINE = 1 << 26
 """Bytes of a line of a packed file: its few bytes may stand for any number."""
 
 
+class Busy(InputError):
+    """Another process is writing into the folder."""
+
+
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary neighbour of `path` for writing and rename it over `path` on success.
@@ -91,7 +95,7 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 def sole_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Make `folder` and keep other processes that ask for the same out of it meanwhile.
 
-    Raises InputError where one is in it. The lock is on the folder itself: no file is left over.
+    Raises Busy where one is in it. The lock is on the folder itself: no file is left over.
     """
     folder = Path(folder)
     fresh = not folder.exists()
@@ -99,7 +103,7 @@ def sole_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if _lock(descriptor) is False:
-            raise InputError(
+            raise Busy(
                 f"{folder}: another run is writing there; wait for its end or choose another folder"
             )
         yield

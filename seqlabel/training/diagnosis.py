@@ -9,6 +9,10 @@ from seqlabel.training.checkpoint import Progress
 log = logging.getLogger("seqlabel")
 
 
+class Diverged(InputError):
+    """Losses or gradients are no longer finite: this configuration does not train on this data."""
+
+
 def skip_update(
     progress: Progress,
     culprits: Sequence[str],
@@ -20,7 +24,7 @@ def skip_update(
 
     culprits: ids of those without a finite loss. present: ids of all in the update.
 
-    Raises InputError with a diagnosis when `limit` updates in a row had to be left out.
+    Raises Diverged with a diagnosis when `limit` updates in a row had to be left out.
     """
     progress.skipped += 1
     progress.skipped_in_row += 1
@@ -34,9 +38,7 @@ def skip_update(
         advice = "look at these utterances with seqlabel check: NaN samples, or labels too long"
     else:
         advice = "lower learning_rate, or set clip_norm; the weights have diverged"
-    raise InputError(
-        f"training: {limit} updates in a row were not finite, last in {shown}; {advice}"
-    )
+    raise Diverged(f"training: {limit} updates in a row were not finite, last in {shown}; {advice}")
 
 
 def explain_blanks(labels_per_frame: float, epoch: int) -> str:

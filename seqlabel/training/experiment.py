@@ -17,6 +17,7 @@ from seqlabel.features.front_end import (
 )
 from seqlabel.files import whole_file
 from seqlabel.models.criteria import Ctc, find_criterion, value_options
+from seqlabel.models.framewise import Framewise
 from seqlabel.models.network import ModelOptions
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 
@@ -59,6 +60,8 @@ class Experiment:
         criterion, _ = find_criterion(self.criterion)
         if criterion is not Ctc and any(p.objective == "expected_error" for p in self.phases):
             raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
+        if criterion is not Framewise and any(p.monitor == "frame_error" for p in self.phases):
+            raise InputError("monitor = 'frame_error' goes with criterion.kind = 'framewise'")
         values = value_options(self.criterion)
         if values is not None and values.target == "next":
             if self.model.bidirectional or self.model.encoder != "lstm":

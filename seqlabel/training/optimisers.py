@@ -20,9 +20,13 @@ def make_optimiser(
     if others := list(undecayed):
         chosen.append({"params": others, "weight_decay": 0.0})
     rate = phase.learning_rate
-    if phase.optimiser == "sgd":
+    if phase.optimiser in ("sgd", "nesterov"):
         return torch.optim.SGD(
-            chosen, rate, momentum=phase.momentum, weight_decay=phase.weight_decay
+            chosen,
+            rate,
+            momentum=phase.momentum,
+            weight_decay=phase.weight_decay,
+            nesterov=phase.optimiser == "nesterov" and phase.momentum > 0,
         )
     cls = torch.optim.AdamW if phase.optimiser == "adamw" else torch.optim.Adam
     return cls(chosen, rate, weight_decay=phase.weight_decay, foreach=True)

@@ -17,14 +17,15 @@ class AnyPhase:
     """What phases of all methods have in common.
 
     method: how the weights are found. name: for the log. epochs: at most. patience: epochs without
-    a better `monitor` before the phase ends (0: never). monitor: dev "error" rate or dev "loss".
+    a better `monitor` before the phase ends (0: never). monitor: dev "error" rate, dev "loss", or
+    dev "frame_error" rate (framewise criterion).
     """
 
     method: Literal["gradient", "evolution", "kalman", "evolino"] = "gradient"
     name: str = "train"
     epochs: int = 50
     patience: int = 10
-    monitor: Literal["error", "loss"] = "error"
+    monitor: Literal["error", "loss", "frame_error"] = "error"
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.patience < 0:
@@ -37,9 +38,10 @@ class Phase(AnyPhase):
 
     method: "gradient" descent, which what follows is about; the others have options of their own.
     name: for the log. epochs: at most. patience: epochs without a better `monitor` before the phase
-    ends (0: never). monitor: dev "error" rate or dev "loss". objective: the "criterion" itself, or
-    "expected_error" (Graves & Jaitly 2014) with `samples` paths per utterance, mixed with
-    `criterion_weight` times the criterion.
+    ends (0: never). monitor: dev "error" rate, dev "loss", or dev "frame_error" rate (framewise
+    criterion). objective: the "criterion" itself, or "expected_error" (Graves & Jaitly 2014) with
+    `samples` paths per utterance, mixed with `criterion_weight` times the criterion.
+    optimiser: "nesterov" is "sgd" with Nesterov's momentum.
     learning_rate with warmup (updates, linear) and decay: "constant", "cosine" or "linear" to
     `final_rate` times the rate at the last epoch, or "halving" after `halving_patience` epochs
     without improvement.
@@ -54,7 +56,7 @@ class Phase(AnyPhase):
     objective: Literal["criterion", "expected_error"] = "criterion"
     samples: int = 8
     criterion_weight: float = 0.1
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd", "nesterov"] = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from seqlabel.data import Dataset
-from seqlabel.errors import InputError
 from seqlabel.files import read_json, write_json
 from seqlabel.models.model import Model
 from seqlabel.scoring.protocols import get_protocol
 from seqlabel.training.checkpoint import Progress, save_checkpoint
 from seqlabel.training.clock import Clock
+from seqlabel.training.diagnosis import Diverged
 from seqlabel.training.distribution import Workers
 from seqlabel.training.evaluation import DevScore, evaluate
 from seqlabel.training.experiment import Experiment
@@ -110,6 +110,9 @@ class PhaseRecord:
 
     def value(self, score: DevScore) -> float:
         """What the phase wants to be low."""
+        if self.phase.monitor == "frame_error":
+            assert score.frame_error_rate is not None  # Experiment has seen to that
+            return score.frame_error_rate if math.isfinite(score.loss) else math.inf
         return score.error_rate if self.phase.monitor == "error" else score.loss
 
     def over(self) -> bool:
@@ -185,9 +188,9 @@ class PhaseRecord:
             self.checkpoint()
 
     def check_kept(self) -> None:
-        """Raise InputError where the first phase ends without any weights."""
+        """Raise Diverged where the first phase ends without any weights."""
         if not self.number and self.run.progress.best_epoch < 0:
-            raise InputError(
+            raise Diverged(
                 f"phase {self.phase.name}: no epoch had a finite dev {self.phase.monitor}, so no "
                 "weights were kept; look at the dev set with seqlabel check"
             )
