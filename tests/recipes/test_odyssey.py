@@ -1,0 +1,458 @@
+"""recipes/odyssey: the draws of the search, workers that come and go, and its statistics."""
+
+import csv
+import importlib
+import json
+import math
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from argparse import Namespace
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqlabel.errors import InputError
+from seqlabel.files import sole_writer
+from seqlabel.lstm import PRESETS
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.monitor import Monitor
+from seqlabel.training.run import train
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "odyssey"
+
+CONFIG = """
+seed = 1
+[features]
+kind = "ink_delta"
+[model]
+cell = "V"
+layers = 1
+init = "graves"
+[training]
+threads = 1
+[[phases]]
+epochs = 2
+patience = 0
+optimiser = "nesterov"
+clip_norm = 0.0
+"""
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Imports a module of the recipe as its script does, from its own folder."""
+    monkeypatch.syspath_prepend(RECIPE)
+    return importlib.import_module
+
+
+# The draws
+
+
+def test_a_trial_follows_from_seed_and_number_alone(load):
+    space = load("space")
+    assert space.trial(1, 3) == space.Trial(
+        3, "NOG", 1.13835e-06, 27, 0.455955, 0.333153, 282895399
+    )
+    backwards = [space.trial(7, number) for number in reversed(range(50))]
+    assert backwards[::-1] == [space.trial(7, number) for number in range(50)]
+    assert len({replace(space.trial(seed, 4), number=0) for seed in range(20)}) == 20
+
+
+def test_trials_are_spread_evenly_over_the_ranges_and_variants(load):
+    space = load("space")
+    drawn = [space.trial(1, number) for number in range(1800)]
+    for name, spread in space.SPACE.items():
+        values = np.array([getattr(trial, name) for trial in drawn])
+        low, high = sorted((spread.low, spread.high))
+        if spread.complement:
+            low, high = 1 - high, 1 - low
+        assert low <= values.min() <= values.max() <= high
+        places = np.sort([spread.place(value) for value in values])
+        steps = np.arange(1, len(places) + 1) / len(places)
+        # Kolmogorov-Smirnov at 1 in 1000, and the rounding of the number of cells
+        assert np.abs(places - steps).max() < 1.95 / math.sqrt(len(places)) + 0.006
+    assert [trial.variant for trial in drawn[:18]] == 2 * list(space.VARIANTS)
+    assert set(space.VARIANTS) <= set(PRESETS)
+    rates = np.array([trial.learning_rate for trial in drawn])
+    assert np.median(rates) == pytest.approx(1e-4, rel=0.3)
+    assert np.median([trial.momentum for trial in drawn]) == pytest.approx(0.9, abs=0.02)
+    assert np.median([trial.hidden for trial in drawn]) == pytest.approx(math.sqrt(4000), rel=0.1)
+
+
+def test_places_and_values_are_inverse(load):
+    for spread in load("space").SPACE.values():
+        for place in (0.0, 0.1, 0.5, 0.93, 1.0):
+            assert spread.place(spread.value(place)) == pytest.approx(place, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["speech", "timit", "ink", "iam_ondb", "an4"])
+def test_every_trial_fits_every_configuration(load, name):
+    space = load("space")
+    for number in range(9):
+        trial = space.trial(1, number)
+        experiment = Experiment.load(RECIPE / "conf" / f"{name}.toml", trial.settings())
+        (phase,) = experiment.phases
+        assert experiment.model.cell == trial.variant
+        assert experiment.model.hidden == trial.hidden
+        assert phase.momentum == trial.momentum
+        rate = trial.learning_rate * (1 - trial.momentum)
+        assert phase.learning_rate == pytest.approx(rate, rel=1e-5)
+        assert (phase.optimiser, phase.clip_norm) == ("nesterov", 0)
+
+
+# Workers
+
+
+@pytest.fixture
+def options(tiny_corpus, tmp_path):
+    """Of a worker: one trial of each variant, small networks, on a few lines of ink."""
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG)
+    return Namespace(
+        data=tiny_corpus, config=config, out=tmp_path / "exp", trials=1, seed=1, share=(0, 1),
+        overrides=[],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def quick(load, monkeypatch):
+    """The recipe's search with few cells."""
+    space, search = load("space"), load("search")
+    spread = replace(space.SPACE["hidden"], low=3, high=9)
+    monkeypatch.setitem(space.SPACE, "hidden", spread)
+    return search
+
+
+def rows_of(load, out, tmp_path):
+    analyse = load("analyse")
+    analyse.write_trials(tmp_path / "trials.csv", load("outcome").read_results(out))
+    return (tmp_path / "trials.csv").read_text()
+
+
+def test_workers_in_any_order_killed_and_started_again_give_one_table(
+    load, quick, options, tmp_path, monkeypatch, capsys
+):
+    quick.main(options)
+    table = rows_of(load, options.out, tmp_path)
+    assert [row["variant"] for row in csv.DictReader(table.splitlines())] == [
+        *load("space").VARIANTS
+    ]
+    assert not list(options.out.glob("trials/*/model/checkpoints"))
+    assert len(list(options.out.glob("trials/*/model/log.csv"))) == 9
+
+    options.out = tmp_path / "again"
+    options.share = (1, 2)
+    end_epoch, epochs = Monitor.end_epoch, []
+
+    def killed(self, *args):
+        end_epoch(self, *args)
+        epochs.append(args)
+        if len(epochs) in (4, 9):  # in the second epoch of a trial, and in the first of one
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "end_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        quick.main(options)
+    assert len(list(options.out.glob("trials/*/result.json"))) == 1
+    options.share = (0, 2)
+    with pytest.raises(KeyboardInterrupt):
+        quick.main(options)
+    for share in ((2, 3), (0, 1)):
+        options.share = share
+        quick.main(options)
+    assert rows_of(load, options.out, tmp_path) == table
+    capsys.readouterr()
+    quick.main(options)
+    assert capsys.readouterr().out == ""  # nothing is left to do
+
+
+def test_a_trial_of_another_worker_is_left_alone(load, quick, options):
+    other = options.out / "trials" / load("space").trial(1, 2).name
+    with sole_writer(other):
+        (other / "held").touch()
+        quick.main(options)
+    assert len(list(options.out.glob("trials/*/result.json"))) == 8
+    assert not (other / "result.json").exists()
+
+
+def test_a_trial_that_diverges_is_in_the_table(load, quick, options, tmp_path, monkeypatch):
+    space = load("space")
+    monkeypatch.setitem(space.SPACE, "learning_rate", space.Range(1e30, 1e36, logarithmic=True))
+    options.overrides = ["training.nonfinite_limit=2", "batches.utterances=2"]
+    quick.main(options)
+    rows = list(csv.DictReader(rows_of(load, options.out, tmp_path).splitlines()))
+    lost = [row for row in rows if row["diverged"]]
+    assert len(rows) == 9
+    assert lost
+    for row in lost:
+        assert "not finite" in row["diverged"] or "finite dev" in row["diverged"]
+        if row["epochs"] == "0":
+            assert row["test_error"] == "1.0"
+
+
+def test_a_search_goes_on_as_it_was_begun(quick, options, tiny_corpus):
+    settings = Experiment.load(options.config)
+    quick.begin_study(options.out, settings, tiny_corpus, 1)
+    quick.begin_study(options.out, settings, tiny_corpus, 1)
+    with pytest.raises(InputError, match=r"begun otherwise \(seed: 1 -> 2\)"):
+        quick.begin_study(options.out, settings, tiny_corpus, 2)
+    options.overrides = ["model.layers=2"]
+    with pytest.raises(InputError, match=r"config.model.layers: 1 -> 2"):
+        quick.main(options)
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "a/2", "-1/2", "0/0"])
+def test_shares_that_are_none(load, text):
+    with pytest.raises(Exception, match="I/N with I from 0 to N - 1"):
+        load("search").share_of(text)
+
+
+# Statistics
+
+
+def boxes_of(load, points, values):
+    from sklearn.tree import DecisionTreeRegressor
+
+    tree = DecisionTreeRegressor(min_samples_leaf=2, random_state=0).fit(points, values)
+    return tree, load("anova").leaves(tree.tree_)
+
+
+def test_main_effects_are_those_of_the_sum_over_all_cells_of_the_grid(load):
+    """The slow twin: the tree predicts every cell between its cuts."""
+    random = np.random.default_rng(0)
+    points = random.random((40, 3))
+    tree, (low, high, values) = boxes_of(load, points, random.random(40) + points[:, 0])
+    assert np.prod(high - low, axis=1).sum() == pytest.approx(1)
+    cuts = [np.unique([low[:, j], high[:, j]]) for j in range(3)]
+    middles = np.meshgrid(*[(c[1:] + c[:-1]) / 2 for c in cuts], indexing="ij")
+    grid = tree.predict(np.stack(middles, axis=-1).reshape(-1, 3)).reshape(middles[0].shape)
+    sizes = [np.diff(c) for c in cuts]
+    mean = np.einsum("abc,a,b,c", grid, *sizes)
+    variance = np.einsum("abc,a,b,c", (grid - mean) ** 2, *sizes)
+    others = ("abc,b,c->a", "abc,a,c->b", "abc,a,b->c")
+    expected = []
+    for j, sum_over in enumerate(others):
+        marginal = np.einsum(sum_over, grid, *[s for k, s in enumerate(sizes) if k != j])
+        expected.append(sizes[j] @ (marginal - mean) ** 2 / variance)
+    found = load("anova").main_effects(low, high, values)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_fractions_of_a_sum_are_known_exactly(load):
+    """On the middles of a grid a tree cuts between the cells, and is the function itself."""
+    from sklearn.tree import DecisionTreeRegressor
+
+    a, b = np.array([0.0, 5, 1, 2]), np.array([3.0, 0, 7])
+    i, j, k = (index.ravel() for index in np.indices((4, 3, 2)))
+    points = np.stack([(i + 0.5) / 4, (j + 0.5) / 3, (k + 0.5) / 2], axis=1)
+    anova, mixed = load("anova"), np.where((i + k) % 2, 2.0, -2.0)  # no main effects
+    for values, rest in ((a[i] + b[j], 0.0), (a[i] + b[j] + mixed, 4.0)):
+        tree = DecisionTreeRegressor(random_state=0).fit(points, values)
+        total = a.var() + b.var() + rest
+        expected = [a.var() / total, b.var() / total, 0]
+        found = anova.main_effects(*anova.leaves(tree.tree_))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_forest_finds_the_fractions_of_a_sum(load):
+    points = np.random.default_rng(1).random((1000, 3))
+    found = load("anova").decompose(points, points @ [3, 2, 0])  # variances 9, 4 and 0 / 12
+    np.testing.assert_allclose(found.mean, [9 / 13, 4 / 13, 0], atol=0.02)
+    assert found.rest < 0.04
+    assert found.r2 > 0.97
+
+
+def test_fractions_of_a_product_leave_an_interaction(load):
+    """xy: V = 1/9 - 1/16 = 7/144, each alone Var(x/2) = 3/144, so that 1/7 is interaction."""
+    points = np.random.default_rng(2).random((1000, 2))
+    found = load("anova").decompose(points, points[:, 0] * points[:, 1])
+    np.testing.assert_allclose(found.mean, [3 / 7, 3 / 7], atol=0.02)
+    assert found.rest == pytest.approx(1 / 7, abs=0.02)
+
+
+def test_noise_has_no_fractions_to_believe_in(load):
+    random = np.random.default_rng(3)
+    assert load("anova").decompose(random.random((200, 3)), random.random(200)).r2 < 0.05
+    flat = load("anova").decompose(random.random((20, 3)), np.ones(20))
+    assert flat.mean.tolist() == [0, 0, 0]
+
+
+def test_welch_is_the_test_of_the_textbook(load):
+    a, b = [27.5, 21.0, 19.0, 23.6, 17.0, 17.9], [27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0]
+    va, vb = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)
+    t = (np.mean(a) - np.mean(b)) / math.sqrt(va + vb)
+    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    x = np.linspace(abs(t), 400, 2_000_001)  # the tail of Student's t, as a sum
+    logs = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
+    density = (
+        np.exp(logs) / math.sqrt(freedom * math.pi) * (1 + x**2 / freedom) ** (-(freedom + 1) / 2)
+    )
+    p = 2 * np.trapezoid(density, x)
+    found = load("outcome").welch(a, b)
+    assert found.difference == pytest.approx(np.mean(a) - np.mean(b))
+    assert found.p == pytest.approx(min(1, 8 * p), rel=1e-4)
+    half = (found.high - found.low) / 2
+    tail = np.trapezoid(np.where(x >= half / math.sqrt(va + vb), density, 0), x)
+    assert 2 * tail == pytest.approx(0.05 / 8, rel=1e-3)
+    from scipy.stats import ttest_ind
+
+    theirs = ttest_ind(a, b, equal_var=False)
+    assert found.p == pytest.approx(min(1, 8 * theirs.pvalue))
+    far = load("outcome").welch([value + 30 for value in a], b)
+    assert far.significant
+    assert far.low > 20
+
+
+def test_welch_where_there_is_nothing_to_test(load):
+    welch = load("outcome").welch
+    assert welch([], [1.0, 2.0]) is None
+    assert (welch([3.0], [1.0, 2.0]).difference, welch([3.0], [1.0, 2.0]).p) == (1.5, None)
+    assert welch([3.0, 3.0], [1.0, 1.0]).p is None
+    assert welch([3.0, 3.0, 3.0], [1.0, 1.0, 1.5]).p < 0.1
+
+
+# The report
+
+
+@pytest.fixture
+def study(load, tmp_path):
+    """A search of which 25 trials are finished; that of number 4 diverged."""
+    space, random = load("space"), np.random.default_rng(0)
+    out = tmp_path / "exp"
+    for number in range(25):
+        trial = space.trial(5, number)
+        error = 0.3 + 0.4 * abs(space.SPACE["learning_rate"].place(trial.learning_rate) - 0.7)
+        result = {
+            **asdict(trial), "weights": 1000 + number, "epochs": 3, "diverged": "",
+            "dev_error": error, "test_error": error + 0.01 * random.random(), "seconds": 6.0,
+        }  # fmt: skip
+        if number == 4:
+            result |= {"epochs": 0, "dev_error": 1.0, "test_error": 1.0, "diverged": "not finite"}
+        folder = out / "trials" / trial.name
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(json.dumps(result))
+    (out / "study.json").write_text('{"seed": 5}')
+    return out
+
+
+def test_the_report_counts_and_compares(load, study, capsys):
+    load("analyse").main(Namespace(exp=study, trials=3, best=0.1))
+    text = (study / "report" / "report.md").read_text()
+    assert capsys.readouterr().out.strip() == text.strip()
+    assert text.startswith("25 of 27 trials are finished, 1 diverged; 2 minutes of training.")
+    lines = {row.split(" | ")[0].strip("| "): row for row in text.splitlines() if "|" in row}
+    assert lines["NIAF"].startswith("| NIAF |")
+    found = json.loads((study / "report" / "report.json").read_text())
+    assert found["finished"] == 25
+    assert set(found["welch"]["all"]) == set(load("space").VARIANTS) - {"V"}
+    results = load("outcome").read_results(study)
+    mine = {name: [r["test_error"] for r in results if r["variant"] == name] for name in
+            load("space").VARIANTS}  # fmt: skip
+    for name, test in found["welch"]["all"].items():
+        assert test["difference"] == pytest.approx(100 * (np.mean(mine[name]) - np.mean(mine["V"])))
+    assert found["fractions"]["all"]["inputs"][-1] == "variant"
+    svg = (study / "report" / "boxes.svg").read_text()
+    ET.fromstring(svg)
+    assert "1 diverged" in svg
+    for name in mine:
+        assert svg.count(f">{name}</text>") == 2
+
+
+def test_the_best_are_chosen_on_dev_and_judged_on_test(load):
+    outcome = load("outcome")
+    group = [
+        {"variant": "V", "number": n, "dev_error": dev, "test_error": test}
+        for n, (dev, test) in enumerate([(0.3, 0.2), (0.1, 0.5), (0.2, 0.4), (0.4, 0.1)] * 10)
+    ]
+    ordered = outcome.by_variant(group)["V"]
+    assert [r["number"] for r in outcome.chosen(ordered, 0.1)] == [1, 5, 9, 13]
+    assert outcome.percent(outcome.chosen(ordered, 0.1)) == [50.0] * 4
+    assert len(outcome.chosen(ordered[:5], 0.1)) == 3
+    assert len(outcome.chosen(ordered[:2], 0.1)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda out: (out / "study.json").unlink(), "holds no search; run"),
+        (lambda out: [p.unlink() for p in out.glob("*/*/result.json")], "no trial is finished"),
+        (lambda out: (out / "study.json").write_text('{"seed": 6}'), "trial 0 is not that of seed"),
+    ],
+)
+def test_searches_that_cannot_be_reported(load, study, change, message):
+    change(study)
+    with pytest.raises(InputError, match=message):
+        load("analyse").main(Namespace(exp=study, trials=3, best=0.1))
+
+
+@pytest.mark.parametrize("module", ["sklearn.ensemble", "scipy"])
+def test_the_report_wants_scikit_learn(load, study, monkeypatch, module):
+    load("analyse")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match="pip install scikit-learn"):
+        load("analyse").main(Namespace(exp=study, trials=3, best=0.1))
+
+
+# The scripts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--corpus", "voices"], "--corpus voices: speech, ink, timit, iam_ondb and an4"),
+        (["--trials", "0"], "numbers from 1 on"),
+        (["--workers", "x"], "numbers from 1 on"),
+        (["--seed"], "--seed needs a value"),
+        (["--dance"], "unknown option --dance"),
+        (["--corpus", "timit", "--source", "/nowhere"], "/nowhere: no such folder"),
+    ],
+)
+def test_run_refuses_in_one_line(arguments, message, tmp_path):
+    command = ["bash", str(RECIPE / "run.sh"), "--exp", str(tmp_path / "exp"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_task_of_a_slurm_array_takes_its_share(tmp_path):
+    for name in ("python", "srun"):  # stand-ins: one shows its arguments, one runs its command
+        body = 'exec "$@"' if name == "srun" else 'echo "$@"'
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    recipe = tmp_path / "repository" / "recipes"
+    recipe.mkdir(parents=True)
+    (recipe / "odyssey").symlink_to(RECIPE)  # beside no .venv
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_ARRAY_TASK_ID": "3",
+        "SLURM_ARRAY_TASK_MAX": "15",
+    }
+    command = [
+        "bash", str(ROOT / "scripts" / "train_slurm.sh"), "--run", "bash",
+        str(recipe / "odyssey" / "run.sh"), "--trials", "7", "--exp", "/exp",
+        "--set", "phases.0.epochs=1",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip().endswith(
+        "--data /exp/data --config "
+        f"{recipe}/odyssey/conf/speech.toml --out /exp --trials 7 --seed 1 "
+        "--set phases.0.epochs=1 --share 3/16"
+    )
+
+
+def test_one_that_diverges_is_told_from_bad_input(tiny_corpus, options, tmp_path):
+    from seqlabel.training.diagnosis import Diverged
+
+    experiment = Experiment.load(
+        options.config, ["model.hidden=4", "phases.0.learning_rate=1e35", "batches.utterances=2",
+                         "training.nonfinite_limit=2"],
+    )  # fmt: skip
+    with pytest.raises(Diverged):
+        train(experiment, tiny_corpus, tmp_path / "model", Workers())
