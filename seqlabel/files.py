@@ -6,6 +6,7 @@ leaves behind can be told from what a living one is writing, and the next writer
 
 import codecs
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
@@ -75,20 +76,32 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
-        if path.exists():
-            # A folder cannot be renamed over another; who has its files open keeps them.
-            old = Path(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
-            os.replace(path, old)
-            os.replace(temporary, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(temporary, path)
+        _put_in_place(temporary, path)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         _name(error, path)
         raise
     finally:
         os.close(descriptor)
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a folder to `path`; whatever is there goes, and so does what others put there."""
+    olds = []
+    while True:
+        if path.exists():
+            # A folder cannot be renamed over another; who has its files open keeps them.
+            olds.append(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
+            with contextlib.suppress(FileNotFoundError):  # another process took it away
+                os.replace(path, olds[-1])
+        try:
+            os.replace(temporary, path)
+            break
+        except OSError as error:  # another process has put one there meanwhile
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    for old in olds:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,15 @@ import os
 import pytest
 
 from seqlabel.errors import InputError
-from seqlabel.files import read_json, read_jsonl, read_text, whole_file, write_json, write_jsonl
+from seqlabel.files import (
+    read_json,
+    read_jsonl,
+    read_text,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_jsonl,
+)
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
@@ -76,3 +84,27 @@ def test_json_that_no_file_should_hold_is_named(tmp_path, line):
         path.write_text(line)
         with pytest.raises(InputError, match=r"a\.jsonl: no JSON that can be read"):
             read_json(path)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_folders_that_are_written_at_once_the_last_one_stays(tmp_path, monkeypatch, there):
+    path, replace = tmp_path / "index", os.replace
+    if there:
+        with whole_folder(path) as folder:
+            (folder / "old").touch()
+    others = ["first", "second"]
+
+    def late(source, target):  # between the look at `path` and the renaming another one appears
+        if str(target) == str(path) and others:
+            path.mkdir()
+            (path / others.pop()).touch()
+        elif str(source) == str(path) and len(others) == 1:
+            replace(path, tmp_path / "gone")  # and is taken away before it is moved aside
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", late)
+    with whole_folder(path) as folder:
+        (folder / "mine").touch()
+    assert os.listdir(path) == ["mine"]
+    assert not others
+    assert sorted(os.listdir(tmp_path)) == ["gone", "index"]
