@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +16,9 @@ from seqlabel.synthetic import ink as synthetic_ink
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SEQLABEL_DATA", ROOT.parent / "shared" / "data"))
+
+# Programs that a script starts in the background ignore Ctrl-C, and so would those that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _corpus(name: str) -> Path:

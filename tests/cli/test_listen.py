@@ -281,7 +281,10 @@ def test_ctrl_c_gives_what_was_read(models):
     process.stdin.flush()
     first = process.stdout.readline()  # so it reads by now
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    try:
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert error == b"seqlabel listen: stopped\n"
     assert "partial" in json.loads(first)

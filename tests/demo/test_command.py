@@ -37,7 +37,10 @@ def test_the_next_free_port_is_taken_and_said(ink_model):
                     assert b"<title>seqlabel" in page.read()
             finally:
                 process.send_signal(signal.SIGINT)
-            rest, errors = process.communicate(timeout=60)
+            try:
+                rest, errors = process.communicate(timeout=60)
+            finally:
+                process.kill()
     assert (rest, errors, process.returncode) == ("\nstopped\n", "", 0)
 
 
