@@ -5,8 +5,9 @@ Two shapes: TIMIT (123 inputs, 3 bidirectional layers of 250, batch 16, lengths 
 handwriting (20 inputs, 3 x 128, batch 32, lengths 600 ± 150). All ways run in turns in one process,
 round after round, so that what disturbs the machine disturbs all of them; medians are reported. The
 "products" of a cell are its matrix products alone, at their real shapes: the bound every way is
-compared with. The latency-controlled stack ("30 + 30 frames") computes its look-ahead twice: at
-three layers 1.67 times the products that it is compared with.
+compared with. The rows "bf16", which are there where the processor has a matrix unit for bfloat16
+(AMX), are compared with the same cell in float32. The latency-controlled stack ("30 + 30 frames")
+computes its look-ahead twice: at three layers 1.67 times the products that it is compared with.
 
 The process keeps freed memory and flushes denormals (`seqlabel.lstm.runtime.settle`), for all ways.
 Without the first everything takes 5 to 25 % longer; without the second the padded nn.LSTM takes 2.4
@@ -35,7 +36,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlabel.files import write_json
 from seqlabel.lstm import LSTM, PRESETS
-from seqlabel.lstm.blas import address
+from seqlabel.lstm.products import has_tiles
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.runtime import settle
 
@@ -75,7 +76,7 @@ class Way:
 
 @dataclass
 class Row:
-    """A line of the table; times are medians in ms, ratios are to the products of `bound`."""
+    """A line of the table; times are medians in ms, ratios are to those of the way `bound`."""
 
     shape: str
     threads: int
@@ -160,8 +161,8 @@ def ways(shape: Shape, cells: list[str], packed: bool) -> Iterator[tuple[str, st
     for cell in cells:
         yield f"products {cell}", f"products {cell}", products(cell, shape)
         yield cell, f"products {cell}", stack(family(cell, shape), shape)
-        if cell in ("lstm", "peephole") and address("gemm_bf16bf16f32_"):
-            yield f"{cell} bf16", f"products {cell}", stack(family(cell, shape, bf16=True), shape)
+        if has_tiles() and cell != "gru-before":
+            yield f"{cell} bf16", cell, stack(family(cell, shape, bf16=True), shape)
         if cell == "lstm":
             chunks = family(cell, shape, chunk=CHUNK, lookahead=CHUNK)
             yield f"lstm, {CHUNK} + {CHUNK} frames", f"products {cell}", stack(chunks, shape)

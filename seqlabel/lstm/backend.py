@@ -71,7 +71,7 @@ def _why_not_fused(task: Task) -> str | None:
         return f"runs on the CPU, the weights are on {task.device}"
     if task.dtype != torch.float32:
         return f"computes in float32, the weights are {task.dtype}"
-    return fused.why_not(task.cell, task.bf16)
+    return fused.why_not(task.cell)
 
 
 def _why_not_library(task: Task) -> str | None:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqlabel.lstm import sequence
-from seqlabel.lstm.blas import address
+from seqlabel.lstm import products, sequence
 from seqlabel.lstm.cell import AnyCell, Cell, Gru
 from seqlabel.lstm.gates import kernels
 from seqlabel.lstm.options import Recurrence
@@ -32,10 +31,6 @@ class Layer:
     @property
     def reads_state(self) -> bool:
         return isinstance(self.cell, Cell) and self.cell.peephole.startswith("state")
-
-    def large(self, matrix: Tensor) -> Tensor:
-        """An operand of the large products: bfloat16 is passed on as its bits."""
-        return matrix.bfloat16().view(torch.uint16) if self.bf16 else matrix
 
 
 class Memory(NamedTuple):
@@ -85,13 +80,12 @@ class DirectionRun:
         self.cells = state[isinstance(layer.cell, Cell)].shape[1]
         self.kernels = kernels(layer.cell, layer.how.truncate)
         self.plan = plan_direction(layer.rows, layer.how, backwards=number == 1)
-        gemm = address("sgemm_")
+        widest = max(self.kernels.parts * self.cells, weights.input.shape[1], self.width)
+        self.products = products.prepare(layer.bf16, int(self.plan.chunk_size.max()), widest)
         self.constants = sequence.Constants(
             self.cells,
             layer.reads_state,
             layer.how.truncate,
-            gemm,
-            address("gemm_bf16bf16f32_") if layer.bf16 else gemm,
             self.kernels.forward,
             self.kernels.backward,
         )
@@ -118,7 +112,7 @@ class DirectionRun:
 
     def forward(
         self,
-        large_x: Tensor,
+        x: Tensor,
         y: Tensor,
         memory: Memory,
         matrices: sequence.Matrices | None = None,
@@ -128,15 +122,12 @@ class DirectionRun:
         matrices: what `forward_matrices` gave, where the weights are used again.
         """
         matrices = matrices or self.forward_matrices()
-        frames = self._frames(large_x, y, memory)
-        return partial(sequence.forward, self.constants, self.plan, matrices, frames)
+        frames = self._frames(x, y, memory)
+        return partial(sequence.forward, self.products, self.constants, self.plan, matrices, frames)
 
     def forward_matrices(self) -> sequence.Matrices:
         """The weights as the time loop takes them."""
-        weights = self._ordered()
-        for name in ("input", "recurrent", "gate_recurrent", "projection", "decay"):
-            weights = weights._replace(**{name: getattr(weights, name).t()})
-        return self._matrices(weights)
+        return self._matrices(self._ordered(), transposed=True)
 
     def final_states(self, memory: Memory) -> list[Tensor]:
         """All but h."""
@@ -149,7 +140,7 @@ class DirectionRun:
 
     def backward(
         self,
-        large_x: Tensor,
+        x: Tensor,
         y: Tensor,
         memory: Memory,
         dy: Tensor,
@@ -166,10 +157,11 @@ class DirectionRun:
         dgates = finals[1] if len(finals) > 1 else dy.new_zeros(batch, 0)
         work = partial(
             sequence.backward,
+            self.products,
             self.constants,
             self.plan,
-            self._matrices(weights),
-            self._frames(large_x, y, memory),
+            self._matrices(weights, transposed=False),
+            self._frames(x, y, memory),
             sequence.Gradients(*_arrays((dy, dh, dc, dgates, dx))),
             sequence.Matrices(*_arrays(dw)),
             self._scratch(weights),
@@ -187,10 +179,18 @@ class DirectionRun:
         bias[: len(w.bias)] = w.bias.flatten()
         return w._replace(bias=bias, decay_bias=w.decay_bias.flatten())
 
-    def _matrices(self, w: _Ordered) -> sequence.Matrices:
-        return sequence.Matrices(*_arrays(w._replace(input=self.layer.large(w.input))))
+    def _matrices(self, w: _Ordered, transposed: bool) -> sequence.Matrices:
+        vectors = ("bias", "peephole", "decay_bias")
+        return sequence.Matrices(
+            *(
+                value.contiguous().numpy()
+                if name in vectors
+                else products.weight(self.products, value, transposed)
+                for name, value in zip(_Ordered._fields, w, strict=True)
+            )
+        )
 
-    def _frames(self, large_x: Tensor, y: Tensor, memory: Memory) -> sequence.Frames:
+    def _frames(self, x: Tensor, y: Tensor, memory: Memory) -> sequence.Frames:
         column = self.number * self.width
         mask = y.new_empty(0, 0) if self.mask is None else self.mask
         source, source_column = y, column
@@ -199,10 +199,10 @@ class DirectionRun:
         elif self.mask is not None:
             source, source_column = memory.masked, 0
         fade = y.new_empty(0) if self.fade is None else self.fade
-        x, a, c, m, y_, source_, *rest = _arrays(
-            [large_x, memory.a, memory.c, memory.m, y, source, mask, fade, *memory[-2:]]
+        x_, a, c, m, y_, source_, *rest = _arrays(
+            [x, memory.a, memory.c, memory.m, y, source, mask, fade, *memory[-2:]]
         )
-        return sequence.Frames(x, a, c, m, y_, column, source_, source_column, *rest)
+        return sequence.Frames(x_, a, c, m, y_, column, source_, source_column, *rest)
 
     def _scratch(self, w: _Ordered) -> sequence.Scratch:
         rows, batch = int(self.plan.chunk_size.max()), self.layer.rows.batch
@@ -213,10 +213,8 @@ class DirectionRun:
         dr = da.new_empty(rows, projected)
         dm = da.new_empty(batch, self.cells if projected else 0)
         ds = da.new_empty(0 if self.fade is None else rows, self.cells)
-        large = self.layer.large
         return sequence.Scratch(
-            *_arrays((da, large(da), source, large(source), gates, dr, dm, torch.zeros_like(dm)))
-            + _arrays((ds, torch.empty_like(ds)))
+            *_arrays((da, source, gates, dr, dm, torch.zeros_like(dm), ds, torch.empty_like(ds)))
         )
 
 

@@ -33,7 +33,7 @@ def run_layer(
     fades: Fades,
     bf16: bool = False,
 ) -> tuple[Tensor, list[State]]:
-    """One layer, as `reference.run_layer`; `bf16` rounds the operands of the large products."""
+    """One layer, as `reference.run_layer`; `bf16` rounds the operands of all products."""
     runtime.settle()
     tensors: list[Tensor | None] = []
     for w, state, mask, fade in zip(weights, states, masks, fades, strict=True):
@@ -48,14 +48,14 @@ def run_layer(
     return y, finals
 
 
-def why_not(cell: AnyCell, bf16: bool) -> str | None:
+def why_not(cell: AnyCell) -> str | None:
     """What keeps this path from computing a cell; None if nothing does."""
     if isinstance(cell, Cell) and cell.block_size > 1:
         return "has no blocks of cells"
     if isinstance(cell, Gru) and cell.reset == "before":
         return "has the GRU with reset='after' only"
-    if not address("gemm_bf16bf16f32_" if bf16 else "sgemm_"):
-        return f"finds no {'bfloat16' if bf16 else 'float32'} BLAS in this build of torch"
+    if not address("sgemm_"):
+        return "finds no float32 BLAS in this build of torch"
     return None
 
 
@@ -68,9 +68,8 @@ class _Function(torch.autograd.Function):
         width = sum(direction.width for direction in directions)
         y = x.new_empty(len(x) + layer.rows.batch, width)
         memories = [direction.allocate(y) for direction in directions]
-        large_x = layer.large(x.detach())
         runtime.side_by_side(
-            direction.forward(large_x, y, memory)
+            direction.forward(x.detach(), y, memory)
             for direction, memory in zip(directions, memories, strict=True)
         )
         ctx.layer, ctx.inputs = layer, len(tensors)
@@ -85,13 +84,13 @@ class _Function(torch.autograd.Function):
         directions = _directions(ctx.layer, tensors[: ctx.inputs])
         filled = iter(tensors[ctx.inputs :])
         each = len(dfinals) // len(directions)
-        large_x, dy = ctx.layer.large(x.detach()), dy.contiguous()
+        dy = dy.contiguous()
         work, results, dxs = [], [], []
         for number, direction in enumerate(directions):
             memory = Memory(*(next(filled) for _ in Memory._fields))
             dx = torch.empty_like(x if ctx.needs_input_grad[1] else x[:0])
             own = dfinals[number * each : (number + 1) * each]
-            task, result = direction.backward(large_x, y, memory, dy, own, dx)
+            task, result = direction.backward(x.detach(), y, memory, dy, own, dx)
             work.append(task)
             results.append(result)
             dxs.append(dx)

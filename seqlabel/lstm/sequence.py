@@ -4,45 +4,42 @@ On packed rows, chunk by chunk of neighbouring frames: the input product of the 
 product; then segment by segment (see `plan.py`) the recurrent product in place, and the gates.
 Backwards the same in reverse, and for each chunk one large product per weight gradient. Nothing
 here knows the cell: its gates come as the address of a kernel (`gates.py`), its weights as matrices
-that are empty where the cell has none. Both calls release the interpreter lock.
-
-The large products take float32, or bfloat16 (as uint16) in which case `large` is the BLAS function
-for it; they sum in float32.
+that are empty where the cell has none. Nor does it know in what numbers products are computed: that
+comes as a record (`products.py`). Both calls release the interpreter lock.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
-from seqlabel.lstm.blas import product, product_over_rows
+from seqlabel.lstm.blas import call
 from seqlabel.lstm.elapsed import fade_gradient, fade_state
+from seqlabel.lstm.products import add_products, at, multiply, round_left
 
 
 class Matrices(NamedTuple):
     """Weights, transposed on the way forwards, or their gradients; fields as in `Weights`.
 
-    `input` is W (A_in, I), of the last A_in net inputs, for the large products; `recurrent` R
-    (A_rec, S) and `gate_recurrent` (A_gates, G) are of the first ones; P is (R, N).
+    `input` is W (A_in, I), of the last A_in net inputs; `recurrent` R (A_rec, S) and
+    `gate_recurrent` (A_gates, G) are of the first ones; P is (R, N). What is multiplied with is as
+    `products.weight` gives it, gradients are arrays.
     """
 
-    input: np.ndarray
-    recurrent: np.ndarray
-    gate_recurrent: np.ndarray
+    input: Any
+    recurrent: Any
+    gate_recurrent: Any
     bias: np.ndarray  # (A,), zeros if there is none
     peephole: np.ndarray
-    projection: np.ndarray
-    decay: np.ndarray  # (N, N) of a cell that knows time
+    projection: Any
+    decay: Any  # (N, N) of a cell that knows time
     decay_bias: np.ndarray  # (N,)
 
 
 class Frames(NamedTuple):
     """Rows of all frames, and behind them (in a, c, y and source) one row per initial state."""
 
-    x: np.ndarray  # (rows, I), for `large`
+    x: np.ndarray  # (rows, I)
     a: np.ndarray  # (rows + B, A) net inputs, then activations
     c: np.ndarray  # (rows + B, N)
     m: np.ndarray  # (rows, N) h before projection, empty without
@@ -72,9 +69,7 @@ class Constants(NamedTuple):
     cells: int  # N
     reads_state: bool  # R reads c, not h
     truncate: bool  # the rule of 1997
-    gemm: int  # addresses: float32 products,
-    large: int  # the large products,
-    forward: int  # the gates
+    forward: int  # addresses of the gates
     backward: int
 
 
@@ -82,9 +77,7 @@ class Scratch(NamedTuple):
     """Room for one chunk."""
 
     da: np.ndarray  # (chunk, A)
-    da_large: np.ndarray  # the same for `large`
     source: np.ndarray  # (chunk, S) what R read
-    source_large: np.ndarray
     gates: np.ndarray  # (chunk, G) the gates of the frame before
     dr: np.ndarray  # (chunk, R) before projection
     dm: np.ndarray  # (B, N)
@@ -93,55 +86,12 @@ class Scratch(NamedTuple):
     c_before: np.ndarray  # (chunk, N)
 
 
-@intrinsic
-def _call_kernel(typingctx, kernel, arguments):
-    """Calls the gate kernel at an address; its arguments are integers and addresses."""
-    signature = types.void(types.int64, types.UniTuple(types.int64, len(arguments)))
-
-    def generate(context, builder, signature, values):
-        kernel, packed = values
-        passed = cgutils.unpack_tuple(builder, packed)
-        function = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * len(passed))
-        builder.call(builder.inttoptr(kernel, function.as_pointer()), passed)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@njit(cache=True, forceinline=True)
-def _at(matrix, row, column):
-    """Address of an entry."""
-    return matrix.ctypes.data + matrix.itemsize * (row * matrix.shape[1] + column)
-
-
 @njit(cache=True, nogil=True)
-def _multiply(gemm, n, a, a_row, a_column, w, beta, c, c_row, c_column):
-    """n rows of c = n rows of a times w + beta c, from the entries given; nothing without w."""
-    k, m = w.shape
-    if k and m:
-        product(
-            gemm, n, m, k, _at(a, a_row, a_column), a.shape[1], _at(w, 0, 0), m,
-            beta, _at(c, c_row, c_column), c.shape[1],
-        )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def _add_products(gemm, n, a, a_column, b, b_row, dw):
-    """dw += a' b over n rows: what a weight gets from the gradients a of what it made of b."""
-    m, k = dw.shape
-    if k and m:
-        product_over_rows(
-            gemm, m, k, n, _at(a, 0, a_column), a.shape[1], _at(b, b_row, 0), b.shape[1],
-            _at(dw, 0, 0), k,
-        )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def forward(run, plan, w, v):
+def forward(by, run, plan, w, v):
     """Fills the rows of a, c, m and y from x and the initial states."""
     A, S = v.a.shape[1], v.source.shape[1]
     unreached = A - w.input.shape[1]  # net inputs that x does not reach
-    projected = w.projection.size > 0
+    projected = w.projection.shape[0] > 0
     out, out_column = (v.m, 0) if projected else (v.y, v.y_column)
     bias, peephole = w.bias.ctypes.data, w.peephole.ctypes.data
     for chunk in range(len(plan.chunk_row)):
@@ -149,23 +99,23 @@ def forward(run, plan, w, v):
         for r in range(row, row + rows):
             for k in range(unreached):
                 v.a[r, k] = 0
-        _multiply(run.large, rows, v.x, row, 0, w.input, 0, v.a, row, unreached)
+        multiply(by, rows, v.x, row, 0, w.input, 0, v.a, row, unreached)
         for segment in range(plan.chunk[chunk], plan.chunk[chunk + 1]):
             row, n = plan.row[segment], plan.size[segment]
             before, place = plan.before[segment], plan.place[segment]
-            _multiply(run.gemm, n, v.source, before, v.source_column, w.recurrent, 1, v.a, row, 0)
-            _multiply(run.gemm, n, v.a, before, 0, w.gate_recurrent, 1, v.a, row, 0)
-            c_before = _at(v.c, before, 0)
+            multiply(by, n, v.source, before, v.source_column, w.recurrent, 1, v.a, row, 0)
+            multiply(by, n, v.a, before, 0, w.gate_recurrent, 1, v.a, row, 0)
+            c_before = at(v.c, before, 0)
             if len(v.fade):
-                _multiply(run.gemm, n, v.c, before, 0, w.decay, 0, v.short, row, 0)
+                multiply(by, n, v.c, before, 0, w.decay, 0, v.short, row, 0)
                 fade_state(n, v.c, before, w.decay_bias, v.fade, row, v.short, v.faded)
-                c_before = _at(v.faded, row, 0)
-            _call_kernel(  # type: ignore[call-arg]
+                c_before = at(v.faded, row, 0)
+            call(  # type: ignore[call-arg]
                 run.forward,
-                (n, run.cells, _at(v.a, row, 0), c_before, _at(v.c, row, 0),
-                 _at(out, row, out_column), out.shape[1], bias, peephole),
+                (n, run.cells, at(v.a, row, 0), c_before, at(v.c, row, 0),
+                 at(out, row, out_column), out.shape[1], bias, peephole),
             )  # fmt: skip
-            _multiply(run.gemm, n, v.m, row, 0, w.projection, 0, v.y, row, v.y_column)
+            multiply(by, n, v.m, row, 0, w.projection, 0, v.y, row, v.y_column)
             if len(v.mask):
                 for r in range(n):
                     for k in range(S):
@@ -173,11 +123,11 @@ def forward(run, plan, w, v):
 
 
 @njit(cache=True, nogil=True)
-def backward(run, plan, w, v, d, dw, room):
+def backward(by, run, plan, w, v, d, dw, room):
     """Adds the gradients of the weights to dw, fills dx, and carries dh, dc, dgates back."""
     A, width = v.a.shape[1], d.dh.shape[1]
     unreached = A - w.input.shape[0]
-    projected = w.projection.size > 0
+    projected = w.projection.shape[0] > 0
     bias, peephole = dw.bias.ctypes.data, dw.peephole.ctypes.data
     for chunk in range(len(plan.chunk_row) - 1, -1, -1):
         low, rows = plan.chunk_row[chunk], plan.chunk_size[chunk]
@@ -185,37 +135,37 @@ def backward(run, plan, w, v, d, dw, room):
             row, n = plan.row[segment], plan.size[segment]
             before, place = plan.before[segment], plan.place[segment]
             here = row - low
-            above, stride = _at(d.dy, row, v.y_column), d.dy.shape[1]
-            after = _at(d.dh, place, 0)
+            above, stride = at(d.dy, row, v.y_column), d.dy.shape[1]
+            after = at(d.dh, place, 0)
             if projected:
                 for r in range(n):
                     for k in range(width):
                         room.dr[here + r, k] = d.dy[row + r, v.y_column + k] + d.dh[place + r, k]
-                _multiply(run.gemm, n, room.dr, here, 0, w.projection, 0, room.dm, 0, 0)
-                above, stride = _at(room.dm, 0, 0), run.cells
-                after = _at(room.zeros, 0, 0)
-            c_before = _at(v.faded, row, 0) if len(v.fade) else _at(v.c, before, 0)
-            _call_kernel(  # type: ignore[call-arg]
+                multiply(by, n, room.dr, here, 0, w.projection, 0, room.dm, 0, 0)
+                above, stride = at(room.dm, 0, 0), run.cells
+                after = at(room.zeros, 0, 0)
+            c_before = at(v.faded, row, 0) if len(v.fade) else at(v.c, before, 0)
+            call(  # type: ignore[call-arg]
                 run.backward,
-                (n, run.cells, _at(v.a, row, 0), c_before, _at(v.c, row, 0),
-                 above, stride, after, _at(d.dc, place, 0), _at(d.dgates, place, 0),
-                 _at(room.da, here, 0), w.peephole.ctypes.data, peephole, bias),
+                (n, run.cells, at(v.a, row, 0), c_before, at(v.c, row, 0),
+                 above, stride, after, at(d.dc, place, 0), at(d.dgates, place, 0),
+                 at(room.da, here, 0), w.peephole.ctypes.data, peephole, bias),
             )  # fmt: skip
             # what goes to the frame before
             if len(v.fade):
                 fade_gradient(n, d.dc, place, v.fade, row, v.short, room.ds, here)
                 if not run.truncate:
-                    _multiply(run.gemm, n, room.ds, here, 0, w.decay, 1, d.dc, place, 0)
+                    multiply(by, n, room.ds, here, 0, w.decay, 1, d.dc, place, 0)
                 _copy(v.c, before, 0, room.c_before, here, n)
             cut = plan.cut[segment]
             if run.truncate or cut:
                 _clear(d.dh, place, n)
                 _clear(d.dgates, place, n)
             elif run.reads_state:
-                _multiply(run.gemm, n, room.da, here, 0, w.recurrent, 1, d.dc, place, 0)
+                multiply(by, n, room.da, here, 0, w.recurrent, 1, d.dc, place, 0)
             else:
-                _multiply(run.gemm, n, room.da, here, 0, w.recurrent, 0, d.dh, place, 0)
-                _multiply(run.gemm, n, room.da, here, 0, w.gate_recurrent, 0, d.dgates, place, 0)
+                multiply(by, n, room.da, here, 0, w.recurrent, 0, d.dh, place, 0)
+                multiply(by, n, room.da, here, 0, w.gate_recurrent, 0, d.dgates, place, 0)
             if cut:
                 _clear(d.dc, place, n)
             if len(v.mask):
@@ -225,19 +175,20 @@ def backward(run, plan, w, v, d, dw, room):
             # what the weights have read there
             _copy(v.source, before, v.source_column, room.source, here, n)
             _copy(v.a, before, 0, room.gates, here, n)
-        _round(room.da, room.da_large, rows)
-        _round(room.source, room.source_large, rows)
-        _add_products(run.large, rows, room.da_large, unreached, v.x, low, dw.input)
-        _add_products(run.large, rows, room.da_large, 0, room.source_large, 0, dw.recurrent)
-        _add_products(run.gemm, rows, room.da, 0, room.gates, 0, dw.gate_recurrent)
-        _add_products(run.gemm, rows, room.dr, 0, v.m, low, dw.projection)
+        left = round_left(by, rows, room.da)
+        add_products(by, rows, left, unreached, v.x, low, dw.input)
+        add_products(by, rows, left, 0, room.source, 0, dw.recurrent)
+        add_products(by, rows, left, 0, room.gates, 0, dw.gate_recurrent)
+        left = round_left(by, rows, room.dr)
+        add_products(by, rows, left, 0, v.m, low, dw.projection)
         if len(v.fade):
-            _add_products(run.gemm, rows, room.ds, 0, room.c_before, 0, dw.decay)
+            left = round_left(by, rows, room.ds)
+            add_products(by, rows, left, 0, room.c_before, 0, dw.decay)
             for r in range(rows):
                 for k in range(run.cells):
                     dw.decay_bias[k] += room.ds[r, k]
         if len(d.dx):
-            _multiply(run.large, rows, room.da_large, 0, unreached, w.input, 0, d.dx, low, 0)
+            multiply(by, rows, room.da, 0, unreached, w.input, 0, d.dx, low, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -253,15 +204,3 @@ def _clear(matrix, row, n):
     for r in range(row, row + n):
         for k in range(matrix.shape[1]):
             matrix[r, k] = 0
-
-
-@njit(cache=True, nogil=True)
-def _round(source, target, rows):
-    """float32 to the bits of bfloat16, nearest even; nothing where target is float32 (source)."""
-    if target.itemsize == 2:
-        bits = source.view(np.uint32)
-        for r in range(rows):
-            for k in range(source.shape[1]):
-                value = bits[r, k]
-                value += np.uint32(0x7FFF) + ((value >> np.uint32(16)) & np.uint32(1))
-                target[r, k] = value >> np.uint32(16)

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from seqlabel.lstm.blas import product, product_by_transposed, product_over_rows
+from seqlabel.lstm.blas import call, product, product_by_transposed, product_over_rows
 from seqlabel.lstm.gates import _vector
-from seqlabel.lstm.sequence import _call_kernel
 
 
 class Matrices(NamedTuple):
@@ -149,7 +148,7 @@ def forward(run, plan, w, v, room):
             if k:
                 product(run.gemm, A, n, S, _entry(w.recurrent, 0), S, h_before, size, 1, a, size)
             c, h = _entry(v.c, N * first + column), _entry(v.h, N * first + column)
-            _call_kernel(  # type: ignore[call-arg]
+            call(  # type: ignore[call-arg]
                 run.forward,
                 (n, N, size, a, c_before, c, h, w.bias.ctypes.data, w.peephole.ctypes.data),
             )
@@ -184,7 +183,7 @@ def backward(run, plan, w, v, dw, dx, room):
             c_before = before + 4 * (room.before.shape[1] + column)
             dc_before = _entry(room.dbefore, room.dbefore.shape[1])
             a, c = _entry(v.a, A * first + column), _entry(v.c, N * first + column)
-            _call_kernel(  # type: ignore[call-arg]
+            call(  # type: ignore[call-arg]
                 run.backward,
                 (n, N, size, a, c_before, c, n, dh, dc, da + 4 * column, dc_before,
                  w.peephole.ctypes.data, dw.peephole.ctypes.data, dw.bias.ctypes.data),

@@ -1,0 +1,174 @@
+"""Products of rows with weights inside compiled loops: in float32, or of bfloat16 operands.
+
+    Exact      float32 from torch's BLAS
+    Tiles      both operands rounded to bfloat16, sums in float32: the matrix unit of x86 processors
+    Rounded    the same numbers on any processor: operands are rounded, then multiplied in float32
+
+The loops take one of these records and call `multiply` and `add_products`, which are compiled for
+it. A weight is laid out for it before (`weight`); what it is multiplied with stays float32 in the
+caller's hands and is rounded on the way.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from numba.extending import overload
+from torch import Tensor
+
+from seqlabel.lstm import amx, tiles
+from seqlabel.lstm.blas import address, call, product, product_over_rows
+from seqlabel.lstm.rounding import OPTIONS, round_rows
+
+_GEMM, _GEMM_BFLOAT16 = "sgemm_", "gemm_bf16bf16f32_"
+
+
+class Exact(NamedTuple):
+    gemm: int  # address
+
+
+class Rounded(NamedTuple):
+    gemm: int  # address
+    left: np.ndarray  # (chunk, widest) rounded rows, float32: left operands,
+    right: np.ndarray  # and the others of `add_products`
+
+
+class Tiles(NamedTuple):
+    kernel: int  # address of the products with packed weights (`tiles.py`),
+    gemm: int  # and of those over rows
+    room: np.ndarray  # `tiles.room_size`
+    left: np.ndarray  # as `Rounded`, uint16
+    right: np.ndarray
+
+
+class Packed(NamedTuple):
+    """A weight (k, m) as `Tiles` reads it."""
+
+    pairs: np.ndarray
+    shape: tuple[int, int]
+
+
+Products = Exact | Rounded | Tiles
+
+
+def has_tiles() -> bool:
+    """Whether bfloat16 products run on a matrix unit here."""
+    return amx.available() and address(_GEMM_BFLOAT16) != 0
+
+
+def prepare(bf16: bool, chunk: int, widest: int) -> Products:
+    """Products of at most `chunk` rows, which are at most `widest` numbers wide."""
+    if not bf16:
+        return Exact(address(_GEMM))
+    if not has_tiles():
+        return Rounded(address(_GEMM), *(torch.empty(chunk, widest).numpy() for _ in range(2)))
+    room = torch.empty(tiles.room_size(widest)).numpy()
+    halves = (torch.empty(chunk, widest, dtype=torch.uint16).numpy() for _ in range(2))
+    return Tiles(tiles.kernel(), address(_GEMM_BFLOAT16), room, *halves)
+
+
+def weight(by: Products, w: Tensor, transposed: bool = False) -> Any:
+    """The matrix w, or w', as `multiply` takes it."""
+    if isinstance(by, Tiles):
+        k, m = w.shape[::-1] if transposed else w.shape
+        pairs = torch.empty(tiles.packed_size(k, m), dtype=torch.int32).numpy()
+        tiles.pack(w.contiguous().numpy(), transposed, pairs)
+        return Packed(pairs, (k, m))
+    if isinstance(by, Rounded):
+        w = w.bfloat16().float()
+    return (w.t() if transposed else w).contiguous().numpy()
+
+
+@njit(cache=True, forceinline=True)
+def at(matrix, row, column):
+    """Address of an entry."""
+    return matrix.ctypes.data + matrix.itemsize * (row * matrix.shape[1] + column)
+
+
+def multiply(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
+    """n rows of c = n rows of a times w + beta c, from the entries given; nothing without w.
+
+    beta is 0 or 1.
+    """
+
+
+def round_left(by, n, a):
+    """The first n rows of a as left operand of `add_products`; until the next product but these."""
+
+
+def add_products(by, n, a, a_column, b, b_row, dw):
+    """dw += a' b over n rows: what a weight gets from the gradients a of what it made of b.
+
+    a: from `round_left`, the columns from a_column on.
+    """
+
+
+def _for(compiled: dict[type, Any], by: Any) -> Any:
+    """The implementation for the record that numba's type of it stands for."""
+    return compiled[by.instance_class]
+
+
+@overload(multiply, jit_options=OPTIONS)
+def _multiply(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
+    def exact(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
+        k, m = w.shape
+        if k and m:
+            product(
+                by.gemm, n, m, k, at(a, a_row, a_column), a.shape[1], at(w, 0, 0), m,
+                beta, at(c, c_row, c_column), c.shape[1],
+            )  # fmt: skip
+
+    def rounded(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
+        k, m = w.shape
+        if k and m:
+            round_rows(n, k, a, a_row, a_column, by.left)
+            product(
+                by.gemm, n, m, k, at(by.left, 0, 0), by.left.shape[1], at(w, 0, 0), m,
+                beta, at(c, c_row, c_column), c.shape[1],
+            )  # fmt: skip
+
+    def tiled(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
+        k, m = w.shape
+        if k and m:
+            call(  # type: ignore[call-arg]
+                by.kernel,
+                (n, k, m, at(a, a_row, a_column), a.shape[1], w.pairs.ctypes.data,
+                 beta, at(c, c_row, c_column), c.shape[1], by.room.ctypes.data),
+            )  # fmt: skip
+
+    return _for({Exact: exact, Rounded: rounded, Tiles: tiled}, by)
+
+
+@overload(round_left, jit_options=OPTIONS)
+def _round_left(by, n, a):
+    def exact(by, n, a):
+        return a
+
+    def rounded(by, n, a):
+        round_rows(n, a.shape[1], a, 0, 0, by.left)
+        return by.left
+
+    return _for({Exact: exact, Rounded: rounded, Tiles: rounded}, by)
+
+
+@overload(add_products, jit_options=OPTIONS)
+def _add_products(by, n, a, a_column, b, b_row, dw):
+    def exact(by, n, a, a_column, b, b_row, dw):
+        m, k = dw.shape
+        if k and m:
+            product_over_rows(
+                by.gemm, m, k, n, at(a, 0, a_column), a.shape[1], at(b, b_row, 0), b.shape[1],
+                at(dw, 0, 0), k,
+            )  # fmt: skip
+
+    def rounded(by, n, a, a_column, b, b_row, dw):
+        m, k = dw.shape
+        if k and m:
+            round_rows(n, k, b, b_row, 0, by.right)
+            product_over_rows(
+                by.gemm, m, k, n, at(a, 0, a_column), a.shape[1],
+                at(by.right, 0, 0), by.right.shape[1], at(dw, 0, 0), k,
+            )  # fmt: skip
+
+    return _for({Exact: exact, Rounded: rounded, Tiles: rounded}, by)
