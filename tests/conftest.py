@@ -17,7 +17,7 @@ from seqlabel.synthetic import ink as synthetic_ink
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SEQLABEL_DATA", ROOT.parent / "shared" / "data"))
 
-# Programs that a script starts in the background ignore Ctrl-C, and so would those that tests start.
+# Programs started in the background of a script ignore Ctrl-C, and so would those of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
