@@ -10,7 +10,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.decoding.alignment import aligner
 from seqlabel.decoding.alignment.aligner import Freedom, align
 from seqlabel.decoding.alignment.kernel import viterbi
-from seqlabel.decoding.alignment.trellis import best_path
+from seqlabel.decoding.alignment.trellis import best_path, bounded_path, score_in_beam
 from seqlabel.errors import InputError
 
 ABC = Alphabet("abc ", unit="character")
@@ -91,6 +91,38 @@ def test_without_freedom_it_is_the_plain_viterbi_path(T):
         viterbi(columns, labels, theirs)
     )
     np.testing.assert_array_equal(ours, theirs)
+
+
+def words_of(rng, count):
+    """Labels of words with 4 between them, and the skips over each word."""
+    labels, arcs = [], []
+    for _ in range(count):
+        first = len(labels)
+        labels += [*rng.integers(1, 4, rng.integers(1, 6)).tolist(), 4]
+        arcs.append((2 * first, 2 * len(labels)))
+    return np.array(labels, np.int32), np.array(arcs, np.int64)
+
+
+@pytest.mark.parametrize("beam", [2.0, 20.0, 300.0])
+@pytest.mark.parametrize("said", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize("free", [False, True])
+def test_bounds_change_neither_the_path_nor_its_score(beam, said, free):
+    """Labels that are said with this probability, others in their place; narrow and wide beams."""
+    rng = np.random.default_rng(round(beam + 100 * said + free))
+    labels, arcs = words_of(rng, 60)
+    rows = [row for k in labels for row in (k if rng.random() < said else rng.integers(1, 5), 0, 0)]
+    columns = random_frames(rng, len(rows))
+    columns[np.arange(len(rows)), rows] += 9
+    columns -= np.log(np.exp(columns).sum(axis=1, keepdims=True))
+    skips = arcs if free else NONE
+    whole, bounded = np.empty((2, len(rows)), np.int32)
+    expected = bounded_path(columns, labels, skips, 5.0, -np.inf, whole)
+    bound = score_in_beam(columns, labels, skips, 5.0, beam)
+    assert bound <= expected + 1e-9
+    assert bounded_path(columns, labels, skips, 5.0, bound, bounded) == expected
+    np.testing.assert_array_equal(bounded, whole)
+    if beam == 300.0:
+        assert bound == pytest.approx(expected)
 
 
 def spikes(text, alphabet=ABC, gap=2, width=1, sure=0.9):
