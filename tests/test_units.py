@@ -126,6 +126,16 @@ def test_an_alphabet_keeps_its_model(model, tmp_path):
         Alphabet(["▁a"], unit="subword").split("a")
 
 
+def test_text_for_an_alphabet_whose_model_does_not_fit_is_named(model, tmp_path, capsys):
+    Alphabet(pieces_of(model)[:-1], unit="subword", model=model).save(tmp_path / "alphabet.json")
+    (tmp_path / "a.txt").write_text("the cat\n")
+    assert main(["lm", str(tmp_path / "a.txt"), "--out", str(tmp_path / "a.arpa")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a.txt: alphabet: its" in line
+    assert "prepare the data again" in line
+    assert not (tmp_path / "a.arpa").exists()
+
+
 @pytest.fixture
 def voices(tmp_path):
     for n, text in enumerate(TEXTS):

@@ -120,6 +120,7 @@ def read_sentences(
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.errors import InputError
     from seqlabel.files import read_text
+    from seqlabel.inputs.reading import naming
 
     path = _transcripts_of(path, name)
     if path.suffix == ".jsonl":
@@ -132,9 +133,10 @@ def read_sentences(
                 raise InputError(f"{path}: its utterances have no text; use --unit labels")
     else:
         lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-        sentences = [
-            tuple(line.split()) if alphabet is None else alphabet.split(line) for line in lines
-        ]
+        with naming(path):
+            sentences = [
+                tuple(line.split()) if alphabet is None else alphabet.split(line) for line in lines
+            ]
     if not sentences:
         raise InputError(f"{path}: no sentences")
     for number, sentence in enumerate(sentences, 1):

@@ -114,8 +114,13 @@ def _row(
         channel = channel[0]
     if isinstance(channel, list):
         raise InputError(f"{where}: channels {channel}; choose one, an utterance has a single one")
+    if channel is not None and channel not in held:
+        raise InputError(
+            f"{where}: channel {str(channel)[:40]} of {source}, whose channels are "
+            f"{str(held)[1:-1][:40]}; correct the cut, or the recording"
+        )
     if len(held) > 1 and channel is not None:
-        row["channel"] = held.index(channel) if channel in held else channel
+        row["channel"] = held.index(channel)
     if isinstance(supervision.get("speaker"), str):
         row["speaker"] = supervision["speaker"]
     tags = {"sex": supervision.get("gender"), "language": supervision.get("language")}

@@ -181,7 +181,10 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
     start, end = (_seconds(row, key, where) for key in ("start", "end"))
     _seconds(row, "duration", where)
     if start < 0 or end < 0 or 0 < end <= start:
-        raise InputError(f"{where}: a stretch from {start:g} to {end:g} s; it ends after its start")
+        raise InputError(
+            f"{where}: a stretch from {start:g} to {end:g} s; it must begin at 0 s or later, and "
+            "end after that"
+        )
     if row["kind"] in ("ink", "series") and not row.keys().isdisjoint(STRETCH):
         what = "an ink" if row["kind"] == "ink" else "a series"
         raise InputError(f"{where}: {', '.join(STRETCH)} are for speech; {what} file is read whole")

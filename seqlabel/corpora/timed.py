@@ -98,9 +98,10 @@ Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
 def _channel(name: str) -> dict[str, int]:
-    """NIST's channels: 1, 2 or A, B; the first one of a mono file may be called anything."""
-    number = {"1": 0, "A": 0, "2": 1, "B": 1}.get(name.upper(), 0)
-    return {"channel": number}
+    """NIST's channels: 1, 2, ... or A, B; that of a mono file may be called anything."""
+    if name.isdecimal():
+        return {"channel": max(0, int(name[:9]) - 1)}
+    return {"channel": "AB".index(name.upper())} if name.upper() in ("A", "B") else {}
 
 
 def _stm(path: Path, recordings: Recordings, options: Options) -> Rows:

@@ -99,7 +99,7 @@ def test_kaldi_folders_are_sets(tmp_path, wavs):
         ("wav.scp", "a\n", "no file behind the recording's name"),
         ("wav.scp", "a x\na y\n", "wav.scp:2: a already stands there"),
         ("wav.scp", "a nowhere.wav\nb b.wav\n", "nowhere.wav: no such audio file"),
-        ("segments", "s1-1 a 2 1\n", "from 2 to 1 s; it ends after its start"),
+        ("segments", "s1-1 a 2 1\n", "from 2 to 1 s; it must begin at 0 s or later"),
         ("segments", "s1-1 a 3 4.6\n", "the stretch ends at 4.6 s, the recording at 4 s"),
         ("segments", "s1-1 a 4.5 5\n", "the stretch begins at 4.5 s"),
         ("segments", "s1-1 a one 2\n", "segments:1: expected: utterance recording start end"),
@@ -188,6 +188,11 @@ LHOTSE_FAULTS = {
         changed(lambda c: c["recording"].update(transforms=[{"name": "Speed"}])),
         "a recording with transforms",
     ),
+    "channel": (changed(lambda c: c.update(channel=2)), "channel 2 of .* are 0, 1;"),
+    "of mono": (
+        changed(lambda c: c["recording"]["sources"][0].update(channels=[0])),
+        "channel 1 of .* are 0;",
+    ),
     "channels": (changed(lambda c: c.update(channel=[0, 1])), r"channels \[0, 1\]; choose one"),
     "time": (changed(lambda c: c.update(start="0")), "start is '0'; seconds"),
     "outside": (changed(lambda c: c.update(start=2.9)), "ends at 4.4 s, the recording at 3 s"),
@@ -237,9 +242,18 @@ def test_stm(tmp_path, wavs):
     assert (first.text, first.speaker, first.tags) == ("hello you", "s1", {"subset": "o,f0,male"})
     assert (silent.text, silent.labels) == ("", ())
     assert (other.channel, other.text) == (1, "no")
-    write(wavs, {"x.stm": "c 1 s 0 1 word\n"})
-    with pytest.raises(InputError, match=r"x\.stm:1: no audio files c\.\* below"):
-        prepare("timed", wavs / "x.stm")
+    for line, message in (
+        ("c 1 s 0 1 word\n", r"no audio files c\.\* below"),
+        ("b 3 s 0 1 word\n", "channel 2 of .*which has 2, counted from 0"),
+        ("b left s 0 1 word\n", "has 2 channels; add channel"),
+        ("a 2 s 0 1 word\n", "channel 1 of .*which has 1, counted from 0"),
+    ):
+        write(wavs, {"x.stm": line})
+        with pytest.raises(InputError, match=rf"x\.stm:1: .*{message}"):
+            prepare("timed", wavs / "x.stm")
+    write(wavs, {"x.stm": "a mono s 0 1 word\n"})
+    found, _ = prepare("timed", wavs / "x.stm")
+    assert [u.text for u in found.values()] == ["word"]
 
 
 def test_ctm(tmp_path, wavs):

@@ -307,8 +307,8 @@ def test_pictures_written_here_are_read(tmp_path):
     [
         ('<path d="M1 1A5 5 0 0 1 9 9"/>', "an arc (A)"),
         ('<path d="M1 1a5 5 0 0 1 9 9"/>', "an arc (A)"),
-        ('<g transform="rotate(45)"><path d="M1 1L2 2"/></g>', "the transform rotate"),
-        ('<path d="M1 1L2 2" transform="skewX(3)"/>', "the transform skewX"),
+        ('<g transform="rotate(45)"><path d="M1 1L2 2"/></g>', "the transform rotate, which"),
+        ('<path d="M1 1L2 2" transform="skewX(3)"/>', "the transform skewX, which"),
         ('<path d="M1 1L2 2" transform="matrix(1 2)"/>', "the transform matrix with 2 numbers"),
         ('<path d="M1 1L2 2" transform="spin"/>', "the transform 'spin' cannot be read"),
         ('<path d="M1 1L2 2" style="transform: scale(2)"/>', "a transform in a style"),

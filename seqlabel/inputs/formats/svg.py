@@ -228,9 +228,10 @@ def _transform(text: str) -> Matrix:
             a, b, c, d, e, f = values
             own = (a, b, c, d, e, f)
         else:
+            known = name in ("translate", "scale", "matrix")
             raise InputError(
-                f"the transform {name} with {len(values)} numbers, which is not read; apply it in "
-                "the drawing program, or write it as a matrix"
+                f"the transform {name}{f' with {len(values)} numbers' if known else ''}, which is "
+                "not read; apply it in the drawing program, or write it as a matrix"
             )
         matrix = _product(matrix, own)
     return matrix
