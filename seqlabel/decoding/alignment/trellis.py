@@ -35,26 +35,50 @@ def begin(log_probs, labels, skips, longest, cost, score, came):
 
 
 @njit(cache=True, nogil=True)
-def step(log_probs, t, labels, skips, longest, cost, score, came, low, high):
+def step(log_probs, t, labels, jump, skips, longest, cost, score, came, low, high):
     """Scores of frame t from those of the frame before, in place; the last state reached.
 
     came: 0, 1, 2 states back at the frame before, or 3 + n for skip n at the same frame.
-    low, high: the first and the last state that has a score; those beyond have -inf.
+    low, high: the first and the last state that has a score; those beyond have -inf. jump: see
+    `jumps`.
     """
-    last = min(high + 2, len(score) - 1)
-    for j in range(last, low - 1, -1):
-        best, back = score[j], 0
-        if j > 0 and score[j - 1] > best:
-            best, back = score[j - 1], 1
-        if j % 2 == 1:
-            s = j >> 1
-            if s > 0 and labels[s] != labels[s - 1] and score[j - 2] > best:
-                best, back = score[j - 2], 2
-            score[j] = best + log_probs[t, labels[s]]
-        else:
-            score[j] = best + log_probs[t, 0]
-        came[j] = back
+    first = low - low % 2
+    last = min(high + 2 + high % 2, len(score) - 1)
+    inside = slice(first, last + 1)
+    advance(log_probs[t], labels[first >> 1 : last >> 1], jump[first >> 1 :], score[inside],
+            came[inside])  # fmt: skip
     return take_skips(skips, longest, cost, score, came, low, last)
+
+
+@njit(cache=True, nogil=True)
+def advance(emissions, labels, jump, score, came):
+    """`step` without skips for some labels with the blanks around them, of which nothing is before.
+
+    Without a branch: which way a path takes is as random as the frames are.
+    """
+    blank = emissions[0]
+    for s in range(len(labels) - 1, -1, -1):
+        j = 2 * s + 1
+        stay, one = score[j + 1], score[j]
+        came[j + 1] = one > stay
+        score[j + 1] = max(stay, one) + blank
+        stay, one = score[j], score[j - 1]
+        two = score[j - 2] + jump[s] if s > 0 else -np.inf
+        best = max(stay, one)
+        came[j] = 2 if two > best else np.int32(one > stay)
+        score[j] = max(best, two) + emissions[labels[s]]
+    came[0] = 0
+    score[0] += blank
+
+
+@njit(cache=True, nogil=True)
+def jumps(labels):
+    """(S,) 0 where a label can follow the one before without a blank between them, else -inf."""
+    jump = np.zeros(len(labels))
+    for s in range(len(labels)):
+        if s == 0 or labels[s] == labels[s - 1]:
+            jump[s] = -np.inf
+    return jump
 
 
 @njit(cache=True, nogil=True)
@@ -63,6 +87,8 @@ def take_skips(skips, longest, cost, score, came, low, high):
 
     longest: states that any of them passes over.
     """
+    if longest == 0:
+        return high
     for n in range(np.searchsorted(skips[:, 1], low), len(skips)):
         a, b = skips[n, 0], skips[n, 1]
         if b > high + longest:
@@ -95,11 +121,11 @@ def longest_of(skips):
 @njit(cache=True, nogil=True)
 def score_in_beam(log_probs, labels, skips, cost, beam):
     """ln of the best path whose states stay within `beam` nats of each frame's best, or -inf."""
-    J, longest = 2 * len(labels) + 1, longest_of(skips)
+    J, jump, longest = 2 * len(labels) + 1, jumps(labels), longest_of(skips)
     score, came = np.empty(J), np.empty(J, np.int32)
     low, high = 0, begin(log_probs, labels, skips, longest, cost, score, came)
     for t in range(1, len(log_probs)):
-        high = step(log_probs, t, labels, skips, longest, cost, score, came, low, high)
+        high = step(log_probs, t, labels, jump, skips, longest, cost, score, came, low, high)
         low, high = within(score, score[low : high + 1].max() - beam, low, high)
     return max(score[J - 1], score[J - 2]) if J > 1 else score[0]
 
@@ -107,7 +133,9 @@ def score_in_beam(log_probs, labels, skips, cost, beam):
 @njit(cache=True, nogil=True)
 def floors(log_probs, bound):
     """(T,) the least score at each frame of a path that ends with the score `bound` or a better."""
-    floor = np.empty(len(log_probs))
+    floor = np.full(len(log_probs), -np.inf)
+    if bound == -np.inf:
+        return floor
     rest = bound - 1e-6 - 1e-9 * abs(bound)  # sums in another order differ in their last digits
     for t in range(len(log_probs) - 1, -1, -1):
         floor[t] = rest
@@ -131,7 +159,8 @@ def best_path(log_probs, labels, skips, cost, path):
 @njit(cache=True, nogil=True)
 def bounded_path(log_probs, labels, skips, cost, bound, path):
     """`best_path` where its score is known to be `bound` at least."""
-    T, J, longest = len(log_probs), 2 * len(labels) + 1, longest_of(skips)
+    T, J = len(log_probs), 2 * len(labels) + 1
+    jump, longest = jumps(labels), longest_of(skips)
     floor = floors(log_probs, bound)
     stride = max(1, int(math.sqrt(T)))
     blocks = (T - 1) // stride + 1
@@ -142,7 +171,7 @@ def bounded_path(log_probs, labels, skips, cost, bound, path):
     low, high = 0, begin(log_probs, labels, skips, longest, cost, score, came)
     for t in range(T):
         if t > 0:
-            high = step(log_probs, t, labels, skips, longest, cost, score, came, low, high)
+            high = step(log_probs, t, labels, jump, skips, longest, cost, score, came, low, high)
         low, high = within(score, floor[t], low, high)
         block = t // stride
         if t % stride == 0:
@@ -164,7 +193,7 @@ def bounded_path(log_probs, labels, skips, cost, bound, path):
         score[low : high + 1] = kept[block, low : high + 1]
         back[0, : high + 1 - low] = kept_back[block, low : high + 1]
         for t in range(first + 1, last):
-            high = step(log_probs, t, labels, skips, longest, cost, score, came, low, high)
+            high = step(log_probs, t, labels, jump, skips, longest, cost, score, came, low, high)
             low, high = within(score, floor[t], low, high)
             back[t - first, low - begins : high + 1 - begins] = came[low : high + 1]
         for t in range(last - 1, first - 1, -1):
