@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=["ctm", "textgrid", "json", "phn"],
         default="ctm",
-        help="ctm: labels.ctm, and words.ctm where labels are characters (default); "
+        help="ctm: labels.ctm, and words.ctm of characters and subwords (default); "
         "textgrid, phn: a file for each utterance; json: alignments.jsonl",
     )
     parser.add_argument(
@@ -87,6 +87,7 @@ def main(args: argparse.Namespace) -> None:
     )
     from seqlabel.decoding.alignment.transcripts import (
         freedom_of,
+        has_words,
         left_out,
         mark_labels,
         mark_words,
@@ -142,11 +143,11 @@ def main(args: argparse.Namespace) -> None:
         end = max(utterance.duration, times[-1] + output.period)
         shown = without_gaps(spans, end) if cut else spans
         tiers = {"labels": mark_labels(shown, alphabet, args.threshold)}
-        if alphabet.joined and " " in alphabet:
+        if has_words(alphabet):
             tiers["words"] = mark_words(spans, alphabet, args.threshold)
         if utterance.segments:
             errors += boundary_errors(shown, utterance.segments)
-        aligned.append(Aligned(utterance, tiers, end, left_out(labels, result)))
+        aligned.append(Aligned(utterance, tiers, end, left_out(labels, result, alphabet.unit)))
     if not aligned:
         raise InputError(f"{args.data}: nothing could be aligned; {'; '.join(skipped[:1])}")
     WRITERS[args.format](args.out, aligned)

@@ -1,10 +1,12 @@
 """`seqlabel align` for transcripts that are not exact, on frames that say a known text."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 
 import seqlabel.recognizer
 from seqlabel.alphabet import Alphabet
@@ -17,19 +19,21 @@ from seqlabel.errors import InputError
 
 ABC = Alphabet("abc. ", unit="character")
 PHONES = Alphabet(["aa", "n"], unit="phone")
+PIECES = Alphabet(["▁", "▁ab", "c", "c.", "▁ba"], unit="subword")
 PERIOD = 0.01
+RATE = 8000
 
 
-def frames_of(text, unsure=()):
+def frames_of(text, unsure=(), alphabet=ABC):
     """Log-probabilities (2S + 1, K): a blank, then a frame for each label with a blank behind it.
 
     unsure: numbers of the labels whose frames say nothing.
     """
-    rows = [0, *(k for label in ABC.encode(text) for k in (label, 0))]
-    frames = np.full((len(rows), len(ABC)), 0.01)
-    frames[np.arange(len(rows)), rows] = 1 - 0.01 * (len(ABC) - 1)
+    rows = [0, *(k for label in alphabet.encode(text) for k in (label, 0))]
+    frames = np.full((len(rows), len(alphabet)), 0.01)
+    frames[np.arange(len(rows)), rows] = 1 - 0.01 * (len(alphabet) - 1)
     for n in unsure:
-        frames[2 * n + 1] = 1 / len(ABC)
+        frames[2 * n + 1] = 1 / len(alphabet)
     return np.log(frames)
 
 
@@ -37,17 +41,17 @@ def frames_of(text, unsure=()):
 def align_verb(monkeypatch, tmp_path, capsys):
     """(what is said, what is written, options) -> (exit code, what is printed, folder)."""
 
-    def run(said, written, *options, unsure=()):
-        frames = frames_of(said, unsure)
+    def run(said, written, *options, unsure=(), alphabet=ABC):
+        frames = frames_of(said, unsure, alphabet)
         times = np.arange(len(frames)) * PERIOD
         output = SimpleNamespace(log_probs=frames, times=times, period=PERIOD)
         model = SimpleNamespace(
-            kind="speech", alphabet=ABC, outputs=lambda us: ((u, output) for u in us)
+            kind="speech", alphabet=alphabet, outputs=lambda us: ((u, output) for u in us)
         )
         monkeypatch.setattr(seqlabel.recognizer, "load", lambda name, device: model)
         source = tmp_path / "u.wav"
-        source.touch()
         duration = len(frames) * PERIOD
+        soundfile.write(source, np.zeros(round(duration * RATE), np.int16), RATE)
         utterance = Utterance("u", source, "speech", tuple(written), duration=duration)
         write_manifest(tmp_path / "t.jsonl", [utterance])
         out = tmp_path / "out"
@@ -196,3 +200,53 @@ def test_words_of_which_every_label_is_left_out():
 def test_both_marks_on_a_word():
     spans = [Span("a", 0, 1, 0.9), Span("£", 1, 2, 0.3), Span(" ", 2, 3, 0.1), Span("b", 3, 4, 0.5)]
     assert mark_words(spans, ABC, 0.5).marks == (("unknown", "unsure"), ())
+
+
+PIECED = ("▁ab", "c.", "▁", "c", "▁ba", "c")
+
+
+def test_subwords_are_put_together_to_words(align_verb):
+    """In every format; a mark by itself is no part of the word that it begins."""
+    run = partial(align_verb, PIECED, PIECED, alphabet=PIECES, unsure=[1])
+    words = [("abc.", 0.01, 0.04), ("c", 0.07, 0.08), ("bac", 0.09, 0.12)]
+    _, printed, out = run("--format", "json", "--threshold", "0.5")
+    row = row_of(out)
+    found = [(w["label"], w["start"], w["end"]) for w in row["words"]]
+    assert found == [(name, pytest.approx(a), pytest.approx(b)) for name, a, b in words]
+    confidence = [entry["confidence"] for entry in row["labels"]]
+    assert [w["confidence"] for w in row["words"]] == [
+        min(confidence[:2]), confidence[3], min(confidence[4:])
+    ]  # fmt: skip
+    assert "unsure: 1 of 3 words" in printed
+    run("--format", "ctm")
+    lines = [line.split() for line in (out / "words.ctm").read_text().splitlines()]
+    assert [line[4] for line in lines] == ["abc.", "c", "bac"]
+    assert [float(line[2]) for line in lines] == pytest.approx([a for _, a, _ in words])
+    assert len((out / "labels.ctm").read_text().splitlines()) == len(PIECED)
+    run("--format", "textgrid")
+    tier = (out / "u.TextGrid").read_text().split('name = "words"')[1].split("name =")[0]
+    assert [part.split('"')[0] for part in tier.split('text = "')[1:]] == [
+        "", "abc.", "", "c", "", "bac", ""
+    ]  # fmt: skip
+    run("--format", "phn")
+    assert (out / "u.wrd").read_text() == "80 320 abc.\n560 640 c\n720 960 bac\n"
+
+
+def test_words_of_subwords_are_left_out_and_stars_stand_between_them(align_verb):
+    written = (*PIECED[:4], "▁", *["c."] * 6, "▁ab", *["c."] * 6, *PIECED[4:])
+    options = "--format", "json", "--skip-words"
+    _, printed, out = align_verb(PIECED, written, *options, alphabet=PIECES)
+    row = row_of(out)
+    assert [w["label"] for w in row["words"]] == ["abc.", "c", "bac"]
+    assert row["left_out"] == ["c.c.c.c.c.c.", "abc.c.c.c.c.c."]
+    assert "left out: c.c.c.c.c.c. abc." in printed
+    assert freedom_of(PIECED, PIECES, stars="words").stars == (0, 2, 4, 6)
+    assert freedom_of(PIECED, PIECES, stars="sentences").stars == (0, 2, 6)
+    assert freedom_of(PIECED, PIECES, skip_words=True).words == ((0, 2), (2, 4), (4, 6))
+
+
+def test_pieces_without_a_mark_and_marks_without_a_word():
+    spans = [Span(label, n, n + 1, 0.9) for n, label in enumerate(["c", "▁", "▁ab", "?", "▁"])]
+    words = mark_words(spans, PIECES, 0.0)
+    assert words.spans == (Span("c", 0, 1, 0.9), Span("ab?", 2, 4, 0.9))
+    assert words.marks == ((), ("unknown",))

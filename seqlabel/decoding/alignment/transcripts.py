@@ -6,14 +6,16 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.decoding.alignment.aligner import Alignment, Freedom, split_words, word_spans
+from seqlabel.alphabet.subwords import MARK
+from seqlabel.alphabet.units import join_labels
+from seqlabel.decoding.alignment.aligner import Alignment, Freedom
 from seqlabel.decoding.results import Span
 from seqlabel.errors import InputError
 
 Stars = Literal["ends", "sentences", "words"]
 
-ENDS = ".!?。！？"
-"""Labels that end a sentence."""
+ENDS = tuple(".!?。！？")
+"""What a sentence ends with."""
 
 UNKNOWN, UNSURE = "unknown", "unsure"
 """Marks: with a symbol that the model lacks; of a probability below the threshold."""
@@ -27,48 +29,57 @@ def freedom_of(
     stars: Stars | None = None,
     skip_words: bool = False,
 ) -> Freedom:
-    """The freedom of a transcript whose words are characters with " " between them.
+    """The freedom of a transcript of characters with " " between its words, or of subwords.
 
     stars: where unwritten words may be spoken: at both ends; there and behind each sentence; there
-    and between all words. Raises InputError for words or sentences of an alphabet without " ".
+    and between all words. Raises InputError for words or sentences of labels without words.
     """
-    spaced = alphabet.joined and " " in alphabet
-    if not spaced and (skip_words or stars not in (None, "ends")):
+    if not has_words(alphabet) and (skip_words or stars not in (None, "ends")):
         raise InputError(
-            "words and sentences need characters with ' ' among them, which these "
+            "words and sentences need subwords, or characters with ' ' among them, which these "
             f"{alphabet.unit} labels are not; only the two ends can be free"
         )
-    words = list(_stretches(labels)) if spaced else []
+    words = list(_stretches(labels, alphabet.unit)) if has_words(alphabet) else []
     places = {0, len(labels)} if stars else set()
     for (_, last), (following, _) in pairwise(words):
-        if stars == "words" or (stars == "sentences" and labels[last - 1] in ENDS):
+        if stars == "words" or (stars == "sentences" and labels[last - 1].endswith(ENDS)):
             places.add(following)
     optional: list[tuple[int, int]] = []
     if skip_words and words:
         starts = [first for first, _ in words[1:]] + [len(labels)]
         optional = [(first, end) for (first, _), end in zip(words, starts, strict=True)]
-        if len(words) > 1:  # the last one goes with the separator before it
+        if len(words) > 1 and alphabet.joined:  # the last one goes with the separator before it
             optional.append((words[-2][1], len(labels)))
     return Freedom(wildcard, tuple(sorted(places)), words=tuple(optional))
 
 
-def _stretches(labels: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """(first label, behind the last) of each word."""
+def has_words(alphabet: Alphabet) -> bool:
+    """Whether labels are subwords, or characters with " " between the words."""
+    return alphabet.unit == "subword" or (alphabet.joined and " " in alphabet)
+
+
+def _stretches(labels: Sequence[str], unit: str) -> Iterator[tuple[int, int]]:
+    """(first label, behind the last) of each word of subwords, or of characters without the " "."""
     first = None
-    for n, label in enumerate([*labels, " "]):
-        if label == " " and first is not None:
+    for n, label in enumerate(labels):
+        borders = label.startswith(MARK) if unit == "subword" else label == " "
+        if borders and first is not None:
             yield first, n
             first = None
-        elif label != " " and first is None:
+        if first is None and label != " ":
             first = n
+    if first is not None:
+        yield first, len(labels)
 
 
-def left_out(labels: Sequence[str], alignment: Alignment) -> tuple[str, ...]:
+def left_out(
+    labels: Sequence[str], alignment: Alignment, unit: str = "character"
+) -> tuple[str, ...]:
     """The words of which an alignment left out every label."""
     skipped = set(alignment.skipped)
     return tuple(
-        "".join(labels[first:last])
-        for first, last in _stretches(labels)
+        join_labels(labels[first:last], unit)
+        for first, last in _stretches(labels, unit)
         if skipped.issuperset(range(first, last))
     )
 
@@ -96,9 +107,21 @@ def mark_labels(spans: Sequence[Span], alphabet: Alphabet, threshold: float) -> 
 
 
 def mark_words(spans: Sequence[Span], alphabet: Alphabet, threshold: float) -> Marked:
-    """The words of characters; one is as sure as its worst label, and unknown as any of them."""
-    unknown = [any(s.label not in alphabet for s in word) for word in split_words(spans, " ")]
-    return _marked(word_spans(spans), unknown, threshold)
+    """The words of characters or subwords, each as sure as its worst label, and unknown as any.
+
+    A word ends where its last label ends: blanks belong to no word, nor does a `▁` by itself before
+    other pieces.
+    """
+    unit, words, unknown = alphabet.unit, [], []
+    for first, last in _stretches([span.label for span in spans], unit):
+        first += spans[first].label == MARK and unit == "subword"
+        own = spans[first:last]
+        if not own:  # a mark with nothing behind it
+            continue
+        text = join_labels((span.label for span in own), unit)
+        words.append(Span(text, own[0].start, own[-1].end, min(s.probability for s in own)))
+        unknown.append(any(span.label not in alphabet for span in own))
+    return _marked(words, unknown, threshold)
 
 
 def _marked(spans: Sequence[Span], unknown: Sequence[bool], threshold: float) -> Marked:
