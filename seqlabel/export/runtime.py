@@ -41,8 +41,8 @@ class OnnxNetwork:
         self, x: np.ndarray, lengths: np.ndarray, elapsed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """x (B, T, F) or samples (B, N), lengths (B,), and elapsed (B, T) if `timed` -> outputs
-        (B, T', K), lengths' (B,)."""
-        if self.shape.chunk:
+        (B, T', K), lengths' (B,). A batch of none gives outputs of none."""
+        if self.shape.chunk and len(x):
             return self._window_by_window(x, lengths)
         more = {} if elapsed is None else {"elapsed": elapsed}
         return self.step(x, lengths, self.zero_states(len(x)), **more)[:2]
@@ -76,6 +76,9 @@ class OnnxNetwork:
         A net of one direction takes any number of further frames (a multiple of `subsample`), a
         latency-controlled one a chunk with its look-ahead.
         """
+        if not len(x):  # onnxruntime ends the process
+            labels = self.session.get_outputs()[0].shape[2]
+            return np.zeros((0, 0, labels), np.float32), np.zeros(0, np.int64), states
         inputs = {self.shape.input: x, "lengths": lengths, **more}
         inputs |= {f"{name}0": state for name, state in states.items()}
         outputs, out_lengths, *after = self.session.run(None, inputs)

@@ -10,7 +10,7 @@ sclite, whose costs can give more errors; the two protocols that follow it keep 
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -28,7 +28,7 @@ class Protocol:
     note: one line for people.
     tokens: "labels" as they stand, or "characters", "graphemes" or "words" of the text.
     unit: what a token is; "" leaves it to the data ("plain").
-    fold: symbol -> class, None for symbols that are removed; other symbols are errors.
+    fold: symbol -> class, None for symbols that are removed; it knows no others, see `keeping`.
     collapse: classes of which a run counts once, in references and hypotheses.
     optional: classes that may be missing from a hypothesis at no cost.
     ignore_case, ignore_punctuation, ignore_spaces: for text (spaces: for characters only).
@@ -86,6 +86,22 @@ class Protocol:
                 label for label, run in runs for _ in (run[:1] if label in self.collapse else run)
             )
         return labels
+
+    def lacking(self, symbols: Iterable[str]) -> list[str]:
+        """Those of some symbols that `fold` does not know."""
+        if self.fold is None or self.tokens != "labels":
+            return []
+        return [symbol for symbol in symbols if symbol not in self.fold]
+
+    def keeping(self, symbols: Iterable[str]) -> "Protocol":
+        """The same protocol where symbols that `fold` does not know stand for themselves.
+
+        So symbols that a model lacks are scored: as errors, whatever the map knows.
+        """
+        lacking = self.lacking(symbols)
+        if not lacking or self.fold is None:
+            return self
+        return replace(self, fold={**self.fold, **{symbol: symbol for symbol in lacking}})
 
     def ignoring(self, case: bool, punctuation: bool, spaces: bool) -> "Protocol":
         """The same protocol made more lenient, and named so; InputError where it has no sense."""
@@ -178,8 +194,12 @@ def get_protocol(name: str | Protocol) -> Protocol:
     return PROTOCOLS[name]
 
 
-def default_protocol(references: Transcripts, unit: str) -> tuple[Protocol, str]:
+def default_protocol(
+    references: Transcripts, unit: str, unseen: Collection[str] = ()
+) -> tuple[Protocol, str]:
     """The protocol for labels of a unit ("" when unknown), and the reason in words.
+
+    unseen: labels of the references that the model lacks, which decide nothing.
 
     Characters are scored by "cer", and so is the text of subwords, graphemes by "cer-grapheme",
     words by "wer", phones by "kaldi" when all of them are TIMIT's and by "plain" when not,
@@ -195,7 +215,7 @@ def default_protocol(references: Transcripts, unit: str) -> tuple[Protocol, str]
         return PROTOCOLS["wer"], "the labels are words"
     if unit == "phone":
         symbols = {label for t in references.by_id.values() for label in t.labels or ()}
-        if symbols <= ANY_TO_39.keys():
+        if symbols <= ANY_TO_39.keys() | set(unseen):
             return PROTOCOLS["kaldi"], "the labels are TIMIT's phones"
         return PROTOCOLS["plain"], "the labels are phones, but not TIMIT's"
     if unit == "symbol":

@@ -1,7 +1,7 @@
 """From two sets of transcripts to a report."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,8 @@ def score(
         seed,
     )
     if protocol is None:
-        chosen, reason = default_protocol(references, references.unit or hypotheses.unit)
+        unit = references.unit or hypotheses.unit
+        chosen, reason = default_protocol(references, unit, _unseen(hypotheses))
     else:
         chosen, reason = get_protocol(protocol), ""
     report = task.report(chosen, reason)
@@ -109,6 +110,12 @@ def _transcripts(source: Source, name: str, unit: str) -> Transcripts:
     if found.unit != "subword":
         return found
     return replace(found, by_id={key: _with_text(said) for key, said in found.by_id.items()})
+
+
+def _unseen(hypotheses: Transcripts) -> Collection[str]:
+    """The labels of the references that the model lacks, as the header of its hypotheses says."""
+    found = hypotheses.header.get("unseen")
+    return found if isinstance(found, dict) else ()
 
 
 def _with_text(said: Transcript) -> Transcript:
@@ -180,6 +187,7 @@ class _Task:
 
     def report(self, protocol: Protocol, reason: str) -> Report:
         references, hypotheses = self.references, self.hypotheses
+        protocol = protocol.keeping(_unseen(hypotheses))
         expected = tokenise(references, protocol)
         known = {key: t for key, t in hypotheses.by_id.items() if key in expected}
         read = tokenise(replace(hypotheses, by_id=known), protocol)

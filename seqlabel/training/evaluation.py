@@ -78,7 +78,10 @@ def evaluate(
             for n, hypothesis in zip(chosen, hypotheses, strict=True):
                 utterance = dataset.utterance(n)
                 read = alphabet.decode(hypothesis)
-                expected = protocol(
+                known = protocol
+                if not dataset.spelled(n):
+                    known = protocol.keeping(k for k in utterance.labels if k not in alphabet)
+                expected = known(
                     Transcript(utterance.id, alphabet.scored(utterance.labels)), characters
                 )
                 found = protocol(Transcript(utterance.id, alphabet.scored(read)), characters)

@@ -20,6 +20,7 @@ from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio, Image, Ink
 from seqlabel.models.criteria import has_levels, value_options
 from seqlabel.models.model import Model
+from seqlabel.scoring.protocols import get_protocol
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 
@@ -43,6 +44,12 @@ def load_datasets(
     elif not alphabet.levels:
         log.warning("%s: no levels below the labels; criterion.kind = 'levels' is 'ctc' here", data)
     experiment = experiment.for_corpus(data)
+    protocol = get_protocol(experiment.training.protocol)
+    if lacking := protocol.lacking(alphabet.symbols):
+        raise InputError(
+            f"{data}: training.protocol = {protocol.name!r} does not know the label "
+            f"{lacking[0]!r}; take 'plain'"
+        )
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
     wanted: dict[str, Any] = {

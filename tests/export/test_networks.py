@@ -165,6 +165,19 @@ def test_levels(bidirectional, tmp_path):
     assert not net.shape.states
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bidirectional": False}, {"bidirectional": False, "cell": "FGR"}, {"chunk": 6}],
+    ids=str,
+)
+def test_a_batch_of_none_gives_outputs_of_none(options, tmp_path):
+    _, net = both(tmp_path, **options)
+    x, lengths = batch([5])
+    outputs, out_lengths = net(x[:0], lengths[:0])
+    assert outputs.shape == (0, 0, net(x, lengths)[0].shape[2])
+    assert out_lengths.shape == (0,)
+
+
 @pytest.mark.parametrize("options", [{}, {"cell": "FGR"}, {"subsample": 2}], ids=str)
 def test_lengths_are_exact(options, tmp_path):
     """Padding and batch mates change no bit; another length changes the outputs before it."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import editdistance
 import pytest
@@ -164,6 +165,20 @@ def test_an_unknown_text_is_not_an_empty_one(tmp_path):
     write_jsonl(reference, [{"id": "w", "labels": []}])
     with pytest.raises(InputError, match="neither labels nor text in any utterance"):
         score(reference, hypothesis, allow_missing=True)
+
+
+def test_phones_that_neither_model_nor_map_knows_are_errors_and_keep_the_protocol(tmp_path):
+    hypothesis = tmp_path / "hyp.jsonl"
+    header = {"decoder": "greedy", "unit": "phone", "unseen": {"zz": 1}}
+    write_jsonl(hypothesis, [header, {"id": "u", "labels": ["aa", "tcl"], "text": "aa tcl"}])
+    references = Transcripts.of("ref", {"u": ["aa", "zz", "h#"]})
+    for protocol in (None, "kaldi"):
+        report = score(replace(references, unit="phone"), hypothesis, protocol)
+        assert (report.protocol, report.counts.correct, report.counts.errors) == ("kaldi", 2, 1)
+    header["unseen"] = {}
+    write_jsonl(hypothesis, [header, {"id": "u", "labels": ["aa", "tcl"], "text": "aa tcl"}])
+    with pytest.raises(InputError, match="symbol 'zz' is not in the map of protocol 'kaldi'"):
+        score(replace(references, unit="phone"), hypothesis, "kaldi")
 
 
 def test_symbols_that_the_model_lacks_are_named_and_scored_as_errors(tmp_path):
