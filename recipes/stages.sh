@@ -10,7 +10,7 @@
 # The recipes do not set -u: bash 3.2, which macOS has, takes an empty array for an unset variable.
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 
 stage=0
@@ -94,14 +94,20 @@ need_corpus() {
 
 # run_stages: all stages of a recipe, which defines
 #   prepare          a function that makes $exp/data from $corpus
-#   lm_order         order of the n-gram over labels, estimated from the training transcripts
-#   beam             options of the beam search (an array); the n-gram is $exp/lm.arpa
+#   lm_order         order of the n-gram over labels, estimated from the training transcripts;
+#                    empty for none
+#   beam             options of the beam search (an array); the n-gram is $exp/lm.arpa. Empty for
+#                    none
 #   protocol         options of seqlabel score (an array)
 #   sets             sets to decode and score, the one to report last (default: test)
 # and may define
 #   decode_more      a function called with set and folder that writes further hypotheses
+#   judge            a function called at the end that scores what is no label error, in place of
+#                    the table of the sets
+#   reading          name of the first hypotheses (default: greedy)
 run_stages() {
-    local data=$exp/data model=$exp/model launch=() set hypotheses
+    local data=$exp/data model=$exp/model launch=() set hypotheses extra
+    local first=${reading:-greedy}
     [ "$processes" -eq 1 ] ||
         launch=(torchrun --standalone --nproc-per-node "$processes" --no-python)
     mkdir -p "$exp"
@@ -111,7 +117,7 @@ run_stages() {
     if stage_is 1 "features -> $data/features"; then
         seqlabel features "$config" --data "$data" "${overrides[@]}"
     fi
-    if stage_is 2 "language model of order $lm_order -> $exp/lm.arpa"; then
+    if [ -n "$lm_order" ] && stage_is 2 "language model of order $lm_order -> $exp/lm.arpa"; then
         [ "$exp/lm.arpa" -nt "$data/train.jsonl" ] ||
             seqlabel lm "$data/train.jsonl" --order "$lm_order" --out "$exp/lm.arpa"
     fi
@@ -122,9 +128,10 @@ run_stages() {
     if stage_is 4 "decode -> $exp/decode"; then
         for set in "${sets[@]:-test}"; do
             seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
-                --out "$exp/decode/$set/greedy.jsonl"
-            seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
-                --out "$exp/decode/$set/beam.jsonl" "${beam[@]}"
+                --out "$exp/decode/$set/$first.jsonl"
+            [ "${#beam[@]}" -eq 0 ] ||
+                seqlabel decode "$model" "$data/$set.jsonl" --evidence 60 \
+                    --out "$exp/decode/$set/beam.jsonl" "${beam[@]}"
             if declare -F decode_more >/dev/null; then
                 decode_more "$set" "$exp/decode/$set"
             fi
@@ -132,17 +139,20 @@ run_stages() {
     fi
     if stage_is 5 "score -> $exp/report"; then
         for set in "${sets[@]:-test}"; do
-            hypotheses=("$exp/decode/$set/greedy.jsonl" "$exp/decode/$set/beam.jsonl")
+            hypotheses=("$exp/decode/$set/$first.jsonl")
+            [ "${#beam[@]}" -eq 0 ] || hypotheses+=("$exp/decode/$set/beam.jsonl")
             for extra in "$exp/decode/$set"/*.jsonl; do
                 case $extra in
-                */greedy.jsonl | */beam.jsonl) ;;
+                */"$first".jsonl | */beam.jsonl) ;;
                 *) hypotheses+=("$extra") ;;
                 esac
             done
             seqlabel score "$data/$set.jsonl" "${hypotheses[@]}" "${protocol[@]}" \
                 --out "$exp/report/$set"
         done
-        if [ "${#sets[@]}" -gt 1 ]; then
+        if declare -F judge >/dev/null; then
+            judge
+        elif [ "${#sets[@]}" -gt 1 ]; then
             python "$root/recipes/table.py" "$exp/report" --sets "${sets[@]}"
         fi
     fi

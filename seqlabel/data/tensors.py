@@ -104,8 +104,8 @@ def collate(
     wanted = None
     if values is not None:
         wanted = torch.full((*x.shape[:2], values[0].shape[1]), torch.nan)
-        for b, values_of_frames in enumerate(values):
-            wanted[b, : len(values_of_frames)] = torch.from_numpy(values_of_frames)
+        for row, values_of_frames in zip(wanted.numpy(), values, strict=True):
+            row[: len(values_of_frames)] = values_of_frames
     return Batch(
         x,
         torch.tensor(lengths, dtype=torch.int64),

@@ -1,0 +1,126 @@
+"""What the tasks share: lists of arrays to be prepared, hypotheses read back, the command line."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlabel.corpora.manifest import Utterance, read_manifest
+from seqlabel.errors import InputError
+from seqlabel.files import read_jsonl, write_json, write_jsonl
+from seqlabel.inputs.series import read_values, write_values
+from seqlabel.synthetic.folder import write_once
+
+Rows = dict[str, list[dict[str, Any]]]
+Results = dict[str, dict[str, float]]
+"""System -> name of a number -> number."""
+
+SETS = ("train", "dev", "test")
+
+
+def counts(scale: float, *sizes: int) -> dict[str, int]:
+    """Sizes of train, dev and test, scaled and at least two."""
+    return {name: max(2, round(scale * size)) for name, size in zip(SETS, sizes, strict=True)}
+
+
+def write_lists(folder: Path, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Write {train,dev,test}.jsonl for `seqlabel prepare manifest`.
+
+    A row has keys of a manifest, with arrays (T, F) as source and (T, D) as target. The file `size`
+    gets F, for features.size.
+    """
+    for name, own in rows.items():
+        (folder / name).mkdir()
+        for number, row in enumerate(own):
+            row["id"] = f"{name}/{number:05d}"
+            for key in ("source", "target"):
+                if isinstance(row.get(key), np.ndarray):
+                    path = f"{row['id']}{'-target' if key == 'target' else ''}.npy"
+                    write_values(folder / path, np.asarray(row[key], np.float32))
+                    row[key] = path
+            row.setdefault("kind", "series")
+        write_jsonl(folder / f"{name}.jsonl", own)
+    first = next(row for own in rows.values() for row in own)
+    if first["kind"] == "series":
+        (folder / "size").write_text(f"{read_values(folder / first['source']).shape[1]}\n")
+
+
+def segments(labels: list[str], period: float = 1.0) -> list[list[Any]]:
+    """[label, start, end] of the runs of equal labels of frames."""
+    cuts = [n for n in range(1, len(labels)) if labels[n] != labels[n - 1]]
+    borders = [0, *cuts, len(labels)] if labels else [0]
+    return [[labels[a], a * period, b * period] for a, b in pairwise(borders)]
+
+
+def frame_labels(spans: Any, length: int, period: float = 1.0) -> np.ndarray:
+    """(T,) label of each frame, by the spans or segments [label, start, end, ...]; "" for none."""
+    labels = np.full(length, "", dtype=object)
+    middle = (np.arange(length) + 0.5) * period
+    for label, start, end, *_ in spans:
+        labels[(middle >= start) & (middle < end)] = label
+    return labels
+
+
+def shared(rows: list[Any], seed: int = 0) -> dict[str, list[Any]]:
+    """A user's rows in sets by chance: 80 % train, 10 % dev, 10 % test."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    first, second = round(0.8 * len(rows)), round(0.9 * len(rows))
+    parts = np.split(order, [first, second])
+    if min(map(len, parts)) < 1:
+        raise InputError(f"{len(rows)} sequences are too few for three sets; ten at least")
+    return {name: [rows[n] for n in part] for name, part in zip(SETS, parts, strict=True)}
+
+
+def read_sets(data: Path) -> dict[str, list[Utterance]]:
+    """The utterances of a prepared folder by set."""
+    return {name: read_manifest(data / f"{name}.jsonl") for name in SETS}
+
+
+def read_hypotheses(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows of a file of hypotheses or predictions by id."""
+    return {row["id"]: row for _, row in read_jsonl(path) if "id" in row}
+
+
+def run(
+    make: Callable[[Path, argparse.Namespace], Rows],
+    judge: Callable[[Path, Path], Results],
+    file: str = "",
+) -> None:
+    """`make OUT` writes the data of a task; `judge DATA HYP` scores the network and a baseline.
+
+    HYP: folder with {dev,test}/*.jsonl. file: what a user's own data are called, "" for none.
+    """
+    parser = argparse.ArgumentParser(prog=Path(sys.argv[0]).name)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    making = verbs.add_parser("make")
+    making.add_argument("out", type=Path)
+    making.add_argument("--seed", type=int, default=1)
+    making.add_argument("--scale", type=float, default=1.0, help="share of the sequences")
+    making.add_argument("--file", type=Path, help=file or "not for this task")
+    judging = verbs.add_parser("judge")
+    judging.add_argument("data", type=Path)
+    judging.add_argument("hyp", type=Path)
+    judging.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    try:
+        if args.verb == "make":
+            if args.file and not file:
+                raise InputError("--file: this task makes its own data")
+            wanted = {"task": parser.prog, "seed": args.seed, "scale": args.scale,
+                      "file": str(args.file or "")}  # fmt: skip
+            write_once(args.out, wanted, lambda folder: write_lists(folder, make(folder, args)))
+            return
+        results = judge(args.data, args.hyp)
+        width = max(map(len, results))
+        for name, numbers in results.items():
+            shown = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
+            print(f"{name:<{width}}  {shown}")
+        if args.out:
+            write_json(args.out, results)
+    except InputError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        sys.exit(2)
