@@ -1,16 +1,19 @@
 """Prefix beam search: the most probable labellings, summed over their paths."""
 
+import logging
 import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
+from numba import typeof
 
 from seqlabel.alphabet import BLANK, Alphabet
+from seqlabel.decoding.background import Compilation, compiled
 from seqlabel.decoding.checks import (
     batch_probabilities,
     check_batch,
@@ -22,23 +25,34 @@ from seqlabel.decoding.lexicon.lexicon import Lexicon
 from seqlabel.decoding.lexicon.words import WordModel, word_model
 from seqlabel.decoding.lm.labels import LabelLM, bonus_only, label_lm
 from seqlabel.decoding.lm.ngram import NgramLM
-from seqlabel.decoding.results import Result, Span
-from seqlabel.decoding.search.labels import Hypothesis, LabelSearch
-from seqlabel.decoding.search.spans import LabelSpans, batch_spans
+from seqlabel.decoding.results import Result, Span, make_spans
+from seqlabel.decoding.search.hypothesis import Hypothesis
+from seqlabel.decoding.search.labels import LabelSearch
+from seqlabel.decoding.search.plain import PlainLabelSearch, PlainWordSearch
+from seqlabel.decoding.search.spans import LabelSpans, batch_spans, span_kernels
 from seqlabel.decoding.search.words import WordSearch
 from seqlabel.decoding.stream import BeamStream
 from seqlabel.errors import InputError
+
+log = logging.getLogger("seqlabel")
 
 LARGEST_WEIGHT = 100.0
 LARGEST_BONUS = 80.0
 """Nats whose factor float32, the type of the table of a language model's factors, still holds."""
 
-GROUP_SIZE = 2**16
-"""Probabilities, float64, of the utterances that a thread takes at a time."""
+GROUP_SIZE = 2**19
+"""Probabilities, float64, of the utterances that a thread takes at a time, at most."""
+
+PATIENCE = 2.0
+"""Seconds that a batch may take the plain search; for longer ones waiting for the compiler, which
+takes twice as long, is sooner."""
 
 
 class BeamDecoder:
     """The most probable labellings by prefix beam search.
+
+    The search is compiled at its first call, in a thread beside it, and kept on disk. Until then a
+    search in plain Python, with the same results, serves small batches and streams.
 
     beam: the number of prefixes kept from frame to frame; with enough of them the result is exact.
     lm: an n-gram model over the symbols of the alphabet; the score of a labelling is then
@@ -109,6 +123,7 @@ class BeamDecoder:
         elif bonus != 0:
             self._lm = bonus_only(alphabet, bonus)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._kernels: dict[str, Compilation] = {}
 
     def decode(self, log_probs: Any, lengths: Any, n_best: int = 1) -> list[Result]:
         """Decode a batch; the best labelling of each utterance, with n_best - 1 alternatives.
@@ -121,16 +136,17 @@ class BeamDecoder:
         """
         check_n_best(n_best)
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
-        found: list[Any] = [None] * len(log_probs)
+        results: list[Any] = [None] * len(log_probs)
         groups = _groups(len(log_probs), log_probs[0].size, self.threads)
+        self._await_kernels(log_probs, int(lengths.sum()))
 
         def work() -> None:
             worker = self._worker()
             for group in groups:
-                self._search(worker, log_probs, lengths, group, n_best, found)
+                results[group] = self._search(worker, log_probs, lengths, group, n_best)
             self._idle.put(worker)
 
-        others = min(self.threads, len(log_probs)) - 1
+        others = min(self.threads, len(log_probs)) - 1 if self.kernels("batch").ready else 0
         if others == 0:
             work()
         else:
@@ -139,7 +155,7 @@ class BeamDecoder:
                 work()
                 for other in running:
                     other.result()
-        return [self.result(*each) for each in found]
+        return results
 
     def stream(self) -> BeamStream:
         """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
@@ -152,19 +168,46 @@ class BeamDecoder:
         lengths: np.ndarray,
         group: slice,
         n_best: int,
-        found: list[Any],
-    ) -> None:
-        """Write to `found` what `result` makes results of, for the utterances of a group.
+    ) -> list[Result]:
+        """The results of the utterances of a group.
 
-        What needs the interpreter lock is left to `result`, so that threads wait little.
+        Little of it needs the interpreter lock, so that threads wait little.
         """
         own = lengths[group]
         frames = log_probs[group, : own.max()]
-        names = [f"utterance {b}" for b in range(group.start, group.stop)]
+        names = range(group.start, group.stop)
         probs = batch_probabilities(frames, own, names, worker.memory(frames.shape))
         self._cut(probs)
-        hypotheses = worker.search.each(probs, own, n_best)
-        found[group] = zip(hypotheses, batch_spans(frames, own, hypotheses), strict=True)
+        hypotheses, kernels = None, self.kernels("batch")
+        if not kernels.ready:
+            hypotheses = worker.plain.each(probs, own, n_best, lambda: kernels.ready)
+        if hypotheses is None:
+            hypotheses = worker.search.each(probs, own, n_best)
+        spans = batch_spans(log_probs, lengths, group.start, hypotheses)
+        return list(map(self.result, hypotheses, spans))
+
+    def _await_kernels(self, log_probs: np.ndarray, frames: int) -> None:
+        """Wait for the compiled search where that is sooner than to go without."""
+        kernels = self.kernels("batch")
+        if kernels.ready or frames * plain_seconds(self.beam) <= PATIENCE:
+            return
+        log.warning("compiling the beam search (about 5 s, then cached)")
+        spans = span_kernels(log_probs)
+        kernels.wait()
+        spans.wait()
+
+    def kernels(self, purpose: str) -> Compilation:
+        """The compiled search, for the `purpose` "batch" or "stream"; compiled from now on."""
+        if purpose not in self._kernels:
+            model: Any = self._lm if self._words is None else self._words
+
+            def work() -> None:
+                self.search(width=1).warm_up(purpose)
+
+            key = (purpose, typeof(model))  # type: ignore[no-untyped-call]
+            kind = LabelSearch if self._words is None else WordSearch
+            self._kernels[purpose] = compiled(key, work, kind.MAIN[purpose])
+        return self._kernels[purpose]
 
     def check(self, chunk: np.ndarray) -> None:
         """Check the shape of a chunk of frames (T, K); raises InputError."""
@@ -179,37 +222,43 @@ class BeamDecoder:
         if not hypotheses:
             return Result((), -math.inf)
         first, *others = hypotheses
-        result = self._result(first)
+        labels, text = self._labels(first)
         if where is None:
-            return result
-        spans = tuple(map(Span, result.labels, *where))
-        return replace(
-            result,
-            spans=spans,
-            alternatives=tuple(map(self._result, others)),
-            words=self._word_spans(first, spans),
-        )
+            return Result(labels, first.log_prob, text=text)
+        spans = make_spans(labels, *where)
+        alternatives = []
+        for other in others:
+            their_labels, their_text = self._labels(other)
+            alternatives.append(Result(their_labels, other.log_prob, text=their_text))
+        words = self._word_spans(first, spans)
+        return Result(labels, first.log_prob, spans, tuple(alternatives), text, words)
 
     def _worker(self) -> "_Worker":
         try:
             return self._idle.get_nowait()
         except Empty:
-            return _Worker(self.search())
+            return _Worker(self)
 
-    def search(self) -> LabelSearch:
-        """A search of its own, ready for an utterance."""
-        K = len(self.alphabet)
+    def search(self, width: int | None = None) -> LabelSearch:
+        """A compiled search of its own, ready for an utterance."""
+        K, W = len(self.alphabet), width or self.beam
         if self._words is not None:
-            return WordSearch(K, self.beam, self._words, self._start, self.floor)
-        return LabelSearch(K, self.beam, self._lm, self._start, self.floor)
+            return WordSearch(K, W, self._words, self._start, self.floor)
+        return LabelSearch(K, W, self._lm, self._start, self.floor)
 
-    def _result(self, hypothesis: Hypothesis) -> Result:
-        labels = self.alphabet.decode(hypothesis.labels.tolist())
+    def plain_search(self) -> PlainLabelSearch:
+        """The same search without the compiler."""
+        K, W = len(self.alphabet), self.beam
+        if self._words is not None:
+            return PlainWordSearch(K, W, self._words, self._start, self.floor)
+        return PlainLabelSearch(K, W, self._lm, self._start, self.floor)
+
+    def _labels(self, hypothesis: Hypothesis) -> tuple[tuple[str, ...], str]:
+        """The labels of a hypothesis, and its text."""
+        labels = tuple(self.alphabet.decode(hypothesis.labels.tolist()))
         if self.lexicon is not None and hypothesis.complete:
-            text = " ".join(word for word, _, _ in self._spelled(hypothesis))
-        else:
-            text = self.alphabet.text(labels)
-        return Result(labels, hypothesis.log_prob, text=text)
+            return labels, " ".join(word for word, _, _ in self._spelled(hypothesis))
+        return labels, self.alphabet.text(labels)
 
     def _spelled(self, hypothesis: Hypothesis) -> Iterator[tuple[str, int, int]]:
         """Each word with its first label and the one behind its last."""
@@ -249,11 +298,19 @@ class BeamDecoder:
 
 
 class _Worker:
-    """A search and the memory of one thread, kept from utterance to utterance."""
+    """The searches and the memory of one thread, kept from utterance to utterance."""
 
-    def __init__(self, search: LabelSearch) -> None:
-        self.search = search
+    def __init__(self, decoder: BeamDecoder) -> None:
+        self._decoder = decoder
         self._memory = np.empty(0)
+
+    @cached_property
+    def search(self) -> LabelSearch:
+        return self._decoder.search()
+
+    @cached_property
+    def plain(self) -> PlainLabelSearch:
+        return self._decoder.plain_search()
 
     def memory(self, shape: tuple[int, ...]) -> np.ndarray:
         """Room for float64 numbers: fresh memory costs more time than what fills it."""
@@ -266,11 +323,21 @@ class _Worker:
 def _groups(count: int, size: int, threads: int) -> Iterator[slice]:
     """Runs of utterances, to be decoded one after the other by one thread.
 
-    size: numbers of an utterance, padding included. A run's fit into a core's cache, and there are
-    several runs for each thread.
+    size: numbers of an utterance, padding included. Runs are long, as each costs the threads a turn
+    with the interpreter lock, and shorter towards the end, where threads would wait for the last.
     """
-    step = max(1, min(GROUP_SIZE // size, count // (4 * threads)))
-    return iter([slice(n, min(n + step, count)) for n in range(0, count, step)])
+    runs, first = [], 0
+    while first < count:
+        share = count if threads == 1 else -(-(count - first) // (2 * threads))
+        end = min(first + max(1, min(GROUP_SIZE // size, share)), count)
+        runs.append(slice(first, end))
+        first = end
+    return iter(runs)
+
+
+def plain_seconds(beam: int) -> float:
+    """About what a frame takes the plain search on posteriors of a trained network."""
+    return 2e-5 + 1e-6 * beam
 
 
 def _check_open(lexicon: Lexicon | None, penalty: float) -> None:

@@ -31,7 +31,7 @@ def check_batch(log_probs: Any, lengths: Any, K: int) -> tuple[np.ndarray, np.nd
     """Check shapes and types of a batch; the values of a frame are `frame_probabilities`' task.
 
     log_probs: (B, T, K) natural log-probabilities, floating point; lengths: (B,) integers, 1..T.
-    Returns both as arrays, log_probs in C order. Raises InputError.
+    Returns both as arrays, log_probs in C order, lengths as int64. Raises InputError.
     """
     log_probs, lengths = as_array(log_probs), as_array(lengths)
     if log_probs.ndim != 3:
@@ -51,7 +51,7 @@ def check_batch(log_probs: Any, lengths: Any, K: int) -> tuple[np.ndarray, np.nd
         raise InputError(
             f"utterance {b}: length {lengths[b]} is not within 1..{T}, the frames of log_probs"
         )
-    return np.ascontiguousarray(log_probs), lengths
+    return np.ascontiguousarray(log_probs), np.ascontiguousarray(lengths, np.int64)
 
 
 def check_frames(log_probs: np.ndarray, K: int) -> None:
@@ -94,10 +94,11 @@ def frame_probabilities(
 
 
 def batch_probabilities(
-    log_probs: np.ndarray, lengths: np.ndarray, names: Sequence[str], out: np.ndarray
+    log_probs: np.ndarray, lengths: np.ndarray, numbers: Sequence[int], out: np.ndarray
 ) -> np.ndarray:
     """`frame_probabilities` of utterances (B, T, K), of which frames behind the lengths go unread.
 
+    numbers: of the utterances, (B,), by which errors name them.
     out: (B, T, K) float64, receives the probabilities. One call for several utterances lets go of
     the interpreter once.
     """
@@ -107,7 +108,7 @@ def batch_probabilities(
         wrong = ~(np.abs(sums - 1.0) <= SUM_TOLERANCE)
     wrong &= np.arange(wrong.shape[1]) < lengths[:, None]
     for b in np.flatnonzero(wrong.any(axis=1)).tolist():
-        frame_probabilities(log_probs[b, : lengths[b]], names[b])
+        frame_probabilities(log_probs[b, : lengths[b]], f"utterance {numbers[b]}")
     return out
 
 

@@ -4,9 +4,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from seqlabel.decoding.background import Compilation
 from seqlabel.decoding.checks import as_array, check_n_best
 from seqlabel.decoding.results import Result
-from seqlabel.decoding.search.labels import Hypothesis, LabelSearch
+from seqlabel.decoding.search.hypothesis import Hypothesis
+from seqlabel.decoding.search.labels import LabelSearch
+from seqlabel.decoding.search.plain import PlainLabelSearch
 from seqlabel.decoding.search.spans import LabelSpans, batch_spans
 from seqlabel.errors import InputError
 
@@ -16,7 +19,11 @@ class StreamingDecoder(Protocol):
 
     def check(self, chunk: np.ndarray) -> None: ...
 
+    def kernels(self, purpose: str) -> Compilation: ...
+
     def search(self) -> LabelSearch: ...
+
+    def plain_search(self) -> PlainLabelSearch: ...
 
     def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray: ...
 
@@ -34,13 +41,18 @@ class BeamStream:
     """
 
     def __init__(self, decoder: StreamingDecoder) -> None:
-        self._decoder, self._search = decoder, decoder.search()
+        self._decoder, self._kernels = decoder, decoder.kernels("stream")
+        self._plain = not self._kernels.ready
+        self._search: LabelSearch | PlainLabelSearch
+        self._search = decoder.plain_search() if self._plain else decoder.search()
         self._chunks: list[np.ndarray] = []
 
     def push(self, log_probs: Any) -> None:
         """Read frames; InputError for what `decode` refuses, and then nothing of them is read."""
-        chunk = as_array(log_probs)
+        chunk = np.ascontiguousarray(as_array(log_probs))
         self._decoder.check(chunk)
+        if self._plain and self._kernels.ready:
+            self._begin_anew()
         name = f"the chunk from frame {self._search.frames} on"
         self._search.advance(self._decoder.probabilities(chunk, name))
         self._chunks.append(chunk.copy())
@@ -60,5 +72,11 @@ class BeamStream:
             raise InputError("no frames were pushed; there is nothing to decode")
         hypotheses = self._search.best(n_best)
         frames = np.concatenate(self._chunks)[None]
-        spans = batch_spans(frames, np.array([frames.shape[1]]), [hypotheses])
+        spans = batch_spans(frames, np.array([frames.shape[1]]), 0, [hypotheses])
         return self._decoder.result(hypotheses, *spans)
+
+    def _begin_anew(self) -> None:
+        """Read all frames again with the compiled search, which takes it no time to speak of."""
+        self._search, self._plain = self._decoder.search(), False
+        for chunk in self._chunks:
+            self._search.advance(self._decoder.probabilities(chunk, "the frames read before"))

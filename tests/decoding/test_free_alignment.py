@@ -9,7 +9,7 @@ import pytest
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding.alignment import aligner
 from seqlabel.decoding.alignment.aligner import Freedom, align
-from seqlabel.decoding.alignment.kernel import viterbi
+from seqlabel.decoding.alignment.kernel import ViterbiMemory, viterbi
 from seqlabel.decoding.alignment.trellis import best_path, bounded_path, score_in_beam
 from seqlabel.errors import InputError
 
@@ -87,8 +87,9 @@ def test_without_freedom_it_is_the_plain_viterbi_path(T):
     columns = random_frames(rng, T)
     labels = rng.integers(1, 5, max(1, T // 4)).astype(np.int32)
     ours, theirs = np.empty((2, T), np.int32)
+    memory = ViterbiMemory.of(T, len(labels), columns.dtype)
     assert best_path(columns, labels, NONE, 0.0, ours) == pytest.approx(
-        viterbi(columns, labels, theirs)
+        viterbi(columns, labels, theirs, memory)
     )
     np.testing.assert_array_equal(ours, theirs)
 

@@ -9,7 +9,12 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from seqlabel.alphabet import Alphabet, required_frames
-from seqlabel.decoding.alignment.kernel import forward_backward, label_posteriors, viterbi
+from seqlabel.decoding.alignment.kernel import (
+    ViterbiMemory,
+    forward_backward,
+    label_posteriors,
+    viterbi,
+)
 from seqlabel.decoding.alignment.trellis import best_path
 from seqlabel.decoding.checks import as_array, check_frames, frame_probabilities
 from seqlabel.decoding.results import Result, Span
@@ -98,7 +103,8 @@ def align(
     if skips or T * (2 * len(targets) + 1) > CELLS * 8:
         path_log_prob = float(best_path(log_probs, targets, arcs, freedom.skip_cost, path))
     else:
-        path_log_prob = float(viterbi(log_probs.astype(np.float64), targets, path))
+        memory = ViterbiMemory.of(T, len(targets), np.dtype(np.float64))
+        path_log_prob = float(viterbi(log_probs.astype(np.float64), targets, path, memory))
     if path_log_prob == -np.inf:
         raise InputError(f"{name}: the labels have probability zero; is the transcript another's?")
     states = np.arange(len(targets))

@@ -6,9 +6,12 @@ labels may be wrong, and then their paths are as improbable as numbers get.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+from seqlabel.decoding.compiled import kernel
 
 NEGLIGIBLE = 35.0
 """Nats below p(labels) at which a path no longer counts for a label's posterior."""
@@ -24,28 +27,38 @@ def log_add(a, b):
     return a + math.log1p(math.exp(b - a))
 
 
-@njit(cache=True, nogil=True)
-def viterbi(log_probs, labels, path):
+class ViterbiMemory(NamedTuple):
+    """Scratch memory of `viterbi`, for T frames and S labels or fewer."""
+
+    scores: np.ndarray  # (6, S + 1), of the type of the log-probabilities
+    came: np.ndarray  # (2, T, S + 1) uint8, how many states back the best path came from
+
+    @classmethod
+    def of(cls, T: int, S: int, real: np.dtype) -> "ViterbiMemory":
+        return cls(np.empty((6, S + 1), real), np.empty((2, T, S + 1), np.uint8))
+
+
+@kernel(cache=True)
+def viterbi(log_probs, labels, path, memory):
     """ln of the most probable path of the labelling; `path` (T,) int32 receives its states.
 
     log_probs: (T, K), T > 0; labels: (S,) int32. Returns -inf where no path is possible. Sums have
     the precision of log_probs.
     The states of blanks and of labels lie in arrays of their own, and the new scores in others
-    than the old, so that the loops over them are compiled into vector instructions.
+    than the old, so that the loops over them are compiled into vector instructions. All memory is
+    the caller's: a kernel that allocates takes several times as long to compile.
     """
-    T, S, real = len(log_probs), len(labels), log_probs.dtype
-    blank, next_blank = np.full(S + 1, -np.inf, real), np.empty(S + 1, real)
-    label, next_label = (
-        np.full(S + 1, -np.inf, real),
-        np.full(S + 1, -np.inf, real),
-    )  # label s at s + 1
-    jump = np.zeros(S, real)  # from label s - 1 to label s without a blank: unless they are equal
+    T, S = len(log_probs), len(labels)
+    blank, next_blank = memory.scores[0], memory.scores[1]
+    label, next_label = memory.scores[2], memory.scores[3]  # label s at s + 1
+    jump = memory.scores[4]  # from label s - 1 to label s without a blank: unless they are equal
+    emission = memory.scores[5]
+    blank_came, label_came = memory.came[0], memory.came[1]
+    for s in range(S + 1):
+        blank[s], label[s] = -np.inf, -np.inf
+    next_label[0] = -np.inf
     for s in range(S):
-        if s == 0 or labels[s] == labels[s - 1]:
-            jump[s] = -np.inf
-    blank_came = np.zeros((T, S + 1), np.uint8)  # how many states back the best path came from
-    label_came = np.zeros((T, S), np.uint8)
-    emission = np.empty(S, real)
+        jump[s] = -np.inf if s == 0 or labels[s] == labels[s - 1] else 0.0
     blank[0] = log_probs[0, 0]
     if S > 0:
         label[1] = log_probs[0, labels[0]]

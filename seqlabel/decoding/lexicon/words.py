@@ -94,11 +94,13 @@ def _flat() -> NgramLM:
     return NgramLM(("<unk>", "<s>", "</s>"), [Ngrams(tokens, zeros, zeros)])
 
 
-@kernel(cache=True)
-def _spread_up(parents, look):
+def _spread_up(parents: np.ndarray, look: np.ndarray) -> None:
     """Give every node the largest value at or below it; children come behind their parents."""
-    for node in range(len(parents) - 1, 0, -1):
-        look[parents[node]] = max(look[parents[node]], look[node])
+    values = look.tolist()
+    for node, parent in zip(range(len(parents) - 1, 0, -1), parents[:0:-1].tolist(), strict=True):
+        if values[node] > values[parent]:
+            values[parent] = values[node]
+    look[:] = values
 
 
 @kernel(forceinline=True)

@@ -1,14 +1,12 @@
 """One running prefix beam search: the kernel's arrays and what they say in the end."""
 
-import logging
 import math
-from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from seqlabel.decoding.lm.labels import LabelLM
+from seqlabel.decoding.search.hypothesis import Hypothesis
 from seqlabel.decoding.search.label_kernel import (
     CANDIDATE,
     PROGRESS,
@@ -22,30 +20,16 @@ from seqlabel.decoding.search.label_kernel import (
 )
 from seqlabel.decoding.search.trie import FREE, NODE, spell, trunk
 
-log = logging.getLogger("seqlabel")
-
-
-class Hypothesis(NamedTuple):
-    """labels: int32 (S,) indices; log_prob: natural logarithm of the score.
-
-    words: (word, first, end) of a search with a lexicon: the labels first..end - 1 spell the word,
-    an index into the lexicon's words, or their number for a word that is not among them.
-    complete: whether no word is left unfinished.
-    """
-
-    labels: np.ndarray
-    log_prob: float
-    words: tuple[tuple[int, int, int], ...] = ()
-    complete: bool = True
-
 
 class LabelSearch:
     """A prefix beam search over K labels, for one utterance after the other, in one thread."""
 
+    MAIN: ClassVar[dict[str, Any]] = {"batch": search_each, "stream": advance}
+    """The largest kernel for each purpose: whole utterances by `each`, or frames by `advance`."""
+
     def __init__(
         self, K: int, width: int, lm: LabelLM | None = None, start: int = 0, floor: float = 0.0
     ) -> None:
-        announce(self._kernel())
         W, C = width, 2 * width
         self.lm, self.start, self.floor = lm, start, floor
         self.beam = Beam(
@@ -60,9 +44,15 @@ class LabelSearch:
         )
         self.reset()
 
-    def _kernel(self) -> Any:
-        """What reads the frames."""
-        return advance
+    def warm_up(self, purpose: str) -> None:
+        """Call the kernels of a purpose."""
+        probs = np.full((1, 1, len(self.beam.labels)), 1 / len(self.beam.labels))
+        if purpose == "batch":
+            self.each(probs, np.ones(1, np.int64), 1)
+        else:
+            self.advance(probs[0])
+            self.best(1)
+            self.stable()
 
     def reset(self) -> None:
         """Begin an utterance."""
@@ -146,11 +136,3 @@ class LabelSearch:
         labels = np.empty(self.frames, np.int32)
         count = spell(self.beam.trie, node, labels)
         return labels[len(labels) - count :]
-
-
-@cache
-def announce(kernel: Any) -> None:
-    """Say so, once, when a search is about to be compiled, which takes a while."""
-    name = f"{kernel.py_func.__module__.rsplit('.', 1)[-1]}.{kernel.py_func.__name__}-*.nbi"
-    if not kernel.signatures and not any(Path(kernel.stats.cache_path).glob(name)):
-        log.warning("compiling the beam search (about 10 s, then cached)")

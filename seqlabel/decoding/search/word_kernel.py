@@ -19,9 +19,6 @@ from seqlabel.decoding.search.label_kernel import (
 )
 from seqlabel.decoding.search.trie import EMPTY, find
 
-ENDING = np.dtype([("mass", np.float64), ("slot", np.int64), ("word", np.int64)], align=True)
-"""A prefix that ends the utterance: its slot, and 1 + the word that ends with it (0: none does)."""
-
 
 @kernel(cache=True)
 def advance_words(beam, model, found, probs, floor):
