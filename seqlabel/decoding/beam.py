@@ -3,10 +3,11 @@
 import logging
 import math
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from queue import Empty, SimpleQueue
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from seqlabel.decoding.results import Result, Span, make_spans
 from seqlabel.decoding.search.hypothesis import Hypothesis
 from seqlabel.decoding.search.labels import LabelSearch
 from seqlabel.decoding.search.plain import PlainLabelSearch, PlainWordSearch
-from seqlabel.decoding.search.spans import LabelSpans, batch_spans, span_kernels
+from seqlabel.decoding.search.spans import label_spans, span_kernels
 from seqlabel.decoding.search.words import WordSearch
 from seqlabel.decoding.stream import BeamStream
 from seqlabel.errors import InputError
@@ -40,12 +41,14 @@ LARGEST_WEIGHT = 100.0
 LARGEST_BONUS = 80.0
 """Nats whose factor float32, the type of the table of a language model's factors, still holds."""
 
-GROUP_SIZE = 2**19
+GROUP_SIZE = 2**18
 """Probabilities, float64, of the utterances that a thread takes at a time, at most."""
 
 PATIENCE = 2.0
 """Seconds that a batch may take the plain search; for longer ones waiting for the compiler, which
 takes twice as long, is sooner."""
+
+NO_LABELS = np.empty(0, np.int32)
 
 
 class BeamDecoder:
@@ -122,7 +125,8 @@ class BeamDecoder:
             self._lm = label_lm(alphabet, lm, lm_weight, bonus)
         elif bonus != 0:
             self._lm = bonus_only(alphabet, bonus)
-        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._local = threading.local()
+        self._others: tuple[int, ThreadPoolExecutor] | None = None
         self._kernels: dict[str, Compilation] = {}
 
     def decode(self, log_probs: Any, lengths: Any, n_best: int = 1) -> list[Result]:
@@ -144,17 +148,16 @@ class BeamDecoder:
             worker = self._worker()
             for group in groups:
                 results[group] = self._search(worker, log_probs, lengths, group, n_best)
-            self._idle.put(worker)
 
         others = min(self.threads, len(log_probs)) - 1 if self.kernels("batch").ready else 0
         if others == 0:
             work()
         else:
-            with ThreadPoolExecutor(others) as pool:
-                running = [pool.submit(work) for _ in range(others)]
-                work()
-                for other in running:
-                    other.result()
+            pool = self._pool()
+            running = [pool.submit(work) for _ in range(others)]
+            work()
+            for other in running:
+                other.result()
         return results
 
     def stream(self) -> BeamStream:
@@ -183,8 +186,7 @@ class BeamDecoder:
             hypotheses = worker.plain.each(probs, own, n_best, lambda: kernels.ready)
         if hypotheses is None:
             hypotheses = worker.search.each(probs, own, n_best)
-        spans = batch_spans(log_probs, lengths, group.start, hypotheses)
-        return list(map(self.result, hypotheses, spans))
+        return self.results(hypotheses, log_probs, lengths, group.start)
 
     def _await_kernels(self, log_probs: np.ndarray, frames: int) -> None:
         """Wait for the compiled search where that is sooner than to go without."""
@@ -192,7 +194,7 @@ class BeamDecoder:
         if kernels.ready or frames * plain_seconds(self.beam) <= PATIENCE:
             return
         log.warning("compiling the beam search (about 5 s, then cached)")
-        spans = span_kernels(log_probs)
+        spans = span_kernels(log_probs.dtype, log_probs.flags.writeable)
         kernels.wait()
         spans.wait()
 
@@ -217,27 +219,59 @@ class BeamDecoder:
         """What the search reads of frames (T, K): float64, what the cuts leave out zero."""
         return self._cut(frame_probabilities(log_probs, name))
 
-    def result(self, hypotheses: list[Hypothesis], where: LabelSpans | None = None) -> Result:
-        """The first hypothesis, the others as alternatives; spans where they are known."""
+    def results(
+        self,
+        hypotheses: list[list[Hypothesis]],
+        log_probs: np.ndarray,
+        lengths: np.ndarray,
+        first: int = 0,
+    ) -> list[Result]:
+        """What the hypotheses of utterance `first` of (B, T, K), and of those behind it, say.
+
+        The labels of all are made symbols and spans at once, which is several times faster.
+        """
+        labels = np.concatenate([own[0].labels if own else NO_LABELS for own in hypotheses])
+        ends = list(accumulate(len(own[0].labels) if own else 0 for own in hypotheses))
+        symbols = self.alphabet.decode(labels.tolist())
+        spans = make_spans(symbols, *label_spans(log_probs, lengths, first, labels, ends))
+        return [
+            self._result(own, symbols[begin:end], spans[begin:end])
+            for own, begin, end in zip(hypotheses, [0, *ends], ends, strict=False)
+        ]
+
+    def partial(self, hypotheses: list[Hypothesis]) -> Result:
+        """The first hypothesis alone, without spans."""
+        if not hypotheses:
+            return Result((), -math.inf)
+        return self._alternative(hypotheses[0])
+
+    def _result(
+        self, hypotheses: list[Hypothesis], labels: tuple[str, ...], spans: tuple[Span, ...]
+    ) -> Result:
+        """The first hypothesis, with its labels and spans, and the others as alternatives."""
         if not hypotheses:
             return Result((), -math.inf)
         first, *others = hypotheses
-        labels, text = self._labels(first)
-        if where is None:
-            return Result(labels, first.log_prob, text=text)
-        spans = make_spans(labels, *where)
-        alternatives = []
-        for other in others:
-            their_labels, their_text = self._labels(other)
-            alternatives.append(Result(their_labels, other.log_prob, text=their_text))
-        words = self._word_spans(first, spans)
-        return Result(labels, first.log_prob, spans, tuple(alternatives), text, words)
+        text, words = self._text(first, labels), self._word_spans(first, spans)
+        alternatives = tuple(map(self._alternative, others))
+        return Result(labels, first.log_prob, spans, alternatives, text, words)
+
+    def _alternative(self, hypothesis: Hypothesis) -> Result:
+        labels = self.alphabet.decode(hypothesis.labels.tolist())
+        return Result(labels, hypothesis.log_prob, text=self._text(hypothesis, labels))
+
+    def _pool(self) -> ThreadPoolExecutor:
+        """The other threads, kept from call to call; those of a parent process are not ours."""
+        if self._others is None or self._others[0] != os.getpid():
+            self._others = os.getpid(), ThreadPoolExecutor(self.threads - 1)
+        return self._others[1]
 
     def _worker(self) -> "_Worker":
-        try:
-            return self._idle.get_nowait()
-        except Empty:
-            return _Worker(self)
+        """This thread's own: what another has just written would be far from this core."""
+        if not hasattr(self._local, "worker"):
+            self._local.worker = _Worker(self)
+        worker: _Worker = self._local.worker
+        return worker
 
     def search(self, width: int | None = None) -> LabelSearch:
         """A compiled search of its own, ready for an utterance."""
@@ -253,12 +287,10 @@ class BeamDecoder:
             return PlainWordSearch(K, W, self._words, self._start, self.floor)
         return PlainLabelSearch(K, W, self._lm, self._start, self.floor)
 
-    def _labels(self, hypothesis: Hypothesis) -> tuple[tuple[str, ...], str]:
-        """The labels of a hypothesis, and its text."""
-        labels = tuple(self.alphabet.decode(hypothesis.labels.tolist()))
+    def _text(self, hypothesis: Hypothesis, labels: tuple[str, ...]) -> str:
         if self.lexicon is not None and hypothesis.complete:
-            return labels, " ".join(word for word, _, _ in self._spelled(hypothesis))
-        return labels, self.alphabet.text(labels)
+            return " ".join(word for word, _, _ in self._spelled(hypothesis))
+        return self.alphabet.text(labels)
 
     def _spelled(self, hypothesis: Hypothesis) -> Iterator[tuple[str, int, int]]:
         """Each word with its first label and the one behind its last."""

@@ -10,7 +10,6 @@ from seqlabel.decoding.results import Result
 from seqlabel.decoding.search.hypothesis import Hypothesis
 from seqlabel.decoding.search.labels import LabelSearch
 from seqlabel.decoding.search.plain import PlainLabelSearch
-from seqlabel.decoding.search.spans import LabelSpans, batch_spans
 from seqlabel.errors import InputError
 
 
@@ -27,7 +26,11 @@ class StreamingDecoder(Protocol):
 
     def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray: ...
 
-    def result(self, hypotheses: list[Hypothesis], where: LabelSpans | None = None) -> Result: ...
+    def partial(self, hypotheses: list[Hypothesis]) -> Result: ...
+
+    def results(
+        self, hypotheses: list[list[Hypothesis]], log_probs: np.ndarray, lengths: np.ndarray
+    ) -> list[Result]: ...
 
 
 class BeamStream:
@@ -59,11 +62,11 @@ class BeamStream:
 
     def partial(self) -> Result:
         """The best labelling so far, the end of the sentence left open; no spans."""
-        return self._decoder.result(self._search.best(1, final=False))
+        return self._decoder.partial(self._search.best(1, final=False))
 
     def stable(self) -> tuple[str, ...]:
         """The labels that every later result begins with (unless a frame makes all impossible)."""
-        return self._decoder.result([Hypothesis(self._search.stable(), 0.0)]).labels
+        return self._decoder.partial([Hypothesis(self._search.stable(), 0.0)]).labels
 
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError where there were none."""
@@ -72,8 +75,7 @@ class BeamStream:
             raise InputError("no frames were pushed; there is nothing to decode")
         hypotheses = self._search.best(n_best)
         frames = np.concatenate(self._chunks)[None]
-        spans = batch_spans(frames, np.array([frames.shape[1]]), 0, [hypotheses])
-        return self._decoder.result(hypotheses, *spans)
+        return self._decoder.results([hypotheses], frames, np.array([frames.shape[1]]))[0]
 
     def _begin_anew(self) -> None:
         """Read all frames again with the compiled search, which takes it no time to speak of."""

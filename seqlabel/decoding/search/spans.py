@@ -1,7 +1,7 @@
 """Where the labels of results lie."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from functools import cache
 
 import numpy as np
 
@@ -9,66 +9,35 @@ from seqlabel.decoding.alignment.kernel import ViterbiMemory, viterbi
 from seqlabel.decoding.alignment.trellis import best_path
 from seqlabel.decoding.background import Compilation, compiled
 from seqlabel.decoding.compiled import kernel
-from seqlabel.decoding.search.hypothesis import Hypothesis
 
 LARGE = 1 << 26
 """Frames times states of which `viterbi` is not to keep all: it would take as many bytes."""
 
-LabelSpans = tuple[list[int], list[int], list[float]]
-"""First frames, frames behind the last, and largest probabilities of S labels."""
-
-
-def batch_spans(
-    log_probs: np.ndarray,
-    lengths: np.ndarray,
-    first: int,
-    hypotheses: Sequence[Sequence[Hypothesis]],
-) -> list[LabelSpans | None]:
-    """Where the labels of the first hypothesis of some utterances lie, None without a hypothesis.
-
-    log_probs: (B, T, K) in C order; lengths: (B,) int64; the hypotheses are those of utterance
-    `first` and those behind it.
-    """
-    labels = [own[0].labels if own else NO_LABELS for own in hypotheses]
-    sizes = list(map(len, labels))
-    starts, stops, peaks = (
-        column.tolist() for column in label_spans(log_probs, lengths, first, labels, sizes)
-    )
-    cuts = pairwise([0, *np.cumsum(sizes).tolist()])
-    return [
-        (starts[a:b], stops[a:b], peaks[a:b]) if own else None
-        for own, (a, b) in zip(hypotheses, cuts, strict=True)
-    ]
-
-
-NO_LABELS = np.empty(0, np.int32)
-
 
 def label_spans(
-    log_probs: np.ndarray,
-    lengths: np.ndarray,
-    first: int,
-    labels: Sequence[np.ndarray],
-    sizes: Sequence[int],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    log_probs: np.ndarray, lengths: np.ndarray, first: int, labels: np.ndarray, ends: Sequence[int]
+) -> tuple[list[int], list[int], list[float]]:
     """Start, end (exclusive) and largest probability of each label on the best path of all.
 
-    labels: int32, of each utterance, which have a path; sizes: their lengths. Returns int32, int32,
-    float64 of all, one utterance behind the other.
+    log_probs: (B, T, K) in C order; lengths: (B,) int64. labels: int32, those of utterance `first`
+    and of those behind it, one behind the other, which end at `ends`; they have a path.
     """
-    B, T = len(labels), log_probs.shape[1]
-    paths = np.empty((B, T), np.int32)
-    known = np.zeros(B, bool)
-    kernels = span_kernels(log_probs)
-    if T * (2 * max(sizes) + 1) > LARGE:
+    N, T = len(ends), log_probs.shape[1]
+    sizes = np.diff(ends, prepend=0)
+    most = int(sizes.max())
+    paths, known = np.empty((N, T), np.int32), np.zeros(N, bool)
+    kernels = span_kernels(log_probs.dtype, log_probs.flags.writeable)
+    if T * (2 * most + 1) > LARGE:
         kernels.wait()
-        for b, own in enumerate(labels):
-            x = log_probs[first + b, : lengths[first + b]]
-            known[b] = len(x) * (2 * len(own) + 1) > LARGE
-            if known[b]:
-                best_path(x, own, np.empty((0, 2), np.int64), 0.0, paths[b, : len(x)])
+        for n, (size, end) in enumerate(zip(sizes, ends, strict=True)):
+            x = log_probs[first + n, : lengths[first + n]]
+            known[n] = len(x) * (2 * size + 1) > LARGE
+            if known[n]:
+                own, none = labels[end - size : end], np.empty((0, 2), np.int64)
+                best_path(x, own, none, 0.0, paths[n, : len(x)])
+        most = int(sizes.max(where=~known, initial=0))
     walk = walk_paths if kernels.ready else walk_paths_plainly
-    return _walk(walk, log_probs, lengths, first, labels, sizes, known, paths)
+    return _walk(walk, log_probs, lengths, first, labels, np.array(ends), known, most, paths)
 
 
 def _walk(
@@ -76,48 +45,48 @@ def _walk(
     log_probs: np.ndarray,
     lengths: np.ndarray,
     first: int,
-    labels: Sequence[np.ndarray],
-    sizes: Sequence[int],
+    labels: np.ndarray,
+    ends: np.ndarray,
     known: np.ndarray,
+    most: int,
     paths: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    N, most = sum(sizes), int(np.max(sizes, where=~known, initial=0))
+) -> tuple[list[int], list[int], list[float]]:
     memory = ViterbiMemory.of(log_probs.shape[1], most, log_probs.dtype)
-    starts, stops, peaks = np.zeros(N, np.int32), np.zeros(N, np.int32), np.full(N, -np.inf)
-    walk(
-        log_probs, lengths, first, np.concatenate(labels), np.cumsum(sizes), known, memory, paths,
-        starts, stops, peaks,
-    )  # fmt: skip
-    return starts, stops, np.exp(peaks)
+    borders, peaks = np.empty((2, len(labels)), np.int32), np.empty(len(labels))
+    walk(log_probs, lengths, first, labels, ends, known, memory, paths, borders, peaks)
+    starts, stops = borders.tolist()
+    return starts, stops, np.exp(peaks).tolist()
 
 
-def span_kernels(log_probs: np.ndarray) -> Compilation:
-    """The compiled `walk_paths` for log-probabilities of this type."""
-    real, writeable = log_probs.dtype, log_probs.flags.writeable
+@cache
+def span_kernels(real: np.dtype, writeable: bool) -> Compilation:
+    """The compiled `walk_paths` for log-probabilities of a type."""
 
     def work() -> None:
         x = np.zeros((1, 1, 1), real)
         x.flags.writeable = writeable
         known, paths = np.zeros(1, bool), np.empty((1, 1), np.int32)
-        _walk(walk_paths, x, np.ones(1, np.int64), 0, [NO_LABELS], [0], known, paths)
+        one, none = np.ones(1, np.int64), np.empty(0, np.int32)
+        _walk(walk_paths, x, one, 0, none, np.zeros(1, np.int64), known, 0, paths)
 
     return compiled((walk_paths, real, writeable), work, walk_paths)
 
 
 @kernel(cache=True)
-def walk_paths(log_probs, lengths, first, labels, ends, known, memory, paths, starts, stops, peaks):
+def walk_paths(log_probs, lengths, first, labels, ends, known, memory, paths, borders, peaks):
     """Write start, end and largest log-probability of each label on the best path of all.
 
-    labels: int32, one utterance behind the other, of which `ends` (B,) are the ends; the frames are
-    those of utterance `first` and those behind it. paths: (B, T) int32, given where it is `known`
-    (B,), otherwise written. stops, peaks: given as zero and -inf.
+    log_probs, lengths, first, labels, ends: as of `label_spans`. paths: (N, T) int32, given where
+    it is `known` (N,), otherwise written. borders: (2, S) int32, peaks: (S,), written.
     """
-    begin = 0
-    for b in range(len(ends)):
-        x, path, own = log_probs[first + b], paths[b], labels[begin : ends[b]]
-        T = lengths[first + b]
-        if not known[b]:
+    starts, stops, begin = borders[0], borders[1], 0
+    for n in range(len(ends)):
+        x, path, own = log_probs[first + n], paths[n], labels[begin : ends[n]]
+        T = lengths[first + n]
+        if not known[n]:
             viterbi(x[:T], own, path, memory)
+        for s in range(begin, ends[n]):
+            starts[s], stops[s], peaks[s] = 0, 0, -np.inf
         for t in range(T - 1, -1, -1):
             if path[t] % 2 == 1:
                 k = path[t] >> 1
@@ -125,7 +94,7 @@ def walk_paths(log_probs, lengths, first, labels, ends, known, memory, paths, st
                 starts[s] = t
                 stops[s] = max(stops[s], t + 1)
                 peaks[s] = max(peaks[s], x[t, own[k]])
-        begin = ends[b]
+        begin = ends[n]
 
 
 def walk_paths_plainly(
@@ -137,11 +106,12 @@ def walk_paths_plainly(
     known: np.ndarray,
     memory: ViterbiMemory,
     paths: np.ndarray,
-    starts: np.ndarray,
-    stops: np.ndarray,
+    borders: np.ndarray,
     peaks: np.ndarray,
 ) -> None:
     """What `walk_paths` does, to the last digit, without being compiled."""
+    starts, stops = borders
+    borders[:], peaks[:] = 0, -np.inf
     for begin, end, x, T, path, done in zip(
         [0, *ends], ends, log_probs[first:], lengths[first:], paths, known, strict=False
     ):
