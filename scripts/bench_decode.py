@@ -326,25 +326,49 @@ def all_cores(task: Task, rounds: int) -> dict[str, Any]:
 
 
 FIRST = """
-import time, numpy as np
+import sys, time, numpy as np
 from seqlabel.alphabet import Alphabet
-from seqlabel.decoding import BeamDecoder
+from seqlabel.decoding import BeamDecoder, Lexicon, NgramLM
+rng, K, T = np.random.default_rng(1), 62, 300
+alphabet = Alphabet([chr(0x100 + k) for k in range(K - 1)], "character")
+words = ["".join(rng.choice(alphabet.symbols, 5)) for _ in range(2000)]
+options = {
+    "labels": lambda: {},
+    "4-gram": lambda: {"lm": NgramLM.train([rng.choice(alphabet.symbols, 40)] * 20, 4)},
+    "words": lambda: {
+        "lm": NgramLM.train([words], 2), "lexicon": Lexicon.from_words(alphabet, words, None)
+    },
+}[sys.argv[1]]()
+logits = rng.normal(0, 1.2, (1, T, K))
+logits[:, :, 0] += 9
+logits[0, np.arange(4, T, 8), rng.integers(1, K, 37)] += 11
+logits -= np.logaddexp.reduce(logits, axis=2, keepdims=True)
 begun = time.perf_counter()
-BeamDecoder(Alphabet("ab", "character"), 10).decode(np.log(np.full((1, 9, 3), 1 / 3)), [9])
-print(time.perf_counter() - begun)
+decoder = BeamDecoder(alphabet, 100, **options)
+decoder.decode(logits, [T])
+first = time.perf_counter() - begun
+while not decoder.kernels("batch").ready:
+    time.sleep(0.02)
+print(first, time.perf_counter() - begun)
 """
 
 
-def first_call() -> dict[str, float]:
-    """Seconds of the first call of a process: kernels to be compiled, and kernels on disk."""
-    with tempfile.TemporaryDirectory() as cache:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
-        command = [sys.executable, "-c", FIRST]
-        seconds = [
-            float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
-            for _ in range(2)
-        ]
-    return {"compiling": seconds[0], "cached": seconds[1]}
+def first_calls() -> dict[str, dict[str, float]]:
+    """Seconds to a decoder's first result (300 frames, beam 100) and to its compiled search.
+
+    Of each kind of search, in a process of its own: without a cache of kernels, and with one.
+    """
+    found = {}
+    for kind in ("labels", "4-gram", "words"):
+        with tempfile.TemporaryDirectory() as cache:
+            command = [sys.executable, "-c", FIRST, kind]
+            environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+            row: dict[str, float] = {}
+            for state in ("empty cache", "cached"):
+                run = subprocess.run(command, env=environment, capture_output=True, check=True)
+                row[state], row[f"compiled, {state}"] = map(float, run.stdout.split())
+        found[kind] = row
+    return found
 
 
 def compare(tasks: list[Task], rounds: int) -> list[dict[str, Any]]:
@@ -386,8 +410,12 @@ def main() -> None:
         cores = [all_cores(task, 5 * rounds) for task in tasks]
     for row in cores:
         print(f"{row['task']:26} {row['cores']} cores against one: {row['ratio']:.2f}")
-    first = first_call()
-    print(f"first call: {first['compiling']:.1f} s compiling, {first['cached']:.2f} s cached")
+    first = first_calls()
+    for kind, row in first.items():
+        print(
+            f"first result, {kind}: {row['empty cache']:.2f} s without a cache of kernels "
+            f"(compiled after {row['compiled, empty cache']:.1f} s), {row['cached']:.2f} s with one"
+        )
     if options.json:
         write_json(options.json, {"decoders": results, "cores": cores, "first_call": first})
 

@@ -17,7 +17,7 @@ from numba.core import event
 
 log = logging.getLogger("seqlabel")
 
-FROM_DISK = 1.0
+FROM_DISK = 1.5
 """Seconds that a caller waits for kernels that the cache on disk seems to have."""
 
 LEAVING = 10.0

@@ -179,9 +179,11 @@ class BeamDecoder:
         own = lengths[group]
         frames = log_probs[group, : own.max()]
         names = range(group.start, group.stop)
-        probs = batch_probabilities(frames, own, names, worker.memory(frames.shape))
+        kernels = self.kernels("batch")
+        odd = worker.search.odd if kernels.ready else None
+        probs = batch_probabilities(frames, own, names, worker.memory(frames.shape), odd)
         self._cut(probs)
-        hypotheses, kernels = None, self.kernels("batch")
+        hypotheses = None
         if not kernels.ready:
             hypotheses = worker.plain.each(probs, own, n_best, lambda: kernels.ready)
         if hypotheses is None:

@@ -1,6 +1,6 @@
 """What every decoder asks of its input, with errors that name the utterance and the cause."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,22 +94,30 @@ def frame_probabilities(
 
 
 def batch_probabilities(
-    log_probs: np.ndarray, lengths: np.ndarray, numbers: Sequence[int], out: np.ndarray
+    log_probs: np.ndarray,
+    lengths: np.ndarray,
+    numbers: Sequence[int],
+    out: np.ndarray,
+    odd: Callable[[np.ndarray, np.ndarray], list[int]] | None = None,
 ) -> np.ndarray:
     """`frame_probabilities` of utterances (B, T, K), of which frames behind the lengths go unread.
 
-    numbers: of the utterances, (B,), by which errors name them.
-    out: (B, T, K) float64, receives the probabilities. One call for several utterances lets go of
-    the interpreter once.
+    numbers: of the utterances, (B,), by which errors name them. out: (B, T, K) float64, receives
+    the probabilities. odd: what does for `odd_utterances`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         np.exp(log_probs, out=out, dtype=np.float64)
-        sums = np.einsum("btk->bt", out)
-        wrong = ~(np.abs(sums - 1.0) <= SUM_TOLERANCE)
-    wrong &= np.arange(wrong.shape[1]) < lengths[:, None]
-    for b in np.flatnonzero(wrong.any(axis=1)).tolist():
+    for b in (odd or odd_utterances)(out, lengths):
         frame_probabilities(log_probs[b, : lengths[b]], f"utterance {numbers[b]}")
     return out
+
+
+def odd_utterances(probs: np.ndarray, lengths: np.ndarray) -> list[int]:
+    """Those with a frame that does not sum to one within SUM_TOLERANCE; probs: (B, T, K)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        wrong = ~(np.abs(np.einsum("btk->bt", probs) - 1.0) <= SUM_TOLERANCE)
+    wrong &= np.arange(wrong.shape[1]) < lengths[:, None]
+    return np.flatnonzero(wrong.any(axis=1)).tolist()
 
 
 def _cause(frame: np.ndarray, total: float) -> str:

@@ -38,3 +38,10 @@ def random_probs() -> Callable[[np.random.Generator, int, int], np.ndarray]:
         return probs / probs.sum(axis=1, keepdims=True)
 
     return draw
+
+
+@pytest.fixture(autouse=True)
+def compiled_kernels(monkeypatch) -> None:
+    """Decoders wait for their kernels: what is tested does not depend on how fast they compile."""
+    monkeypatch.setattr("seqlabel.decoding.background.on_disk", lambda kernel: True)
+    monkeypatch.setattr("seqlabel.decoding.background.FROM_DISK", 600.0)

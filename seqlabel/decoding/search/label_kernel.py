@@ -181,6 +181,29 @@ def search_each(beam, lm, best, state, floor, probs, lengths, first, found):
     return len(probs)
 
 
+@kernel(cache=True)
+def next_odd(probs, lengths, first, tolerance):
+    """The next utterance, from `first` on, with a frame that does not sum to one; B: none has.
+
+    probs: (B, T, K); lengths: (B,). Four sums side by side: each addition waits for the one before.
+    """
+    K = probs.shape[2]
+    for b in range(first, len(probs)):
+        for t in range(lengths[b]):
+            p = probs[b, t]
+            s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+            for k in range(0, K - 3, 4):
+                s0 += p[k]
+                s1 += p[k + 1]
+                s2 += p[k + 2]
+                s3 += p[k + 3]
+            for k in range(K - K % 4, K):
+                s0 += p[k]
+            if not abs((s0 + s1) + (s2 + s3) - 1.0) <= tolerance:
+                return b
+    return len(probs)
+
+
 @kernel(forceinline=True)
 def stay(slots, trie, now, p):
     """The masses of the prefixes in the beam, one frame on.

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqlabel.decoding.checks import SUM_TOLERANCE
 from seqlabel.decoding.lm.labels import LabelLM
 from seqlabel.decoding.search.hypothesis import Hypothesis
 from seqlabel.decoding.search.label_kernel import (
@@ -14,6 +15,7 @@ from seqlabel.decoding.search.label_kernel import (
     Beam,
     Found,
     advance,
+    next_odd,
     rank,
     reset,
     search_each,
@@ -48,6 +50,7 @@ class LabelSearch:
         """Call the kernels of a purpose."""
         probs = np.full((1, 1, len(self.beam.labels)), 1 / len(self.beam.labels))
         if purpose == "batch":
+            self.odd(probs, np.ones(1, np.int64))
             self.each(probs, np.ones(1, np.int64), 1)
         else:
             self.advance(probs[0])
@@ -96,6 +99,14 @@ class LabelSearch:
             for node, log_prob in zip(nodes.tolist(), log_probs.tolist(), strict=True)
             if log_prob > -math.inf
         ]
+
+    @staticmethod
+    def odd(probs: np.ndarray, lengths: np.ndarray) -> list[int]:
+        """As of `seqlabel.decoding.checks.odd_utterances`, without a turn at the lock per step."""
+        found, b = [], -1
+        while (b := next_odd(probs, lengths, b + 1, SUM_TOLERANCE)) < len(probs):
+            found.append(b)
+        return found
 
     def each(self, probs: np.ndarray, lengths: np.ndarray, count: int) -> list[list[Hypothesis]]:
         """The `count` best labellings of each of several utterances: probs (B, T, K), (B,).

@@ -1,5 +1,6 @@
 """Where the labels of results lie."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -55,7 +56,7 @@ def _walk(
     borders, peaks = np.empty((2, len(labels)), np.int32), np.empty(len(labels))
     walk(log_probs, lengths, first, labels, ends, known, memory, paths, borders, peaks)
     starts, stops = borders.tolist()
-    return starts, stops, np.exp(peaks).tolist()
+    return starts, stops, peaks.tolist()
 
 
 @cache
@@ -74,7 +75,7 @@ def span_kernels(real: np.dtype, writeable: bool) -> Compilation:
 
 @kernel(cache=True)
 def walk_paths(log_probs, lengths, first, labels, ends, known, memory, paths, borders, peaks):
-    """Write start, end and largest log-probability of each label on the best path of all.
+    """Write start, end and largest probability of each label on the best path of all.
 
     log_probs, lengths, first, labels, ends: as of `label_spans`. paths: (N, T) int32, given where
     it is `known` (N,), otherwise written. borders: (2, S) int32, peaks: (S,), written.
@@ -94,6 +95,8 @@ def walk_paths(log_probs, lengths, first, labels, ends, known, memory, paths, bo
                 starts[s] = t
                 stops[s] = max(stops[s], t + 1)
                 peaks[s] = max(peaks[s], x[t, own[k]])
+        for s in range(begin, ends[n]):
+            peaks[s] = math.exp(peaks[s])
         begin = ends[n]
 
 
@@ -124,6 +127,7 @@ def walk_paths_plainly(
                 starts[s] = t
                 stops[s] = max(stops[s], t + 1)
                 peaks[s] = max(peaks[s], x[t, own[k]])
+        peaks[begin:end] = list(map(math.exp, peaks[begin:end]))
 
 
 def _plain_viterbi(log_probs: np.ndarray, labels: np.ndarray) -> list[int]:
