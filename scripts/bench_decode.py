@@ -329,6 +329,7 @@ FIRST = """
 import sys, time, numpy as np
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding import BeamDecoder, Lexicon, NgramLM
+from seqlabel.decoding.search.spans import span_kernels
 rng, K, T = np.random.default_rng(1), 62, 300
 alphabet = Alphabet([chr(0x100 + k) for k in range(K - 1)], "character")
 words = ["".join(rng.choice(alphabet.symbols, 5)) for _ in range(2000)]
@@ -347,8 +348,8 @@ begun = time.perf_counter()
 decoder = BeamDecoder(alphabet, 100, **options)
 decoder.decode(logits, [T])
 first = time.perf_counter() - begun
-while not decoder.kernels("batch").ready:
-    time.sleep(0.02)
+decoder.kernels("batch").wait()
+span_kernels(logits.dtype, True).wait()
 print(first, time.perf_counter() - begun)
 """
 

@@ -18,6 +18,8 @@ log = logging.getLogger("seqlabel")
 VARIABLE = "NUMBA_CACHE_DIR"
 PACKAGE = Path(__file__).parent
 
+_temporary: str | None = None
+
 
 def choose_compile_cache() -> None:
     """Keep numba from caches of other users, and from failing where it cannot write one.
@@ -38,13 +40,19 @@ def choose_compile_cache() -> None:
         )
     elif (named and _writable(Path(named))) or _in_tree() or _user_wide():
         return
-    folder = tempfile.mkdtemp(prefix="seqlabel-kernels-")
+    global _temporary
+    _temporary = folder = tempfile.mkdtemp(prefix="seqlabel-kernels-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ[VARIABLE] = folder
     if "numba" in sys.modules:  # it has read the environment already
         import numba
 
         numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
+
+
+def is_kept() -> bool:
+    """Whether later processes find what this one compiles."""
+    return _temporary is None
 
 
 def is_private(folder: Path) -> bool:

@@ -1,27 +1,34 @@
 """Kernels compiled in a thread of their own, so that nobody waits whom plain Python serves sooner.
 
-The thread ends with the interpreter: it stops at the next pass of the compiler, and what was not
-compiled is not in the cache. numba writes whole files only. A process that forks waits for what
-is being compiled, since a child would find the compiler locked for ever.
+At its end the interpreter waits until they are in the cache, so that the next process has them;
+where there is no cache, after `FINISHING` seconds or Ctrl-C, the compiler stops at its next pass.
+numba writes whole files only. A process that forks waits as well, since a child would find the
+compiler locked for ever.
 """
 
 import atexit
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
 from numba.core import event
 
+from seqlabel.compile_cache import is_kept
+
 log = logging.getLogger("seqlabel")
 
 FROM_DISK = 1.5
 """Seconds that a caller waits for kernels that the cache on disk seems to have."""
 
+QUIET, FINISHING = 1.0, 30.0
+"""Seconds that the end of the interpreter waits for kernels without a word, and at most."""
+
 LEAVING = 10.0
-"""Seconds that the interpreter waits at its end for the compiler to stop; a pass takes tenths."""
+"""Seconds that it waits for the compiler to stop; a pass takes tenths."""
 
 
 class Compilation:
@@ -101,10 +108,23 @@ _leaving = threading.Event()
 
 
 def _leave() -> None:
+    try:
+        if is_kept():
+            _join(QUIET)
+            if _running:
+                log.warning("keeping the compiled beam search for the next start (Ctrl-C skips it)")
+                _join(FINISHING)
+    except KeyboardInterrupt:
+        pass
     # Code that runs in a thread while the C++ library behind it is taken down would crash.
     _leaving.set()
+    _join(LEAVING)
+
+
+def _join(seconds: float) -> None:
+    end = time.monotonic() + seconds
     for thread in list(_running):
-        thread.join(LEAVING)
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def _finish() -> None:

@@ -64,16 +64,22 @@ def test_kernels_on_disk_are_waited_for():
     assert loaded.ready
 
 
-def test_a_program_that_ends_while_compiling_leaves_nothing_behind(tmp_path):
+def test_the_end_of_a_program_waits_for_the_cache(tmp_path):
     first = run(BEGIN, tmp_path)
     assert first.returncode == 0
-    assert first.stderr == ""
+    assert "Traceback" not in first.stderr
     assert not list(tmp_path.rglob("*.tmp.*"))
-    assert not list(tmp_path.rglob("*walk_paths*"))  # it has not waited for the whole kernel
-    second = run(BEGIN + "kernels.wait()", tmp_path)
-    assert (second.returncode, second.stderr, second.stdout) == (0, "", first.stdout)
     again = run(BEGIN + "assert kernels.ready", tmp_path)
     assert (again.returncode, again.stderr, again.stdout) == (0, "", first.stdout)
+
+
+def test_a_program_that_ends_without_a_cache_stops_the_compiler(tmp_path):
+    without = "from seqlabel.decoding import background\nbackground.is_kept = lambda: False\n"
+    first = run(without + BEGIN, tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert not list(tmp_path.rglob("*.tmp.*"))
+    assert not list(tmp_path.rglob("*walk_paths*"))
+    assert run(BEGIN + "kernels.wait()", tmp_path).stdout == first.stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
