@@ -18,7 +18,8 @@ class ValueTargets:
 
     kind: "file", the array that the manifest names as `target`, a row for each frame as extracted;
     "next", the frame `ahead` frames later, as extracted (and joined with its neighbours where the
-    front end does so). size: D, values of a frame, 0 for those that there are.
+    front end does so). Values of "file" are taken to be known `ahead` frames later, which is what
+    persistence can repeat. size: D, values of a frame, 0 for those that there are.
     """
 
     kind: Literal["file", "next"] = "file"
@@ -57,12 +58,13 @@ class ValueTargets:
     def before(self, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
         """(T, D) what is known last before each of the values (T, D): persistence predicts it.
 
-        For "next" the frame itself; for "file" the row before, NaN before the first.
+        For "next" the frame itself; for "file" the row `ahead` frames before, NaN where there is
+        none.
         """
         if self.kind == "next":
             return frames
         earlier = np.full_like(values, np.nan)
-        earlier[1:] = values[:-1]
+        earlier[self.ahead :] = values[: max(0, len(values) - self.ahead)]
         return earlier
 
 

@@ -31,7 +31,8 @@ class Regression(nn.Module):
         for a constant; "gaussian", -ln p of a Gaussian whose mean and deviation the network gives
         (Nix & Weigend 1994); "bernoulli", cross-entropy of values in 0 ... 1, each for itself.
         target: "file", arrays that the manifest names; "next", the frame `ahead` frames later.
-        size: D of "file".
+        size: D of "file". Its values are known `ahead` frames later: persistence, which the report
+        compares with, repeats the value of so many frames before.
         """
 
         loss: Literal["squared", "gaussian", "bernoulli"] = "squared"

@@ -89,6 +89,10 @@ def test_what_comes_next_ends_before_the_end():
         np.testing.assert_array_equal(values[:known], x[ahead:])
         assert np.isnan(values[known:]).all()
         assert wanted.before(x, values) is x
+    for ahead in (1, 3, 4, 9):
+        before = ValueTargets("file", ahead=ahead).before(x, x)
+        assert np.isnan(before[:ahead]).all()
+        np.testing.assert_array_equal(before[ahead:], x[: max(0, 4 - ahead)])
 
 
 def test_statistics_are_those_of_what_is_known():

@@ -67,6 +67,8 @@ def test_from_data_to_figures(task, load, tmp_path, capsys):
         assert results["LSTM"][own] == pytest.approx(totals[key], rel=1e-3)
     if task == "traffic":
         assert results["LSTM"]["R²"] == pytest.approx(totals["r2"], rel=1e-3)
+        now = results["now (persistence)"]["RMSE"]
+        assert totals["persistence"]["rmse"] == pytest.approx(now, rel=0.05)
 
 
 def test_segments_and_labels_of_frames_are_inverse(load):
