@@ -122,16 +122,16 @@ def draw(
 def main(options: argparse.Namespace) -> None:
     if not 0 < options.best <= 1:
         raise InputError(f"--best {options.best}: a share above 0 and up to 1 is expected")
-    results = read_results(options.exp)
+    planned = None if options.trials is None else options.trials * len(VARIANTS)
+    results = read_results(options.exp, planned)
     groups = by_variant(results)
     best = {name: chosen(group, options.best) for name, group in groups.items()}
     compared = {"all": compare(groups), "best": compare(best)}
     found = fractions(results)
-    planned = options.trials * len(VARIANTS) if options.trials else len(results)
     minutes = sum(result["seconds"] for result in results) / 60
     diverged = sum(bool(result["diverged"]) for result in results)
     head = (
-        f"{len(results)} of {planned} trials are finished, {diverged} diverged; "
+        f"{len(results)} of {planned or len(results)} trials are finished, {diverged} diverged; "
         f"{minutes:.0f} minutes of training.\n"
     )
     text = "\n".join([
@@ -161,7 +161,7 @@ def main(options: argparse.Namespace) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("exp", type=Path, metavar="EXP", help="folder of the search")
-    parser.add_argument("--trials", type=int, help="of each variant that were planned")
+    parser.add_argument("--trials", type=int, help="the first of each variant (all)")
     parser.add_argument("--best", type=float, default=0.1, metavar="SHARE",
                         help="of the trials of a variant (%(default)s)")  # fmt: skip
     return parser.parse_args()

@@ -48,21 +48,23 @@ class Welch:
         return self.p is not None and self.p < LEVEL
 
 
-def read_results(out: Path) -> list[dict[str, Any]]:
-    """The finished trials in the order of their numbers; InputError if there are none."""
+def read_results(out: Path, count: int | None = None) -> list[dict[str, Any]]:
+    """The finished ones of the first `count` trials, or of all, in order; InputError if none is."""
     if not (out / STUDY).is_file():
         raise InputError(f"{out}: holds no search; run recipes/odyssey/run.sh first")
     seed = read_json(out / STUDY)["seed"]
-    results = [read_json(path) for path in sorted((out / TRIALS).glob(f"*/{RESULT}"))]
+    results = [read_json(path) for path in (out / TRIALS).glob(f"*/{RESULT}")]
+    results = [result for result in results if count is None or result["number"] < count]
     if not results:
         raise InputError(f"{out}: no trial is finished yet")
+    results.sort(key=lambda result: result["number"])
     for result in results:
         if not asdict(trial(seed, result["number"])).items() <= result.items():
             raise InputError(
                 f"{out / TRIALS}: trial {result['number']} is not that of seed {seed}; it comes "
                 "from another search or version, remove its folder"
             )
-    return sorted(results, key=lambda result: result["number"])
+    return results
 
 
 def by_variant(results: Results) -> dict[str, list[Mapping[str, Any]]]:

@@ -364,6 +364,13 @@ def test_the_report_counts_and_compares(load, study, capsys):
         assert svg.count(f">{name}</text>") == 2
 
 
+def test_the_report_of_fewer_trials_is_of_the_first_ones(load, study):
+    load("analyse").main(Namespace(exp=study, trials=2, best=0.1))
+    rows = list(csv.DictReader((study / "report" / "trials.csv").read_text().splitlines()))
+    assert [int(row["number"]) for row in rows] == list(range(18))
+    assert (study / "report" / "report.md").read_text().startswith("18 of 18 trials")
+
+
 def test_the_best_are_chosen_on_dev_and_judged_on_test(load):
     outcome = load("outcome")
     group = [
