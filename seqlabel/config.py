@@ -123,9 +123,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is Literal:
         if isinstance(value, int) and str(value) in arguments:
             return str(value)  # a year, say: on a command line it has no quotes
-        if value not in arguments:
-            known = [str(argument) for argument in arguments]
-            raise InputError(f"{where} = {value!r}{did_you_mean(str(value), known)}")
+        if not any(value == known and type(value) is type(known) for known in arguments):
+            known = [_word(argument) for argument in arguments]
+            raise InputError(f"{where} = {value!r}{did_you_mean(_word(value), known)}")
         return value
     if origin in (Union, types.UnionType):
         return _convert_union(arguments, value, where)
@@ -148,6 +148,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint is float and not math.isfinite(value):
         raise InputError(f"{where} = {value!r}: a finite number is expected")
     return value
+
+
+def _word(value: Any) -> str:
+    """A value as TOML writes it, strings without their quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _convert_union(arguments: Sequence[Any], value: Any, where: str) -> Any:

@@ -28,6 +28,11 @@ class BatchOptions:
             if not 1 <= value < 2**31:
                 raise InputError("frames, utterances and pool lie between 1 and 2 to the 31")
 
+    def usual_size(self, lengths: np.ndarray) -> float:
+        """Utterances in a batch of those of mean length."""
+        mean = max(1.0, float(lengths.mean())) if len(lengths) else 1.0
+        return min(self.utterances, self.frames / mean)
+
 
 @dataclass(frozen=True, eq=False)
 class BatchPlan(Sequence[list[int]]):
@@ -72,8 +77,7 @@ def make_batches(
         order = np.argsort(-sizes, kind="stable")
         return _plan(order, _cut(sizes[order], options))
     order = rng.permutation(len(sizes))
-    mean = max(1.0, float(sizes.mean())) if len(sizes) else 1.0
-    pool = max(1, round(options.pool * min(options.utterances, options.frames / mean)))
+    pool = max(1, round(options.pool * options.usual_size(sizes)))
     starts = array("q")
     for start in range(0, len(order), pool):
         part = order[start : start + pool]

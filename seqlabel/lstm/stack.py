@@ -41,6 +41,7 @@ class LSTM(nn.Module):
                 plain layers, whose backward direction waits for the end of the sequence
     truncate    "1997" cuts the error at gates and cell inputs, `tbptt` = k cuts it every k frames,
                 see `seqlabel.lstm.options.Recurrence`
+    bf16        the operands of all products are rounded to bfloat16 (`seqlabel.lstm.products`)
 
     Sequences are computed without their padding: what lies there, the batch mates and their order
     change no output and no gradient. Raises InputError for options that contradict each other.

@@ -10,6 +10,7 @@ from seqlabel.data import make_batches
 from seqlabel.data.batches import padding_share
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.precision import set_precision
 from seqlabel.training.run import configure_torch
 from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets
@@ -23,6 +24,8 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
     configure_torch(experiment)
     front_end, train, dev = load_datasets(experiment, data, workers)
     model = make_model(experiment, front_end, train.alphabet).to(workers.device)
+    batch_size = experiment.batches.usual_size(train.lengths)
+    precision = set_precision(model, experiment.training.bf16, batch_size, workers)
     train, skipped = leave_out(train, model, "train")
     rng = np.random.default_rng(experiment.seed)
     batches = make_batches(train.lengths, experiment.batches, rng)
@@ -43,6 +46,7 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
             str(model),
             f"weights       {model.weight_count:,}",
             f"labels        {len(train.alphabet)} with the blank ({train.alphabet.unit}s)",
+            f"LSTM layers   multiply in {'bfloat16' if precision.bf16 else 'float32'}",
             f"inputs        {front_end.dim} per frame",
             f"training set  {len(train)} utterances, {total:,} frames, {len(skipped)} left out",
             f"dev set       {len(dev)} utterances, {dev.lengths.sum():,} frames",

@@ -141,15 +141,19 @@ class TrainingOptions:
     checkpoint_minutes: between checkpoints inside an epoch (one is written after an epoch too, as
     long as all of them take less than 0.5 % of the time). nonfinite_limit: skipped updates in
     a row before the run stops with a diagnosis, an epoch of them at the latest. threads: torch
-    threads (0: all cores). bf16: large products of the LSTM layers in bfloat16 (on CPUs that have
-    it).
+    threads (0: all cores).
+    bf16: products of the LSTM layers, on a CPU, of numbers rounded to bfloat16, sums and states in
+    float32: true, false, or "auto", which times both on the layers at the start and takes bfloat16
+    where a step needs at most 0.9 of the time. It does on processors with AMX; elsewhere "auto" is
+    float32, and true computes the same numbers without gaining time. A run keeps what was chosen
+    when it is resumed. "auto" leaves cells without forget gate in float32, which add up roundings.
     protocol: how labels are folded before the dev error rate is counted (`seqlabel.scoring`).
     """
 
     checkpoint_minutes: float = 10.0
     nonfinite_limit: int = 20
     threads: int = 0
-    bf16: bool = False
+    bf16: Literal[True, False, "auto"] = False
     protocol: str = "plain"
 
     def __post_init__(self) -> None:

@@ -18,7 +18,6 @@ from seqlabel.data import Dataset
 from seqlabel.errors import InputError
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, read_json, sole_writer
-from seqlabel.lstm import LSTM
 from seqlabel.lstm.runtime import flush_denormals
 from seqlabel.models.model import Model
 from seqlabel.models.regression import Regression
@@ -31,6 +30,7 @@ from seqlabel.training.label_model import pretrain_prediction
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.phase_record import Run
 from seqlabel.training.phases import run_phases
+from seqlabel.training.precision import Precision, set_precision
 from seqlabel.training.run_directory import (
     ALPHABET,
     CHECKPOINTS,
@@ -112,8 +112,11 @@ def _train(
     if isinstance(model.criterion, Transducer) and checkpoint is None:
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
     model.to(workers.device)
-    if experiment.training.bf16:
-        round_products(model)
+    known = None
+    if checkpoint is not None and experiment.training.bf16 == "auto":
+        known = Precision.of_run(read_json(folder / RUN), str(folder / RUN))
+    batch = experiment.batches.usual_size(training.lengths)
+    precision = set_precision(model, experiment.training.bf16, batch, workers, known)
     everything = len(training)
     metric = training.alphabet.metric
     if isinstance(model.criterion, Regression):
@@ -131,6 +134,7 @@ def _train(
             "dev_utterances": len(dev),
             "weights": model.weight_count,
             "processes": workers.world,
+            **precision.facts(),
         }
         write_description(folder, experiment, training.alphabet, front_end, facts)
     board = folder / "tensorboard" if tensorboard else None
@@ -151,19 +155,6 @@ def configure_torch(experiment: Experiment) -> None:
     if experiment.training.threads:
         torch.set_num_threads(experiment.training.threads)
     flush_denormals()
-
-
-def round_products(model: Model) -> None:
-    """Have the LSTM layers round the operands of their large products to bfloat16.
-
-    Raises InputError where they cannot, and where there are none.
-    """
-    layers = [layer for layer in model.modules() if isinstance(layer, LSTM)]
-    if not layers:
-        raise InputError("training.bf16 is for layers over frames; there are none, drop it")
-    for layer in layers:
-        layer.bf16 = True
-        _ = layer.backend  # asks whether it can
 
 
 def check_same(

@@ -1,0 +1,163 @@
+"""In which numbers the LSTM layers of a run multiply: float32, or bfloat16 where that pays.
+
+"auto" measures both at the start of a run, on the layers of its own network, and keeps what it
+chose in the run directory: a run that is resumed goes on in the same numbers.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqlabel.errors import InputError
+from seqlabel.lstm import LSTM, Cell
+from seqlabel.lstm.cell import is_timed
+from seqlabel.lstm.products import has_tiles
+from seqlabel.training.distribution import Workers
+
+log = logging.getLogger("seqlabel")
+
+PAYS = 0.9
+"""A step in bfloat16 takes at most this share of the time in float32, or float32 stays."""
+_WORK, _FRAMES = 2e10, (4, 64)  # multiplications and additions in a step of the probe, its frames
+_SECONDS, _ROUNDS = 0.4, 5  # the probe ends after either, warming up aside
+
+
+@dataclass(frozen=True)
+class Precision:
+    """bf16: whether products are of bfloat16 numbers. ratio: time of a step so, to float32."""
+
+    bf16: bool
+    ratio: float | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What the run directory says."""
+        return {"bf16": self.bf16, "bf16_ratio": self.ratio}
+
+    @classmethod
+    def of_run(cls, run: Any, where: str) -> "Precision":
+        """What the description of a run says; InputError if it does not."""
+        facts = run if isinstance(run, dict) else {}
+        bf16, ratio = facts.get("bf16"), facts.get("bf16_ratio")
+        if not isinstance(bf16, bool) or not isinstance(ratio, float | None):
+            raise InputError(
+                f"{where}: does not say whether the run has multiplied in bfloat16, which "
+                "training.bf16 = 'auto' left to it; train into another --out"
+            )
+        return cls(bf16, ratio)
+
+
+def set_precision(
+    model: nn.Module,
+    wanted: bool | str,
+    batch: float,
+    workers: Workers,
+    known: Precision | None = None,
+) -> Precision:
+    """Have the LSTM layers of a network, where it will run, multiply as `wanted`: `training.bf16`.
+
+    batch: sequences in a usual batch. known: what "auto" chose when the run began. Raises
+    InputError where bfloat16 is wanted and cannot be.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, LSTM)]
+    if wanted == "auto":
+        found = known or _choose(layers, batch, workers)
+        if known:
+            chosen = "bfloat16" if known.bf16 else "float32"
+            log.info("training.bf16 = auto: %s, as the run began", chosen)
+    else:
+        found = Precision(bool(wanted))
+    if not found.bf16:
+        return found
+    if not layers:
+        raise InputError("training.bf16 is for layers over frames; there are none, drop it")
+    for layer in layers:
+        layer.bf16 = True
+        _ = layer.backend  # asks whether it can
+    if not has_tiles():
+        log.warning(
+            "training.bf16: this processor has no matrix unit for bfloat16 (AMX); numbers are "
+            "rounded to bfloat16 and multiplied in float32, which gains no time"
+        )
+    return found
+
+
+def _choose(layers: Sequence[LSTM], batch: float, workers: Workers) -> Precision:
+    """Measures if there is a choice; the first process does, for all of them."""
+    reason = why_float32(layers)
+    if reason:
+        log.info("training.bf16 = auto: float32 (%s)", reason)
+        return Precision(False)
+    [ratio, *_] = workers.share([measure(layers, batch)] if workers.first else [])
+    bf16 = ratio <= PAYS
+    log.info(
+        "training.bf16 = auto: %s (a step of the LSTM layers in bfloat16 takes %.2f of the time "
+        "in float32)",
+        "bfloat16" if bf16 else "float32",
+        ratio,
+    )
+    return Precision(bf16, ratio)
+
+
+def why_float32(layers: Sequence[LSTM]) -> str | None:
+    """What leaves no choice; None if nothing does."""
+    if not layers:
+        return "there are no LSTM layers"
+    if not has_tiles():
+        return "this processor has no matrix unit for bfloat16 (AMX)"
+    for layer in layers:
+        if layer.backend != "fused":
+            return "bfloat16 is for layers that the fused loops compute on the CPU"
+        if isinstance(layer.cell, Cell) and not (layer.cell.forget or layer.cell.coupled):
+            return "a cell without forget gate adds up what is rounded over all frames"
+    return None
+
+
+def measure(layers: Sequence[LSTM], batch: float) -> float:
+    """Time of a step, forward and backward, in bfloat16 over that in float32.
+
+    Frames are few: their number changes the time, hardly the ratio. Takes about a second (longer
+    where the loops are compiled for the first time), draws no random numbers of torch's, and leaves
+    the layers as they were.
+    """
+    weights = sum(weight.numel() for layer in layers for weight in layer.parameters())
+    least, most = _FRAMES
+    size = max(1, round(batch))
+    frames = min(max(int(_WORK / (6 * weights * size)), least), most)
+    generator = torch.Generator().manual_seed(1)
+    inputs = [torch.randn(size, frames, layer.input_size, generator=generator) for layer in layers]
+    before = [(layer.training, layer.bf16) for layer in layers]
+    best = {False: float("inf"), True: float("inf")}
+    try:
+        end = float("inf")
+        for number in range(1 + _ROUNDS):
+            for bf16 in best:
+                seconds = _step(layers, inputs, bf16)
+                if number:  # the first one compiles and warms up
+                    best[bf16] = min(best[bf16], seconds)
+            if number == 0:
+                end = time.perf_counter() + _SECONDS
+            elif time.perf_counter() > end:
+                break
+    finally:
+        for layer, (training, bf16) in zip(layers, before, strict=True):
+            layer.train(training)
+            layer.bf16 = bf16
+    return best[True] / best[False]
+
+
+def _step(layers: Sequence[LSTM], inputs: Sequence[torch.Tensor], bf16: bool) -> float:
+    """Seconds for all layers."""
+    start = time.perf_counter()
+    for layer, x in zip(layers, inputs, strict=True):
+        layer.eval()  # without dropout, which draws
+        layer.bf16 = bf16
+        elapsed = torch.ones(x.shape[:2]) if is_timed(layer.cell) else None
+        with torch.enable_grad():
+            y, _ = layer(x.requires_grad_(), elapsed=elapsed)
+            torch.autograd.grad(y, [x, *layer.parameters()], torch.ones_like(y))
+    return time.perf_counter() - start
