@@ -36,6 +36,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlabel.files import write_json
 from seqlabel.lstm import LSTM, PRESETS
+from seqlabel.lstm.cell import is_timed
 from seqlabel.lstm.products import has_tiles
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.runtime import settle
@@ -111,7 +112,7 @@ def products(cell: str, shape: Shape, large: torch.dtype = torch.float32) -> Way
         width = layer.output_size if number else shape.inputs
         shapes = layer.cell.shapes(width, shape.cells)
         for _ in range(DIRECTIONS):
-            for name in ("input", "recurrent", "gate_recurrent", "projection"):
+            for name in ("input", "recurrent", "gate_recurrent", "projection", "decay"):
                 if name not in shapes:
                     continue
                 w = torch.randn(shapes[name])
@@ -140,10 +141,13 @@ def stack(layer: nn.Module, shape: Shape, kind: str = "lengths") -> Way:
     inside = torch.arange(x.shape[1]) < lengths[:, None]
     width = layer.output_size if isinstance(layer, LSTM) else DIRECTIONS * shape.cells
     dy = torch.randn(*x.shape[:2], width) * inside[:, :, None]
+    elapsed = None
+    if isinstance(layer, LSTM) and is_timed(layer.cell):
+        elapsed = 4 * torch.rand(x.shape[:2])
 
     def forward() -> Tensor:
         if kind == "lengths":
-            return layer(x, lengths)[0]
+            return layer(x, lengths, elapsed=elapsed)[0]
         if kind == "padded":
             return layer(x)[0]
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
