@@ -70,6 +70,9 @@ class BeamDecoder:
         blank always counts).
     beam_threshold: prefixes whose score is further than this below the frame's best are dropped.
     threads: at most so many utterances at a time; None for one on each core.
+    device: "cuda" searches on the GPU, without `lm`, `lexicon`, `bonus` and `beam_threshold`, see
+        `seqlabel.decoding.search.triton_beam`; it needs torch with triton. Streams are searched on
+        the CPU.
     Raises InputError for options outside their range.
     """
 
@@ -87,6 +90,7 @@ class BeamDecoder:
         label_min_prob: float = 0.0,
         beam_threshold: float | None = None,
         threads: int | None = None,
+        device: str = "cpu",
     ) -> None:
         for name, count in (("beam", beam), ("label_count", label_count), ("threads", threads)):
             if count is not None and count < 1:
@@ -103,8 +107,15 @@ class BeamDecoder:
             )
         if not isinstance(beam, int):
             raise InputError(f"beam is {beam!r}, a whole number is expected")
+        if device not in ("cpu", "cuda"):
+            raise InputError(f'device is {device!r}, expected "cpu" or "cuda"')
+        if device == "cuda" and (lm or lexicon or bonus or beam_threshold is not None):
+            raise InputError(
+                'device "cuda" knows no lm, lexicon, bonus or beam_threshold; use device "cpu"'
+            )
         self.alphabet = alphabet
         self.beam = beam
+        self.device = device
         self.label_count = label_count
         self.label_min_prob = label_min_prob
         self.floor = 0.0 if beam_threshold is None else math.exp(-beam_threshold)
@@ -139,7 +150,10 @@ class BeamDecoder:
         `seqlabel.decoding.checks`.
         """
         check_n_best(n_best)
+        given = log_probs
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
+        if self.device == "cuda":
+            return self._decode_on_gpu(given, log_probs, lengths, n_best)
         results: list[Any] = [None] * len(log_probs)
         groups = _groups(len(log_probs), log_probs[0].size, self.threads)
         self._await_kernels(log_probs, int(lengths.sum()))
@@ -159,6 +173,25 @@ class BeamDecoder:
             for other in running:
                 other.result()
         return results
+
+    def _decode_on_gpu(
+        self, given: Any, log_probs: np.ndarray, lengths: np.ndarray, n_best: int
+    ) -> list[Result]:
+        """As `decode`; given: the log-probabilities as they came, perhaps on the GPU."""
+        try:
+            from seqlabel.decoding.search import triton_beam
+        except ImportError as error:
+            raise InputError(
+                f'device "cuda" needs torch with triton ({error}); use device "cpu"'
+            ) from None
+        if (cause := triton_beam.why_not()) is not None:
+            raise InputError(f'device "cuda": {cause}; use device "cpu"')
+        x = triton_beam.on_device(given, log_probs)
+        probs, odd = triton_beam.probabilities(x, lengths, self.label_min_prob, self.label_count)
+        for b in odd:
+            frame_probabilities(log_probs[b, : lengths[b]], f"utterance {b}")
+        hypotheses = triton_beam.search_each(probs, lengths, self.beam, n_best)
+        return self.results(hypotheses, log_probs, lengths)
 
     def stream(self) -> BeamStream:
         """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
