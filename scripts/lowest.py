@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
-    tools = {"dev", "docs", "release", "peers"}
+    tools = {"dev", "docs", "release", "mutants", "peers"}
     kept = [
         requirement
         for name, group in zip(["", *project["optional-dependencies"]], groups, strict=True)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 import torch
 
@@ -33,6 +34,13 @@ def denormals() -> Iterator[None]:
     """After training or loading a model denormals are flushed, and hypothesis draws none then."""
     yield
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def cases() -> Callable[[int], range]:
+    """The numbers of so many random cases; a fiftieth of them where kernels are not compiled."""
+    compiled = not numba.config.DISABLE_JIT
+    return lambda count: range(count if compiled else -(-count // 50))
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,8 @@ def random_lm(rng: np.random.Generator, K: int, order: int = 2) -> NgramLM:
 
 
 @pytest.mark.parametrize("with_lm", [False, True])
-def test_n_best_list_equals_the_enumeration(with_lm, all_labellings, random_probs):
-    for case in range(1000):
+def test_n_best_list_equals_the_enumeration(with_lm, all_labellings, random_probs, cases):
+    for case in cases(1000):
         rng = np.random.default_rng([case, with_lm])
         T, K = int(rng.integers(1, 6)), int(rng.integers(2, 6))
         T = min(T, 4) if K == 5 else T
@@ -79,9 +79,9 @@ def without_table(arrays):
     return lambda self, columns=None: arrays(self, columns, table_bytes=0)
 
 
-def test_a_narrow_beam_keeps_what_a_plain_search_keeps(random_probs):
+def test_a_narrow_beam_keeps_what_a_plain_search_keeps(random_probs, cases):
     """The bound that skips prefixes must lose nothing: the same beam, all prefixes formed."""
-    for case in range(200):
+    for case in cases(200):
         rng = np.random.default_rng([7, case])
         T, K, width = int(rng.integers(2, 20)), int(rng.integers(2, 6)), int(rng.integers(1, 8))
         probs = random_probs(rng, T, K)

@@ -49,10 +49,10 @@ def cuts(
 )
 @pytest.mark.parametrize("with_lm", [False, True])
 def test_n_best_list_equals_the_enumeration(
-    separator, optional, penalty, with_lm, all_labellings, random_probs
+    separator, optional, penalty, with_lm, all_labellings, random_probs, cases
 ):
     lexicon = Lexicon(ABC, SPELLINGS, separator, optional)
-    for case in range(100):
+    for case in cases(100):
         rng = np.random.default_rng([case, with_lm, optional])
         probs = random_probs(rng, int(rng.integers(1, 7)), 4)
         weight, bonus, lm = 1.0, float(rng.uniform(-1, 1)), None
@@ -203,12 +203,12 @@ def test_lexica_of_other_alphabets_are_refused():
         BeamDecoder(ABC, lexicon=Lexicon(ABC, SPELLINGS), unknown_penalty=1.0)
 
 
-def test_a_narrow_beam_keeps_what_a_plain_search_keeps(random_probs):
+def test_a_narrow_beam_keeps_what_a_plain_search_keeps(random_probs, cases):
     """The bounds that skip prefixes must lose nothing: the same beam, all prefixes formed."""
     alphabet = Alphabet("ab ", "character")
     words = ["a", "ab", "b", "ba", "bab"]
     lexicon = Lexicon.from_words(alphabet, words)
-    for case in range(150):
+    for case in cases(150):
         rng = np.random.default_rng([11, case])
         lm = NgramLM.train([rng.choice(words, rng.integers(1, 5)) for _ in range(12)], 2)
         probs = random_probs(rng, int(rng.integers(3, 15)), 4) + 1e-6

@@ -1,0 +1,274 @@
+"""Tests of changed modules: collected once, then run in a forked process for every change.
+
+A fork gives the functions of the module the code of the changed source; with NUMBA_DISABLE_JIT=1
+kernels are functions like any other, and nothing is imported or compiled again. Time limits count
+the fork's own processor time, so that a crowded machine changes no result.
+"""
+
+import inspect
+import math
+import os
+import pickle
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import types
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from _pytest.runner import runtestprotocol
+
+MEMORY = 24 << 30
+"""Most address space of a fork, in bytes."""
+
+
+@dataclass
+class Baseline:
+    """What the tests do to the unchanged modules.
+
+    seconds: processor time of each test that passes in time. reached: (file, line) -> its tests;
+    lines that run on import are under none. left_out: test -> why it is not used.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    reached: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+class Suite:
+    """Collected tests."""
+
+    def __init__(self, items: Sequence[pytest.Item], examples: int, limit: float) -> None:
+        """examples: most examples of hypothesis. limit: seconds that a test may take."""
+        self.items = {item.nodeid: item for item in items}
+        self.limit = limit
+        for item in items:
+            test = getattr(item, "obj", None)
+            chosen = getattr(test, "_hypothesis_internal_use_settings", None)
+            if chosen is not None:
+                fewer = min(examples, chosen.max_examples)
+                test._hypothesis_internal_use_settings = hypothesis.settings(
+                    chosen, max_examples=fewer, deadline=None, database=None, derandomize=True,
+                    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+                    suppress_health_check=list(hypothesis.HealthCheck),
+                )  # fmt: skip
+
+    def measure(self, modules: Sequence[Path]) -> Baseline:
+        """Run the tests on the unchanged modules."""
+
+        def work() -> Baseline:
+            import coverage
+
+            watch = coverage.Coverage(
+                data_file=None, config_file=False, include=[str(path) for path in modules]
+            )
+            found = Baseline()
+            watch.start()
+            for test, following in pairwise([*self.items, None]):
+                signal.signal(signal.SIGVTALRM, _too_long)
+                signal.setitimer(signal.ITIMER_VIRTUAL, self.limit, 0.2)
+                watch.switch_context(test)
+                start = time.process_time()
+                try:
+                    why = self._failure(test, following)
+                finally:
+                    signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+                watch.switch_context("")
+                if why is None:
+                    found.seconds[test] = time.process_time() - start
+                else:
+                    found.left_out[test] = why
+            watch.stop()
+            for path in modules:
+                for line, names in watch.get_data().contexts_by_lineno(str(path)).items():
+                    found.reached[str(path), line] = set(names) & found.seconds.keys()
+            return found
+
+        result = _fork(work, 60 + self.limit * len(self.items))
+        if not isinstance(result, Baseline):
+            raise SystemExit(f"the tests do not run on the unchanged modules\n{result}")
+        return result
+
+    def killer(self, name: str, code: str, tests: Iterable[str], limit: float) -> str | None:
+        """The first of the tests that fails with `code` as the source of module `name`, if any.
+
+        "import" where the changed module cannot be imported, "time" where `limit` is exceeded,
+        "exit: ..." where the fork ended before its tests did, which says nothing about them.
+        """
+
+        def work() -> str | None:
+            if not _replace(sys.modules[name], code):
+                return "import"
+            pairs = pairwise([*tests, None])
+            return next((test for test, after in pairs if self._failure(test, after)), None)
+
+        return _fork(work, limit)
+
+    def _failure(self, test: str, following: str | None) -> str | None:
+        """How a test fails or is skipped, in a line; None if it passes. Then comes `following`."""
+        after = self.items[following] if following else None
+        reports = runtestprotocol(self.items[test], log=False, nextitem=after)
+        wrong = [report for report in reports if not report.passed]
+        return str(wrong[0].longrepr).splitlines()[-1] if wrong else None
+
+
+def with_suite(tests: Sequence[str], examples: int, limit: float, work: Callable) -> None:
+    """Collect `tests` in a process of its own and call `work` with the suite."""
+
+    class Plugin:
+        def pytest_runtestloop(self, session: pytest.Session) -> bool:
+            work(Suite(session.items, examples, limit))
+            return True
+
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            _compute_as_compiled()
+            options = (
+                "-q -s -p no:cacheprovider -p no:xdist -p no:faulthandler --no-header --no-summary"
+            )
+            ignored = ["-W", "ignore::RuntimeWarning", "-W", "ignore::SyntaxWarning"]
+            ignored += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+            code = pytest.main([*options.split(), *ignored, *tests], plugins=[Plugin()])
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) not in (0, 5):
+        raise SystemExit(f"pytest cannot run {' '.join(tests)}")
+
+
+def _compute_as_compiled() -> None:
+    """Give numpy and math the manners of compiled code: no exceptions, fields as attributes."""
+    np.seterr(all="ignore")
+    log, exp, zeros = math.log, math.exp, np.zeros
+
+    def log_of_any(x: float, *base: float) -> float:
+        return log(x, *base) if x > 0 else -math.inf if x == 0 else math.nan
+
+    def exp_of_any(x: float) -> float:
+        return exp(x) if x < 709 else float(np.exp(x))
+
+    def zeros_of_records(shape: Any, dtype: Any = float, **options: Any) -> np.ndarray:
+        array = zeros(shape, dtype, **options)
+        return array.view(np.recarray) if array.dtype.names else array
+
+    math.log, math.exp, np.zeros = log_of_any, exp_of_any, zeros_of_records  # type: ignore
+
+
+def _too_long(*_: Any) -> None:
+    pytest.skip("takes too long without compiled kernels")
+
+
+def _replace(module: types.ModuleType, code: str) -> bool:
+    """Make a module that has been imported behave as if its source were `code`."""
+    assert module.__file__
+    changed = types.ModuleType(module.__name__)
+    changed.__file__, changed.__package__ = module.__file__, module.__package__
+    changed.__spec__ = module.__spec__
+    sys.modules[module.__name__] = changed  # dataclasses look there
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exec(compile(code, module.__file__, "exec"), changed.__dict__)
+    except Exception:
+        return False
+    finally:
+        sys.modules[module.__name__] = module
+    for name, new in vars(changed).items():
+        old = vars(module).get(name)
+        if name.startswith("__") or old is new:
+            continue
+        if not _take_over(old, new, module.__name__):
+            for other in list(sys.modules.values()):  # a constant, perhaps imported elsewhere
+                if getattr(other, "__dict__", {}).get(name) is old:
+                    setattr(other, name, new)
+    return True
+
+
+def _take_over(old: Any, new: Any, module: str) -> bool:
+    """Give the functions in `old` the code of those in `new`; whether that was possible."""
+    old, new = inspect.unwrap(old), inspect.unwrap(new)
+    if isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType):
+        old.__code__ = new.__code__
+        old.__defaults__, old.__kwdefaults__ = new.__defaults__, new.__kwdefaults__
+        for mine, yours in zip(old.__closure__ or (), new.__closure__ or (), strict=True):
+            if not isinstance(yours.cell_contents, type):
+                mine.cell_contents = yours.cell_contents
+        return True
+    if isinstance(old, type) and isinstance(new, type):
+        if old.__module__ != module:
+            return True
+        for name, value in vars(new).items():
+            mine = vars(old).get(name)
+            parts = [(mine, value)]
+            if isinstance(value, property):
+                parts = [(mine.fget, value.fget)]
+            elif isinstance(value, (classmethod, staticmethod)):
+                parts = [(mine.__func__, value.__func__)]
+            elif hasattr(value, "func"):  # cached_property
+                parts = [(mine.func, value.func)]
+            done = [_take_over(a, b, module) for a, b in parts if a is not None]
+            if not all(done) and not name.startswith("__"):
+                setattr(old, name, value)
+        return True
+    return False
+
+
+def _fork(work: Callable[[], Any], limit: float) -> Any:
+    """What `work` returns in a fork; "time" after `limit` seconds, "exit: ..." if it raises."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as answer:
+        child = os.fork()
+        if child == 0:
+            try:
+                seconds = int(limit) + 1
+                resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+                os.dup2(output.fileno(), 1)
+                os.dup2(output.fileno(), 2)
+                result = work()
+                answer.write(pickle.dumps(result))
+                answer.flush()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(0)
+        status = _wait(child, 30 * limit + 60)
+        answer.seek(0)
+        written = answer.read()
+        if written:
+            return pickle.loads(written)
+        if status is None or os.WIFSIGNALED(status):
+            return "time"
+        output.seek(0)
+        return "exit: " + output.read().decode(errors="replace")[-2000:]
+
+
+def _wait(child: int, limit: float) -> int | None:
+    """The status of a process that ends within `limit` seconds on the clock, else None."""
+    end = time.monotonic() + limit
+    pause = 0.002
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(pause)
+        pause = min(0.05, pause * 1.5)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
