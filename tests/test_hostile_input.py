@@ -275,3 +275,38 @@ def test_kernels_are_compiled_where_no_cache_can_be_written(cache, tmp_path, mon
     found = cache(tmp_path)
     assert found != str(tmp_path)
     assert is_private(compile_cache.Path(found))
+
+
+def test_a_package_that_cannot_be_written_to_keeps_kernels_with_the_user(tmp_path, monkeypatch):
+    """Numba then takes the user's cache folder, if that is the user's alone."""
+    monkeypatch.setattr(compile_cache, "PACKAGE", tmp_path / "installed")
+    (tmp_path / "installed" / "lstm").mkdir(parents=True)
+    (tmp_path / "installed" / "lstm" / "cell.py").touch()
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    monkeypatch.delenv(compile_cache.VARIABLE, raising=False)
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "installed" not in str(path) and real(path, mode)
+    )
+    assert not compile_cache._in_tree()
+    choose_compile_cache()
+    assert compile_cache.VARIABLE not in os.environ
+    (home / "numba").mkdir()
+    (home / "numba").chmod(0o777)
+    assert not compile_cache._user_wide()
+
+
+def test_a_folder_that_cannot_be_looked_at_is_nobodys(tmp_path):
+    (tmp_path / "file").touch()
+    assert is_private(tmp_path / "file" / "below")  # not there: nothing is read from it
+    assert not is_private(tmp_path / "file")
+
+
+def test_a_group_of_others_may_not_write(tmp_path, monkeypatch):
+    tmp_path.chmod(0o770)
+    status = tmp_path.stat()
+    assert is_private(tmp_path) == (status.st_uid == status.st_gid)
+    tmp_path.chmod(0o700)
+    assert is_private(tmp_path)

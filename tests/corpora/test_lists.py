@@ -196,6 +196,21 @@ LHOTSE_FAULTS = {
     "channels": (changed(lambda c: c.update(channel=[0, 1])), r"channels \[0, 1\]; choose one"),
     "time": (changed(lambda c: c.update(start="0")), "start is '0'; seconds"),
     "outside": (changed(lambda c: c.update(start=2.9)), "ends at 4.4 s, the recording at 3 s"),
+    "no recording": (changed(lambda c: c.pop("recording")), "a cut without its recording; give it"),
+    "supervision": (changed(lambda c: c.update(supervisions=[7])), "a supervision that is no obj"),
+    "several files": (
+        changed(lambda c: c["recording"]["sources"].append({})),
+        "a recording of several files or none; make one file of it",
+    ),
+    "words": (
+        changed(lambda c: c["supervisions"][0].update(alignment={"word": [["no", "0.7", 1]]})),
+        r"alignment.word is no list of \[symbol, start, duration\]",
+    ),
+    "number": (
+        changed(lambda c: c["supervisions"][0].update(text=5)),
+        "text is '5'; a string is expected",
+    ),
+    "true": (changed(lambda c: c.update(duration=True)), "duration is 'True'; seconds"),
 }
 
 
@@ -205,6 +220,25 @@ def test_lhotse_faults_are_named(tmp_path, wavs, name):
     write(tmp_path, {"cuts.jsonl": [make(wavs)]})
     with pytest.raises(InputError, match=rf"cuts\.jsonl:1: .*{message}"):
         prepare("lhotse", tmp_path / "cuts.jsonl")
+
+
+def test_lhotse_folders_without_lists_or_with_ones_that_do_not_fit(tmp_path, wavs):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: no file with cuts or recordings in its name"):
+        prepare("lhotse", tmp_path / "empty")
+    whole = cut(wavs)
+    supervision = {**whole["supervisions"][0], "recording_id": "z"}
+    files = {"recordings_dev.jsonl": [whole["recording"]], "supervisions_dev.jsonl": [supervision]}
+    message = r"supervisions_dev\.jsonl:1: z is not in recordings_dev\.jsonl; lhotse fix_manifests"
+    with pytest.raises(InputError, match=message):
+        prepare("lhotse", write(tmp_path / "pair", files))
+
+
+def test_lhotse_folders_of_cuts_know_their_sets(tmp_path, wavs):
+    files = {f"cuts_{name}.jsonl": [cut(wavs, id=name)] for name in ("train", "test")}
+    found, prepared = prepare("lhotse", write(tmp_path / "lists", files))
+    assert list(prepared.splits) == ["train", "test"]
+    assert found["test"].text == "no good"
 
 
 def test_a_cut_off_gzip_is_named(tmp_path, wavs):
@@ -231,6 +265,30 @@ def test_nemo(tmp_path, wavs):
     write(tmp_path, {"list.json": [{"text": "a"}]})
     with pytest.raises(InputError, match="audio_filepath is missing"):
         prepare("nemo", tmp_path / "list.json")
+    write(tmp_path, {"list.json": [{**rows[0], "shard_id": 3}]})
+    with pytest.raises(InputError, match=r"list\.json:1: a recording in a tarred data set; take"):
+        prepare("nemo", tmp_path / "list.json")
+    for wrong in ("1", None, True, 1e10):
+        write(tmp_path, {"list.json": [{**rows[1], "duration": wrong}]})
+        with pytest.raises(
+            InputError, match=rf"list\.json:1: duration is '{str(wrong)[:5]}.*; sec"
+        ):
+            prepare("nemo", tmp_path / "list.json")
+
+
+def test_nemo_folders_know_their_sets(tmp_path, wavs):
+    row = {"audio_filepath": f"{wavs}/a.wav", "duration": 4.0, "text": "all"}
+    files = {
+        "train_manifest.json": [row],
+        "dev.jsonl": [{**row, "offset": 1.0, "duration": 0.5}],
+        "vocabulary.json": [{"audio_filepath": 3}],
+    }
+    found, prepared = prepare("nemo", write(tmp_path / "lists", files))
+    assert list(prepared.splits) == ["train", "dev"]
+    assert len(found) == 2
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no \.json file with train, dev or test in its name"):
+        prepare("nemo", tmp_path / "empty")
 
 
 def test_stm(tmp_path, wavs):

@@ -1,0 +1,108 @@
+"""What is refused or left out before the first update."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seqlabel.data.dataset import Skipped
+from seqlabel.errors import InputError
+from seqlabel.inputs import Image, Ink
+from seqlabel.training.options import AugmentationOptions
+from seqlabel.training.setup import leave_out, make_distortion, name_unusable
+
+
+def dataset(kind, frame_targets=None, values=None):
+    return SimpleNamespace(
+        utterances=SimpleNamespace(kinds=[kind]),
+        front_end=SimpleNamespace(extractor=None),
+        frame_targets=frame_targets,
+        values=values,
+    )
+
+
+def experiment(**augmentation):
+    return SimpleNamespace(
+        augmentation=AugmentationOptions(**augmentation), model=SimpleNamespace(reduction=4)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "augmentation", "message"),
+    [
+        ("ink", {"speeds": (0.9,)}, "speeds is for speech; ink has augmentation.ink"),
+        ("speech", {"ink": {"rotation": 3.0}}, "ink is for ink; speech has augmentation.speeds"),
+        ("ink", {"image": {"rotation": 3.0}}, "image is for images; leave it out"),
+    ],
+)
+def test_distortions_of_other_signals_are_refused(kind, augmentation, message):
+    with pytest.raises(InputError, match=f"augmentation.{message}"):
+        make_distortion(experiment(**augmentation), dataset(kind))
+
+
+@pytest.mark.parametrize("augmentation", [{"ink": {"rotation": 3.0}}, {"image": {"rotation": 3.0}}])
+def test_frames_with_values_are_not_moved(augmentation):
+    with pytest.raises(InputError, match="move the frames away from their values"):
+        make_distortion(experiment(**augmentation), dataset("ink", values=object()))
+
+
+def test_frames_with_labels_keep_their_times():
+    options = experiment(ink={"rotation": 3.0, "speed": 0.2})
+    with pytest.raises(InputError, match="framewise training wants speed = 0"):
+        make_distortion(options, dataset("ink", frame_targets=[1]))
+    assert make_distortion(options, dataset("ink")).signal is not None
+
+
+def test_the_signal_of_its_kind_is_distorted_and_stays_of_its_kind():
+    rng = np.random.default_rng(0)
+    ink = Ink([np.array([[0.0, 0.0, 0.0], [5.0, 1.0, 0.1], [9.0, 7.0, 0.2]])])
+    turned = make_distortion(experiment(ink={"rotation": 20.0}), dataset("ink"))
+    assert turned.subsample == 4
+    points = turned.signal(ink, rng).strokes[0]
+    assert not np.allclose(points[:, :2], ink.strokes[0][:, :2])
+    image = Image(np.eye(12, dtype=np.float32))
+    turned = make_distortion(experiment(image={"rotation": 20.0}), dataset("image"))
+    assert isinstance(turned.signal(image, rng), Image)
+    assert make_distortion(experiment(), dataset("ink")).signal is None
+
+
+class Corpus:
+    """`size` utterances of which some cannot be trained on."""
+
+    def __init__(self, size, short):
+        self.size, self.short = size, short
+
+    def __len__(self):
+        return self.size
+
+    def unusable(self, output_lengths):
+        assert output_lengths(np.array([9, 8])).tolist() == [4, 4]  # every second frame
+        return [Skipped(n, f"u{n}", "too short") for n in self.short]
+
+    def subset(self, keep):
+        return keep.tolist()
+
+
+MODEL = SimpleNamespace(encoder=SimpleNamespace(output_lengths=lambda frames: frames // 2))
+
+
+def test_what_cannot_be_trained_on_is_counted_and_named(caplog):
+    kept, skipped = leave_out(Corpus(9, [1, 3, 4, 5, 6, 7, 8]), MODEL, "train")
+    assert kept == [0, 2]
+    assert [entry.number for entry in skipped] == [1, 3, 4, 5, 6, 7, 8]
+    named = ", ".join(f"u{n} (too short)" for n in (1, 3, 4, 5, 6))
+    assert f"train: 7 of 9 utterances left out: {named} and 2 more" in caplog.text
+    caplog.clear()
+    whole = Corpus(2, [])
+    assert leave_out(whole, MODEL, "train") == (whole, [])
+    name_unusable(whole, MODEL, "dev")
+    assert not caplog.text
+    name_unusable(Corpus(2, [1]), MODEL, "dev")
+    assert "dev: 1 of 2 utterances could not be trained on: u1 (too short); without" in caplog.text
+
+
+def test_a_set_of_which_nothing_is_left_is_refused():
+    with pytest.raises(
+        InputError, match=r"train: no utterance is left to train on: u0 \(too short\)"
+    ):
+        leave_out(Corpus(2, [0, 1]), MODEL, "train")
