@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seqlabel.data.batches import BatchOptions, make_batches, padding_share, shard
@@ -49,6 +49,7 @@ def test_shards_of_all_ranks_make_up_the_batch(size, world):
     parts = [shard(batch, rank, world) for rank in range(world)]
     assert sorted(n for part, weight in parts if weight for n in part) == batch
     assert all(part for part, _ in parts)
+    assert all(weight == 1.0 or (weight, part) == (0.0, [100]) for part, weight in parts)
 
 
 def test_collate_pads_with_zeros():
@@ -67,10 +68,10 @@ def test_collate_pads_with_zeros():
 
 def test_times_become_the_time_since_the_frame_before():
     frames = [np.ones((3, 2), np.float32), np.full((1, 2), 2, np.float32)]
-    times = [np.array([5, 5.5, 8.0]), np.array([7.0])]
+    times = [np.array([5, 5.5, 5.5]), np.array([7.0])]  # frames 1 and 2 at the same time
     batch = collate(frames, [[1, 2], [3]], ["a", "b"], times=times)
     assert batch.elapsed is not None
-    assert batch.elapsed.tolist() == [[0, 0.5, 2.5], [0, 0, 0]]
+    assert batch.elapsed.tolist() == [[0, 0.5, 0], [0, 0, 0]]
     part = batch.select([1])
     assert part.elapsed is not None
     assert (part.ids, part.x.tolist(), part.elapsed.tolist()) == (
@@ -88,9 +89,16 @@ def test_times_that_are_none_name_the_utterance(time, seen):
         collate(frames, [[1]], ["a"], times=[np.array([5, time, 8.0])])
 
 
-def test_senseless_options_are_refused():
-    with pytest.raises(InputError):
-        BatchOptions(frames=0)
+@pytest.mark.parametrize("name", ["frames", "utterances", "pool"])
+def test_senseless_options_are_refused(name):
+    assert BatchOptions(**{name: 2**31 - 1}) != BatchOptions()
+    for value in (0, -1, 2**31, 2**31 + 1):
+        with pytest.raises(InputError, match="frames, utterances and pool lie between 1 and 2 to"):
+            BatchOptions(**{name: value})
+
+
+def test_options_left_out_are_those_of_earlier_trainings():
+    assert BatchOptions() == BatchOptions(frames=6000, utterances=64, pool=24)
 
 
 def test_the_prefetcher_keeps_the_order_and_passes_errors_on():
@@ -145,6 +153,8 @@ def slow_batches(lengths, options, rng):
     st.builds(BatchOptions, st.integers(1, 2000), st.integers(1, 20), st.integers(1, 9)),
     st.none() | st.integers(0, 9),
 )
+@example([1] * 9, BatchOptions(4, 9, 1), 0)  # a pool of four
+@example(list(range(1, 9)), BatchOptions(100, 1, 1), 0)  # a pool of one
 def test_batches_are_those_of_the_slow_way(lengths, options, seed):
     rngs = (None, None) if seed is None else tuple(np.random.default_rng(seed) for _ in range(2))
     found, slow = make_batches(lengths, options, rngs[0]), slow_batches(lengths, options, rngs[1])
@@ -161,3 +171,11 @@ def test_the_order_of_a_seed_stays_what_it_was():
     lengths = [1 + 37 * n % 50 for n in range(30)]
     batches = make_batches(lengths, BatchOptions(100, 6, 2), np.random.default_rng(7))
     assert list(batches[:4]) == [[7, 15], [17, 14, 22], [8, 16], [20, 1]]
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_utterances_without_frames_count_as_one_frame_each(shuffled):
+    rng = np.random.default_rng(0) if shuffled else None
+    batches = make_batches([0] * 10, BatchOptions(frames=4, utterances=9, pool=1), rng)
+    assert sorted(map(len, batches)) == [2, 4, 4]
+    assert padding_share(batches, [0] * 10) == 0.0

@@ -165,6 +165,8 @@ def test_bad_input():
         align(np.empty((0, 4)), "", ABC)
     with pytest.raises(InputError, match="probability zero"):
         align(np.full((3, 4), -np.inf), "", ABC)
+    with pytest.raises(InputError, match="an1: the labels have probability zero"):
+        state_posteriors(np.full((3, 4), -np.inf), "a", ABC, "an1")
 
 
 def test_times_in_seconds_and_words():
@@ -207,6 +209,10 @@ def test_boundary_errors_on_hand_made_cases():
     longer = [*segments[:2], ("q", 0.3, 0.31), ("b", 0.31, 0.5), segments[3]]
     assert boundary_errors(spans, longer).distances == pytest.approx((0.01, 0.06))
     assert boundary_errors([], segments) == BoundaryErrors(())
+    assert str(errors) == ("3 boundaries, mean error 33.3 ms, 33.3% within 20 ms, bias +13.3 ms")
+    assert str(BoundaryErrors(())) == (
+        "0 boundaries, mean error 0.0 ms, 100.0% within 20 ms, bias +0.0 ms"
+    )
 
 
 def test_text_grid(tmp_path):
@@ -223,8 +229,10 @@ def test_text_grid(tmp_path):
     with pytest.raises(InputError, match="'b' and 'a' overlap"):
         spans = [Span("b", 0, 0.3, 1), Span("a", 0.2, 0.4, 1)]
         write_textgrid(tmp_path / "b", {"x": spans}, 1)
-    with pytest.raises(InputError, match="outside"):
-        write_textgrid(tmp_path / "b", {"x": spans[:1]}, 0.2)
+    after, before = [spans[0], Span("a", 0.3, 0.4, 1)], [Span("a", -0.1, 0.1, 1), spans[1]]
+    for wrong, duration in ((spans[:1], 0.2), (after, 0.35), (before, 1.0)):
+        with pytest.raises(InputError, match=f"outside 0..{duration:.3f} s, the recording"):
+            write_textgrid(tmp_path / "b", {"x": wrong}, duration)
     assert not (tmp_path / "b").exists()
 
 

@@ -73,26 +73,39 @@ def test_probabilities_of_all_labellings_sum_to_one():
     assert abs(float(total) - 1) < 1e-12
 
 
-def test_log_domain_gives_what_rescaling_gives(monkeypatch):
-    """The fallback is made to do the same work by declaring every frame's mass lost."""
+def occupancies(y, labels):
+    """(loss, blanks, labels) by rescaling and by logarithms. y: (T, K) probabilities."""
+    T, S = len(y), len(labels)
+    label_probs = np.zeros((T, S + 1))
+    label_probs[:, :S] = y[:, labels]
+    skip = np.ones(S + 2)
+    skip[1:S] = np.diff(labels) != 0
+    results = []
+    with np.errstate(divide="ignore"):
+        inputs = (y[:, 0], label_probs), (np.log(y[:, 0]), np.log(label_probs))
+    functions = ctc_kernel.rescaled_occupancy, ctc_kernel.log_occupancy
+    for occupancy, (phi, probs) in zip(functions, inputs, strict=True):
+        blank, label = np.full((2, T, S + 2), np.nan)
+        loss = occupancy(phi.copy(), probs, skip, blank, label)
+        results.append((loss, blank[:, 1:], label[:, 1 : S + 1]))
+    return results
+
+
+def test_log_domain_gives_what_rescaling_gives():
     rng = np.random.default_rng(1)
     for T, labels in ((1, []), (1, [2]), (9, [1, 1, 2]), (30, [3, 1, 2, 2, 2, 4]), (7, [1, 2] * 3)):
-        S = len(labels)
-        y = rng.dirichlet(np.ones(5), T)
-        label_probs = np.zeros((T, S + 1))
-        label_probs[:, :S] = y[:, labels]
-        skip = np.ones(S + 2)
-        skip[1:S] = np.diff(labels) != 0
-        results = []
-        for occupancy, phi, probs in (
-            (ctc_kernel.rescaled_occupancy, y[:, 0], label_probs),
-            (ctc_kernel.log_occupancy, np.log(y[:, 0]), np.log(label_probs + 1e-300)),
-        ):
-            blank, label = np.empty((T, S + 2)), np.empty((T, S + 2))
-            loss = occupancy(phi.copy(), probs.copy(), skip, blank, label)
-            results.append((loss, blank[:, 1:], label[:, 1:]))
-        for a, b in zip(*results, strict=True):
+        rescaled, logarithms = occupancies(rng.dirichlet(np.ones(5), T), labels)
+        for a, b in zip(rescaled, logarithms, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_rescaling_does_not_give_up_on_a_large_loss_alone():
+    """exp(-loss) is no number, but no state was lost: the slow way would be taken for nothing."""
+    y = np.full((900, 4), 0.25)
+    rescaled, logarithms = occupancies(y, [1, 2, 2])
+    assert rescaled[0] > 900
+    for a, b in zip(rescaled, logarithms, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
 def test_gradient_of_every_frame_sums_to_zero_and_padding_gets_none():

@@ -130,6 +130,12 @@ def test_where_sclites_costs_count_one_error_more():
     assert (counts["sclite"].substitutions, counts["sclite"].errors) == (0, 6)
 
 
+@pytest.mark.parametrize("costs", ["unit", "sclite"])
+def test_errors_that_differ_are_found_from_either_side(costs):
+    both = Pairs(["aaabb", "ab"], ["bbcca", "ab"])
+    assert both.errors_by_costs(both.align(costs), costs) == {"sclite": 6, "unit": 5}
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2))), max_size=5)
@@ -189,6 +195,12 @@ def test_too_long_a_pair_is_refused_before_memory_is_taken(monkeypatch):
     monkeypatch.setattr(alignment, "_LARGEST", 100)
     with pytest.raises(InputError, match="split"):
         align("a" * 20, "b" * 20)
+
+
+def test_alignments_of_two_gigabytes_are_the_largest():
+    Pairs(["b", "a" * 46339], ["", "a" * 46339])  # 46340 rows and columns, 2^31 - 88048 cells
+    with pytest.raises(InputError, match=r"needs 2.1e\+09 cells to be aligned; split it"):
+        Pairs(["b", "a" * 46340], ["", "a" * 46340])
 
 
 # sclite's documentation, the report "pralign" (SCTK, doc/outputs.htm).
