@@ -31,6 +31,7 @@ from seqlabel.models.network import ModelOptions
 from seqlabel.pretrained import CARD, find, names
 from seqlabel.scoring import PROTOCOLS
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.method_options import EvolinoPhase, EvolutionPhase, KalmanPhase
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 
 TABLES: dict[str, type] = {
@@ -43,6 +44,9 @@ TABLES: dict[str, type] = {
     "[augmentation.ink]": Augmentation,
     "[training]": TrainingOptions,
     "[[phases]]": Phase,
+    '[[phases]] with method = "evolution"': EvolutionPhase,
+    '[[phases]] with method = "kalman"': KalmanPhase,
+    '[[phases]] with method = "evolino"': EvolinoPhase,
 }
 
 MODULES = (

@@ -5,14 +5,17 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 import torch
 
 from seqlabel.corpora import iam_ondb
+from seqlabel.corpora.manifest import Segment, read_manifest, write_manifest
 from seqlabel.synthetic import ink as synthetic_ink
 
 ROOT = Path(__file__).parents[1]
@@ -118,3 +121,19 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("config") / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+@pytest.fixture(scope="session")
+def segmented(tiny_corpus, tmp_path_factory) -> Path:
+    """The tiny corpus with segments: each label gets an equal share of the writing time."""
+    folder = tmp_path_factory.mktemp("segmented")
+    for name in ("train", "dev", "test"):
+        utterances = []
+        for utterance in read_manifest(tiny_corpus / f"{name}.jsonl"):
+            borders = np.linspace(0, utterance.duration, len(utterance.labels) + 1).tolist()
+            segments = map(Segment, utterance.labels, borders, borders[1:])
+            utterances.append(replace(utterance, segments=tuple(segments)))
+        write_manifest(folder / f"{name}.jsonl", utterances)
+    for name in ("alphabet.json", "corpus.json"):
+        (folder / name).write_bytes((tiny_corpus / name).read_bytes())
+    return folder

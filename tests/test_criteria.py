@@ -11,7 +11,7 @@ import pytest
 import seqlabel
 from seqlabel.alphabet import Alphabet
 from seqlabel.cli import main
-from seqlabel.corpora.manifest import Segment, read_manifest, write_manifest
+from seqlabel.corpora.manifest import read_manifest
 from seqlabel.errors import InputError
 from seqlabel.files import write_jsonl
 from seqlabel.models.criteria import Ctc
@@ -20,22 +20,6 @@ from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run import train
 from seqlabel.training.run_directory import read_log
-
-
-@pytest.fixture(scope="module")
-def segmented(tiny_corpus, tmp_path_factory) -> Path:
-    """The tiny corpus with segments: each label gets an equal share of the writing time."""
-    folder = tmp_path_factory.mktemp("segmented")
-    for name in ("train", "dev", "test"):
-        utterances = []
-        for utterance in read_manifest(tiny_corpus / f"{name}.jsonl"):
-            borders = np.linspace(0, utterance.duration, len(utterance.labels) + 1).tolist()
-            segments = map(Segment, utterance.labels, borders, borders[1:])
-            utterances.append(replace(utterance, segments=tuple(segments)))
-        write_manifest(folder / f"{name}.jsonl", utterances)
-    for name in ("alphabet.json", "corpus.json"):
-        (folder / name).write_bytes((tiny_corpus / name).read_bytes())
-    return folder
 
 
 @pytest.mark.parametrize("kind", ["ctc", "transducer", "framewise"])

@@ -8,6 +8,7 @@ from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.models.model import Model
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.objectives import make_objective
+from seqlabel.training.options import Phase
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 CONFIGURATIONS = sorted(
@@ -15,6 +16,8 @@ CONFIGURATIONS = sorted(
     for path in RECIPES.glob("*/conf/*.toml")
     if path.name not in ("data.toml", "sample_speakers.toml")  # of seqlabel prepare
 )
+SMALL = ("methods",)
+"""Recipes of networks of a few cells."""
 
 
 def test_there_are_some():
@@ -26,9 +29,10 @@ def test_configuration_makes_a_network(path):
     experiment = Experiment.load(RECIPES / path)
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     model = Model(front_end.dim, 40, experiment.model, experiment.criterion)
-    assert model.weight_count > 10_000
+    assert model.weight_count > (50 if path.parts[0] in SMALL else 10_000)
     for phase in experiment.phases:
-        make_objective(phase)
+        if isinstance(phase, Phase):
+            make_objective(phase)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,12 @@ Each is a module built as `cls(E, K, options)` with a nested frozen dataclass `O
                                                 behind these K others, of the levels below
     best_labels(encoded, lengths) -> B lists    the greedy labelling, indices without blanks
 
+and, where it has a target for each frame and one output layer, `output`, what training methods that
+fit outputs to targets need
+
+    fitting(encoded, lengths, batch) -> Fitting what `output` reads, its targets, where they are
+    squash(found) -> found                      what `output` gives, as it compares to targets
+
 The criterion of levels is built with their K too, that of values with F. In all of these
 encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
 `seqlabel.data.Batch`.

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlabel.errors import InputError
+from seqlabel.models.targets import Fitting
 
 UNLABELLED = -1
 """Marks frames without a label: padding, and what lies outside the segmentation."""
@@ -77,14 +78,29 @@ class Framewise(nn.Module):
         wrong = (1 + self._scores(encoded, lengths).argmax(dim=2) != expected) & known
         return int(wrong.sum()), int(known.sum())
 
+    def fitting(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Fitting:
+        """The output layer's inputs; targets: 1 for the label of a frame, 0 for others."""
+        expected = frame_targets(encoded, lengths, batch)
+        known = (expected != UNLABELLED)[:, :, None].expand(-1, -1, self.output.out_features)
+        targets = F.one_hot((expected - 1).clamp(min=0), self.output.out_features)
+        return Fitting(self._delayed(encoded, lengths), targets.to(encoded.dtype), known)
+
+    def squash(self, found: Tensor) -> Tensor:
+        """Probabilities of the output layer's logits."""
+        return found.softmax(dim=-1)
+
     def _scores(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, K-1) logits; those of frame t come from output t + delay, the last at most."""
+        """(B, T, K-1) logits."""
+        return self.output(self._delayed(encoded, lengths))
+
+    def _delayed(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, E) what is read of frame t: output t + delay, the last at most."""
         if self.options.delay:
             frames = torch.arange(encoded.shape[1]) + self.options.delay
             last = (lengths.cpu() - 1).clamp(min=0)
             source = torch.minimum(frames[None], last[:, None]).to(encoded.device)
             encoded = encoded.gather(1, source[:, :, None].expand_as(encoded))
-        return self.output(encoded)
+        return encoded
 
 
 def frame_targets(encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlabel.errors import InputError
+from seqlabel.models.targets import Fitting
 
 LEAST_LOG_STD = -7.0
 """Of a Gaussian output, in units of the training deviation: one part in a thousand."""
@@ -97,6 +98,14 @@ class Regression(nn.Module):
             found, _ = self._gaussian(found)
         errors = torch.where(known, (expected - found) ** 2, 0.0)
         return float(errors.detach().double().sum()), int(known.sum())
+
+    def fitting(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Fitting:
+        """The output layer's inputs and the normalised targets."""
+        return Fitting(encoded, *self._expected(encoded, lengths, batch))
+
+    def squash(self, found: Tensor) -> Tensor:
+        """Normalised predictions of the output layer's numbers, probabilities of "bernoulli"."""
+        return found.sigmoid() if self.options.loss == "bernoulli" else found
 
     def _gaussian(self, found: Tensor) -> tuple[Tensor, Tensor]:
         """Means and logarithms of the deviations (B, T, D), both normalised."""

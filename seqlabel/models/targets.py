@@ -1,12 +1,24 @@
 """What a criterion may be asked: whole numbers in range, and labels that fit into their frames."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqlabel.errors import InputError
+
+
+class Fitting(NamedTuple):
+    """What the outputs of a criterion with a target for each frame are to be.
+
+    Its output layer maps `inputs` to D numbers, which `squash` makes comparable to `targets`.
+    """
+
+    inputs: Tensor  # (B, T, E)
+    targets: Tensor  # (B, T, D)
+    known: Tensor  # (B, T, D) bool: where there is a target
 
 
 class RowError(InputError):

@@ -10,6 +10,7 @@ from seqlabel.data import make_batches
 from seqlabel.data.batches import padding_share
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.options import Phase
 from seqlabel.training.precision import set_precision
 from seqlabel.training.run import configure_torch
 from seqlabel.training.run_directory import make_model
@@ -39,7 +40,9 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
             frames += batch.frames
     total = int(train.lengths.sum())
     epoch = total * seconds / max(1, frames) / workers.world
-    most = sum(phase.epochs for phase in experiment.phases)
+    most = sum(phase.epochs for phase in experiment.phases if isinstance(phase, Phase))
+    others = {phase.method for phase in experiment.phases} - {"gradient"}
+    without = f"; none for {', '.join(sorted(others))}" if others else ""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return "\n".join(
         [
@@ -54,7 +57,7 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
             f"{batches.sizes.max()} utterances, "
             f"{100 * padding_share(batches, train.lengths):.1f} % padding",
             f"time          about {epoch:.0f} s an epoch without evaluation, at most "
-            f"{most * epoch / 60:.0f} min for {most} epochs (from {MEASURED} batches)",
+            f"{most * epoch / 60:.0f} min for {most} epochs (from {MEASURED} batches{without})",
             f"memory        {peak:.0f} MiB at most so far, optimiser states not included",
         ]
     )

@@ -8,6 +8,7 @@ import torch
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
+from seqlabel.alphabet import Alphabet
 from seqlabel.data import Batch, BatchOptions, Dataset, make_batches
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
@@ -48,7 +49,6 @@ def evaluate(
     was_training = model.training
     model.eval()
     alphabet = dataset.alphabet
-    characters = alphabet.joined or alphabet.unit == "subword"
     framewise = isinstance(model.criterion, Framewise)
     regression = isinstance(model.criterion, Regression)
     squares, values = 0.0, 0
@@ -81,10 +81,8 @@ def evaluate(
                 known = protocol
                 if not dataset.spelled(n):
                     known = protocol.keeping(k for k in utterance.labels if k not in alphabet)
-                expected = known(
-                    Transcript(utterance.id, alphabet.scored(utterance.labels)), characters
-                )
-                found = protocol(Transcript(utterance.id, alphabet.scored(read)), characters)
+                expected = scored_labels(alphabet, known, utterance.id, utterance.labels)
+                found = scored_labels(alphabet, protocol, utterance.id, read)
                 errors += Levenshtein.distance(expected, found)
                 tokens += len(expected)
                 emitted += len(hypothesis)
@@ -105,6 +103,14 @@ def evaluate(
         framed[0] / max(1.0, framed[1]) if framewise else None,
         tuple(shown[key] for key in sorted(shown)),
     )
+
+
+def scored_labels(
+    alphabet: Alphabet, protocol: Protocol, id: str, labels: Sequence[str]
+) -> Sequence[str]:
+    """The labels of utterance `id` as they are compared: folded, of characters where joined."""
+    characters = alphabet.joined or alphabet.unit == "subword"
+    return protocol(Transcript(id, alphabet.scored(labels)), characters)
 
 
 def _losses(

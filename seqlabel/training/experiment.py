@@ -16,9 +16,9 @@ from seqlabel.features.front_end import (
     make_extractor,
 )
 from seqlabel.files import whole_file
-from seqlabel.models.criteria import Ctc, find_criterion, value_options
-from seqlabel.models.framewise import Framewise
+from seqlabel.models.criteria import find_criterion, value_options
 from seqlabel.models.network import ModelOptions
+from seqlabel.training.method_options import MethodPhase, check_criterion
 from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
 
 
@@ -42,7 +42,7 @@ class Experiment:
     batches: BatchOptions = field(default_factory=BatchOptions)
     augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
-    phases: tuple[Phase, ...] = (Phase(),)
+    phases: tuple[MethodPhase, ...] = (Phase(),)
     seed: int = 1
     initial: str = ""
 
@@ -57,11 +57,9 @@ class Experiment:
                 f"encoder = {self.model.encoder!r} reads pixels and joins neighbours itself: "
                 "front_end.stack = 1"
             )
-        criterion, _ = find_criterion(self.criterion)
-        if criterion is not Ctc and any(p.objective == "expected_error" for p in self.phases):
-            raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
-        if criterion is not Framewise and any(p.monitor == "frame_error" for p in self.phases):
-            raise InputError("monitor = 'frame_error' goes with criterion.kind = 'framewise'")
+        criterion, options = find_criterion(self.criterion)
+        for phase in self.phases:
+            check_criterion(phase, criterion, options)
         values = value_options(self.criterion)
         if values is not None and values.target == "next":
             if self.model.bidirectional or self.model.encoder != "lstm":

@@ -12,7 +12,7 @@ from seqlabel.training.checkpoint import Progress
 from seqlabel.training.clock import Clock
 from seqlabel.training.diagnosis import explain_blanks
 from seqlabel.training.evaluation import DevScore
-from seqlabel.training.options import Phase
+from seqlabel.training.options import AnyPhase
 from seqlabel.training.run_directory import LOG, read_log, write_log
 
 log = logging.getLogger("seqlabel")
@@ -65,7 +65,7 @@ class Monitor:
 
     def end_epoch(
         self,
-        phase: Phase,
+        phase: AnyPhase,
         progress: Progress,
         score: DevScore,
         rate: float,

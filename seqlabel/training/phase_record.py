@@ -6,7 +6,7 @@ A method is a loop of its own (`loop`, `evolution`, `kalman`, `evolino`) that ha
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,23 @@ class Run:
 class PhaseRecord:
     """One phase: where it begins, what its epochs are worth, what is kept of it.
 
-    state: what a checkpoint keeps of the method, beside the model and the progress. When the record
-    is made, the model gets the weights that the phase goes on from.
+    state: what a checkpoint keeps of the method, beside the model and the progress. measure: the
+    dev scores of the model as it is, `run.evaluate` where None. When the record is made, the model
+    gets the weights that the phase goes on from.
     """
 
-    def __init__(self, run: Run, number: int, state: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        number: int,
+        state: Callable[[], dict[str, Any]],
+        measure: Callable[[], DevScore] | None = None,
+    ) -> None:
         self.run, self.number = run, number
         self.phase = run.experiment.phases[number]
-        self._state = state
+        self._state, self._measure = state, measure or run.evaluate
         self._since = self._last_checkpoint = time.monotonic()
+        run.train.distortion = replace(run.train.distortion, noise=0.0)
         if run.checkpoint is not None:
             run.model.load_state_dict(run.checkpoint["model"])
         elif number:
@@ -103,7 +111,7 @@ class PhaseRecord:
             progress.phase, progress.epoch, progress.batch, progress.update = self.number, 0, 0, 0
             progress.stale = progress.stale_rate = progress.halvings = 0
             progress.best, progress.best_epoch, progress.kept = math.inf, -1, []
-            progress.best = self.value(run.evaluate())
+            progress.best = self.value(self._measure())
             # From the phase's first epoch on the best weights may be its own: a run that is killed
             # must not start the phase from them.
             self.checkpoint()
@@ -149,7 +157,7 @@ class PhaseRecord:
     def evaluate(self) -> DevScore:
         """Dev scores of the weights, which are kept if they are the phase's best so far."""
         progress = self.run.progress
-        score = self.run.evaluate()
+        score = self._measure()
         self._count_time()
         if self.value(score) < progress.best:
             progress.best, progress.best_epoch = self.value(score), progress.epoch

@@ -1,8 +1,20 @@
 """The phases of a run, one after the other, each by the loop of its method."""
 
+from typing import Protocol
+
 from seqlabel.training.loop import PhaseLoop
+from seqlabel.training.method_options import EvolutionPhase, KalmanPhase
 from seqlabel.training.options import Phase
-from seqlabel.training.phase_record import Run
+from seqlabel.training.phase_record import PhaseRecord, Run
+
+
+class Loop(Protocol):
+    """A phase by some method."""
+
+    record: PhaseRecord
+
+    def run(self) -> None:
+        """All epochs that are left."""
 
 
 def run_phases(run: Run) -> None:
@@ -18,8 +30,20 @@ def run_phases(run: Run) -> None:
             loop.record.checkpoint()
 
 
-def make_loop(run: Run, number: int) -> PhaseLoop:
+def make_loop(run: Run, number: int) -> Loop:
     """The loop of the method of phase `number`."""
     phase = run.experiment.phases[number]
-    assert isinstance(phase, Phase)
-    return PhaseLoop(run, number, phase)
+    if isinstance(phase, Phase):
+        return PhaseLoop(run, number, phase)
+    # Who trains by gradient descent loads none of these.
+    if isinstance(phase, EvolutionPhase):
+        from seqlabel.training.evolution import EvolutionLoop
+
+        return EvolutionLoop(run, number, phase)
+    if isinstance(phase, KalmanPhase):
+        from seqlabel.training.kalman import KalmanLoop
+
+        return KalmanLoop(run, number, phase)
+    from seqlabel.training.evolino import EvolinoLoop
+
+    return EvolinoLoop(run, number, phase)
