@@ -4,7 +4,7 @@
     python recipes/table.py REPORT --sets SET...
 
 EXP/VARIANT/SEED are run directories, and EXP/VARIANT/SEED/test has their score.json. Minutes are of
-training, those of the model that a run began from (`initial`) included. With --sets a row is a set
+training, including those of the initial model of a run (`initial`). With --sets a row is a set
 that one model was scored on: REPORT/SET has its score.json.
 """
 
@@ -17,7 +17,7 @@ from statistics import mean, stdev
 
 
 def main(folder: Path) -> None:
-    """Print the table of what lies below `folder`."""
+    """Print the table of the runs below `folder`."""
     rows = {}
     for variant in sorted(path for path in folder.iterdir() if path.is_dir()):
         scores = sorted(variant.glob("*/test/score.json"))

@@ -1,12 +1,12 @@
-"""How far confidences can be trusted: calibration of labels and words on a decoded set.
+"""Calibration of confidences of labels and words on a decoded set.
 
     python scripts/bench_confidence.py EXP DATA.jsonl --json confidence.json
 
-Decodes DATA with a beam search and no language model and holds each measure of confidence against
+Decodes DATA with a beam search and no language model and compares each measure of confidence with
 the transcript: the posterior peak that decoders give, the posterior of a label given the others
-(forward-backward), and the share of the n-best list. A label or word is right when an alignment
-with the least edits pairs it with an equal one. "auc" is the probability that a right answer is
-surer than a wrong one.
+(forward-backward), and the share of the n-best list. A label or word is right if an alignment
+with minimum edits pairs it with an equal one. "auc" is the probability that a right answer has a
+higher confidence than a wrong one.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def correct(hypothesis: Sequence[str], reference: Sequence[str]) -> list[bool]:
 
 
 def auc(confidences: Sequence[float], right: Sequence[bool]) -> float:
-    """Area under the ROC curve, ties counted half; 0.5 where all answers are alike."""
+    """Area under the ROC curve, ties counted half; 0.5 if all answers are the same."""
     sure, correct = np.asarray(confidences), np.asarray(right)
     wrong = np.sort(sure[~correct])
     below = [np.searchsorted(wrong, sure[correct], side) for side in ("left", "right")]

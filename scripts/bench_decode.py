@@ -1,14 +1,14 @@
-"""How fast the decoders are, beside those of other packages, on the same posteriors.
+"""Speed of the decoders compared with those of other packages, on the same posteriors.
 
     python scripts/bench_decode.py [--quick] [--cores] [--model EXP --data MANIFEST] [--json FILE]
 
 Posteriors of a seeded generator, peaky as a trained network's: phones (T about 300, K = 62) and
 characters (T about 400, K = 80); with --model also those of a trained model. One thread each, the
-contestants in turn, processor time, medians of the rounds. Peers are used where they are installed
-(extra `peers`, and pyctcdecode, which needs an environment of its own with numpy below 2); those
-that are absent are named. `score` is the mean of ln p(labels | x) plus the weighted language model,
-worked out here for everybody's best labelling; `agree` the share of utterances with the labelling
-of the wide search (beam 400) of ours.
+contestants in turn, processor time, medians of the rounds. Peers are used if they are installed
+(extra `peers`, and pyctcdecode, which needs its own environment with numpy below 2); missing ones
+are named. `score` is the mean of ln p(labels | x) plus the weighted language model,
+computed here for the best labelling of each; `agree` the share of utterances with the labelling of
+seqlabel's wide search (beam 400).
 """
 
 import argparse
@@ -40,7 +40,7 @@ Decode = Callable[[np.ndarray], Sequence[str]]
 
 @dataclass(frozen=True)
 class Task:
-    """Posteriors, and what the decoders may know besides."""
+    """Posteriors, and language models and lexica for the decoders."""
 
     name: str
     alphabet: Alphabet

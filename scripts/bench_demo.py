@@ -1,20 +1,21 @@
-"""How fast the demonstration page reads: from the lifting of the pen to the text.
+"""Latency of the demo page: from lifting the pen to the text.
 
     python scripts/bench_demo.py [--quick] [--model EXP] [--fresh] [--json FILE]
 
 pen-up, HTTP     after each stroke of a line the whole ink goes to the server over a connection that
-                 stays open, and the time runs from the ink to the parsed answer; besides, the
-                 processor time of client and server, which other programs hardly lengthen
-pen-up, browser  headless Chromium, where there is one: strokes at 240 points a second as mouse
+                 stays open, and the time runs from the ink to the parsed answer; also the
+                 processor time of client and server, which depends little on other programs
+pen-up, browser  headless Chromium, if there is one: strokes at 240 points a second as mouse
                  events; the time runs from the page's pointerup event to the text in the page,
-                 requests under way and drawing included (the page's own `performance.measure`)
-points           those that the page sent to the server beside those that were sent to the browser
-first word       from the start of `seqlabel demo` to the first example read in the browser; with
+                 including requests and drawing (the page's own `performance.measure`)
+points           those sent by the page to the server, and those sent to the browser
+first word       from the start of `seqlabel demo` to the first recognised example in the browser;
+with
                  --fresh also the installation of everything into an empty environment
 
 Without --model the network is one of 3 x 128 bidirectional cells with random weights over the 25
-features of ink, with 62 labels and a blank between words. Its posteriors are flat, so that the beam
-search has more to do than with a trained one. The decoder is a beam search of width 25.
+features of ink, with 62 labels and the space between words. Its posteriors are flat, so that the
+beam search has more work than with a trained one. The decoder is a beam search of width 25.
 """
 
 import argparse
@@ -201,7 +202,7 @@ def wait(page: Page, condition: str, seconds: float = 300.0) -> None:
 
 
 def first_word(model: Path, executable: str, fresh: bool) -> list[dict[str, Any]]:
-    """Seconds of the installation, and of `seqlabel demo` until a word is read."""
+    """Seconds of the installation, and of `seqlabel demo` until a word is recognised."""
     rows = []
     with tempfile.TemporaryDirectory(prefix="bench-demo-") as place:
         command = shutil.which("seqlabel") or "seqlabel"
@@ -264,7 +265,7 @@ def main() -> int:
         )
         print(f"{row['name']:<28} {'  '.join(values)}")
     if not executable:
-        print("no Chromium found (apt install chromium): nothing measured in a browser")
+        print("no Chromium found (apt install chromium): browser not measured")
     print(f"load while measuring: {load:.1f} processes a core")
     if args.json:
         write_json(args.json, {"rows": rows, "load_per_core": load, "points_per_second": RATE})

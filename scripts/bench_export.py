@@ -1,20 +1,20 @@
 #!/usr/bin/env python
-"""Exported models beside the package's own kernels: speed, start, memory, size of the environment.
+"""Exported models compared with the package's kernels: speed, start, memory, environment size.
 
 Networks: TIMIT (123 inputs, 3 bidirectional layers of 250 cells, 300 frames) and handwriting (25
 inputs, 3 x 128, 600 frames), frames in, log-probabilities out, batches of 1 and 16 of equal length
 on one core. "kernels" is seqlabel.load of a model directory, "onnxruntime" of its export. Both take
-turns; times are processor time, which other work on the machine adds little to.
+turns; times are processor time, which depends little on other work on the machine.
 
-Start: a process of its own that loads a model and reads one file, in processor time and clock time
-of the whole process and in its largest memory; medians of rounds. "directory" needs torch; "frames"
+Start: a separate process that loads a model and reads one file; its processor time, clock time and
+peak memory, medians of rounds. "directory" needs torch; "frames"
 and "samples" are exports without and with --front-end.
 
-Environment: megabytes of the installed distributions that reading needs, by their own lists of
+Environment: megabytes of the installed distributions needed for reading, by their lists of
 files. "torch" adds torch and what it requires.
 
     python scripts/bench_export.py [--quick] [--json FILE]
-    python scripts/bench_export.py --model EXP --file FILE     # start of a model of one's own
+    python scripts/bench_export.py --model EXP --file FILE     # start of another model
 """
 
 import os
@@ -69,7 +69,7 @@ NEEDED = {
     "any exported model and decoder": [*READING, "onnxruntime", "numba"],
     "torch": [*READING, "numba", "torch"],
 }
-"""What reading needs of the package's dependencies."""
+"""Dependencies needed for reading."""
 
 
 def random_model(folder: Path, features: dict, cells: int, labels: int, cell: str) -> Path:

@@ -1,4 +1,4 @@
-"""How fast features are computed: speech beside its peers, ink against its goals.
+"""Speed of features: speech compared with other packages, ink with its goals.
 
     python scripts/bench_features.py [--quick] [--json FILE]
 
@@ -7,10 +7,10 @@ for 1000 lines, the goals 10 s for the 25 features and 2 s for the differences. 
 and compiling the kernels (once, at the first line) are not counted.
 
 Speech: a minute of synthetic speech at 16 kHz, one thread, the contestants in turn, medians of
-interleaved rounds; a peer that is not installed is named as absent. "fbank" is 40 filters and
+interleaved rounds; packages that are not installed are named. "fbank" is 40 filters and
 energy, "mfcc" 13 coefficients; those of torchaudio.compliance.kaldi and of kaldi-native-fbank are
 the same numbers (the largest difference is shown), the others are different filter banks. The same
-minute at 44.1 kHz is brought to 16 kHz by torchaudio with the same filter.
+minute at 44.1 kHz is resampled to 16 kHz by torchaudio with the same filter.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def contestants(audio: Audio) -> tuple[dict[str, Contestants], list[str]]:
 
 
 def native(library, audio: Audio) -> np.ndarray:
-    """Kaldi's own code behind a Python door: samples in, frames fetched one by one."""
+    """Kaldi's code through Python: samples in, frames fetched one by one."""
     options = library.FbankOptions()
     options.frame_opts.dither = 0
     options.mel_opts.num_bins = 40

@@ -1,13 +1,13 @@
-"""How long the losses take, gradient included, beside torch's own and straightforward code.
+"""Time of the losses with gradient, compared with torch's and straightforward implementations.
 
     python scripts/bench_loss.py [--quick] [--threads N] [--json FILE]
 
 CTC at the shapes of TIMIT phones and of handwriting, against torch.nn.functional.ctc_loss; the
 transducer at T = 300, S = 40, K = 62, B = 16, against two batched implementations in torch: node by
-node as the equations stand, and along the anti-diagonals of the lattice (seqlabel's own for other
+node as in the equations, and along the anti-diagonals of the lattice (seqlabel's own for other
 devices). Random logits; the contestants in turn, medians of interleaved rounds. Freed memory is
 kept and denormals are flushed for all, as in training. With one thread (the default) processor time
-is measured, which bears a busy machine; with more, wall time.
+is measured, which depends little on other work; with more, wall time.
 """
 
 import argparse

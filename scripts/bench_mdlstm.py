@@ -1,19 +1,19 @@
-"""How long a layer over pixels takes, forwards and with its gradient, and what it keeps for that.
+"""Time of a layer over pixels, forward and with gradient, and memory kept for the gradient.
 
     python scripts/bench_mdlstm.py [--quick] [--threads N] [--json FILE]
 
 The levels of the network of Graves & Schmidhuber 2009 and of the recipe for scanned lines, from all
-four corners, on batches of ragged maps. Beside the compiled layer:
+four corners, on batches of maps of different sizes. Compared with the compiled layer:
 
     products    its matrix products alone: the input product of the whole map, the recurrent product
                 of each diagonal over all maps, and those of the gradient, in the same shapes
     diagonals   the same layer in torch operations, diagonal by diagonal
-    pixels      the same in torch operations, pixel by pixel, as the equations stand; measured on
-                one map of the batch, and given for as many pixels as the batch has
+    pixels      the same in torch operations, pixel by pixel, as in the equations; measured on one
+                map of the batch and scaled to the pixels of the batch
 
-The order of computation (`plan`) is found once for a batch and serves all directions and both
-passes; it is measured by itself. Medians of interleaved rounds. With one thread (the default)
-processor time is measured, which bears a busy machine; with more, wall time. Memory is what
+The order of computation (`plan`) is computed once for a batch, for all directions and both passes;
+it is measured separately. Medians of interleaved rounds. With one thread (the default)
+processor time is measured, which depends little on other work; with more, wall time. Memory is what
 autograd keeps for the backward pass.
 """
 

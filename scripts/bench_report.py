@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time to write, and size of, the HTML report of 200 utterances with sound and posteriors.
 
-The utterances are synthetic: three seconds of noise with the loudness of syllables, 40 phones.
+The utterances are synthetic: three seconds of noise modulated like syllables, 40 phones.
 """
 
 import argparse

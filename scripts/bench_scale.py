@@ -1,13 +1,12 @@
-"""How fast training starts on a corpus that is larger than memory, and how much memory it takes.
+"""Start-up time and memory of training on a corpus that is larger than memory.
 
     python scripts/bench_scale.py [--utterances N] [--quick] [--folder DIR] [--json FILE]
 
 A manifest of N utterances (10 million) is written to a temporary folder; its signals are a small
-set of recordings of noise, named again and again, and so are their features. Measured are, each in
-a process of its own with its peak memory: the index of the manifest, made once; and a training
-from the start of the interpreter to its first batch, and for some updates after it, of which the
-share of the time that the network waits for data is told. The target: a first batch within a
-minute and in 2 GB, at most 5 % padding.
+set of recordings of noise that are repeated, and so are their features. Measured, each in a
+separate process with its peak memory: building the index of the manifest; and training from the
+start of the interpreter to its first batch, and for some updates with the share of time spent
+waiting for data. The target: a first batch within a minute and in 2 GB, at most 5 % padding.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""How fast scoring is: aligners beside their peers, and the whole verb with its memory.
+"""Speed of scoring: aligners compared with other packages, and the whole verb with its memory.
 
     python scripts/bench_score.py [--quick] [--json FILE]
 
 Pairs of 40 phones with 20 % errors are aligned by seqlabel, rapidfuzz, editdistance, jiwer and
-sclite in turn, several rounds, medians; a peer that is not installed is named as absent. The
-distances of all must agree. seqlabel returns every aligned label and the counts, rapidfuzz the
-edits alone, as positions, or only the distance. Then `seqlabel score` runs on the same pairs as
-files, in a process of its own, to measure time and peak memory (the target: 100,000 utterances in
+sclite in turn, several rounds, medians; packages that are not installed are named. The
+distances of all must agree. seqlabel returns every aligned label and the counts, rapidfuzz only
+the positions of edits, or only the distance. Then `seqlabel score` runs on the same pairs as files,
+in a separate process, to measure time and peak memory (the target: 100,000 utterances in
 30 s and 2 GB).
 """
 

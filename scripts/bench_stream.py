@@ -1,20 +1,20 @@
 #!/usr/bin/env python
-"""Times streams on one core: a network frame by frame, beside torch's, and whole streams.
+"""Times streams on one core: a network frame by frame, compared with torch's, and whole streams.
 
-All times are processor time of the computing thread, which other work on the machine adds little
-to; on an idle core they are those of a clock.
+All times are processor time of the computing thread, which depends little on other work; on an idle
+core they are wall times.
 
 Networks: 3 layers of 256 cells on 123 inputs, a frame of 10 ms at a time, in turns of 100 frames,
-so that what disturbs the machine disturbs all of them. "torch" is torch.nn.LSTM, torch.nn.GRU or a
-stack of torch.nn.LSTMCell, called with one frame and the state of the call before. A
-latency-controlled network is computed once a chunk; its time is given per chunk and per frame.
+so that disturbances affect all of them. "torch" is torch.nn.LSTM, torch.nn.GRU or a
+stack of torch.nn.LSTMCell, called with one frame and the state of the previous call. A
+latency-controlled network is computed once per chunk; its time is given per chunk and per frame.
 
 Streams: samples in pushes of 10 ms through front end, network and decoder.
 
-With --model, a trained model reads the recordings of a manifest: each as a whole when it is over,
-and, where it can, as a stream. The lag of an output is the time from the first sample of its
-frame's window until it is there, with samples that come at their own pace and the computing time
-measured; the bound of a stream without computing time is `model.latency`.
+With --model, a trained model reads the recordings of a manifest: each as a whole after its end,
+and, if it can, as a stream. The lag of an output is the time from the first sample of its frame's
+window until it is available, with samples in real time and the measured computing time; the bound
+of a stream without computing time is `model.latency`.
 
     python scripts/bench_stream.py
     python scripts/bench_stream.py --quick --json times.json
@@ -229,7 +229,7 @@ def output_period(model: Recognizer) -> float:
 
 
 def read_whole(model: Recognizer, samples: np.ndarray) -> Reading:
-    """A recording read when it is over."""
+    """A recording read as a whole."""
     audio = Audio(samples, model.rate or 16000)
     started = time.thread_time()
     output = model.output(audio)
@@ -241,7 +241,7 @@ def read_whole(model: Recognizer, samples: np.ndarray) -> Reading:
 
 
 def read_paced(model: Recognizer, decoder: Counting, samples: np.ndarray) -> Reading:
-    """A recording read in pushes, each when its last sample is spoken."""
+    """A recording read in pushes, each at the time of its last sample."""
     rate, period = model.rate or 16000, output_period(model)
     stream = model.stream(decoder)
     size = round(PUSH * rate)

@@ -9,7 +9,7 @@ CONSTRAINTS=${CONSTRAINTS:-$root/scripts/constraints.txt}
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3.12 python3.11 python3 python}; do
+    for candidate in ${PYTHON:-python3.11 python3.12 python3 python}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info)' 2>/dev/null; then
             echo "$candidate"
             return

@@ -1,6 +1,6 @@
 """seqlabel: speech into phones or letters, pen strokes into text, by LSTM networks and CTC.
 
-`seqlabel.load(EXP)` gives a `Recognizer`; the parts live in `seqlabel.alphabet`, `inputs`,
+`seqlabel.load(EXP)` gives a `Recognizer`; the parts are in `seqlabel.alphabet`, `inputs`,
 `features`, `lstm`, `models`, `decoding`, `scoring` and `training`.
 """
 
@@ -25,7 +25,7 @@ choose_compile_cache()
 
 
 def __getattr__(name: str) -> Any:
-    # torch is imported only by those who need it: `seqlabel score` starts without it.
+    # torch is imported only if needed: `seqlabel score` starts without it.
     if name in _HOMES:
         import importlib
 

@@ -1,7 +1,7 @@
-"""Where numba keeps compiled kernels: in a folder that nobody else can write to.
+"""The folder of numba's compiled kernels, to which nobody else may write.
 
-numba's cache holds pickles and machine code, which run when they are loaded. By itself numba takes
-whatever folder NUMBA_CACHE_DIR names, and fails where no folder can be written to.
+numba's cache holds pickles and machine code, which run when they are loaded. By itself numba
+uses any folder in NUMBA_CACHE_DIR, and fails if it cannot write to any folder.
 """
 
 import atexit
@@ -22,19 +22,19 @@ _temporary: str | None = None
 
 
 def choose_compile_cache() -> None:
-    """Keep numba from caches of other users, and from failing where it cannot write one.
+    """Keep numba from using caches of other users, and from failing if it cannot write a cache.
 
-    Left as it is: a folder that NUMBA_CACHE_DIR names and that is this user's (or root's) alone to
-    write to, and numba's own choice (`__pycache__` beside the code, whose owner may change the code
-    as well, else the user's cache folder). Otherwise kernels are compiled for this process alone.
+    Unchanged are a folder in NUMBA_CACHE_DIR to which only this user (or root) can write, and
+    numba's own choice (`__pycache__` beside the code, whose owner could change the code as well,
+    else the user's cache folder). Otherwise kernels are compiled for this process only.
     """
-    if not hasattr(os, "geteuid"):  # Windows: owners and modes say nothing
+    if not hasattr(os, "geteuid"):  # Windows has no such owners and modes
         return
     named = os.environ.get(VARIABLE)
     if named and not is_private(Path(named)):
         log.warning(
-            "%s=%s: belongs to another user, or others may write to it; its kernels are not "
-            "loaded, all are compiled anew",
+            "%s=%s: another user owns this folder or may write to it; its kernels are not "
+            "loaded, all are compiled again",
             VARIABLE,
             named,
         )
@@ -56,7 +56,7 @@ def is_kept() -> bool:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether `folder`, made where it is missing, is this user's or root's alone to write to."""
+    """Whether only this user or root can write to `folder`, which is created if missing."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
@@ -85,7 +85,7 @@ def _in_tree() -> bool:
 
 
 def _user_wide() -> bool:
-    """Whether the user's cache folder can be written to, by nobody else."""
+    """Whether the user's cache folder can be written to, by this user only."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(home, "numba")
     return _writable(folder) and (not folder.exists() or is_private(folder))

@@ -1,8 +1,8 @@
 """Configurations: TOML read strictly into frozen dataclasses.
 
 An unknown key is an error that suggests the nearest known one; a value of another type is an error
-that names the key. `dump_toml` writes a configuration back, every default spelled out, so that a
-run directory states the whole of it.
+that names the key. `dump_toml` writes a configuration with all defaults, so that a run directory
+states all of it.
 """
 
 import dataclasses
@@ -27,11 +27,10 @@ def load_toml(
 ) -> dict[str, Any]:
     """Parse a TOML file and apply `a.b=value` overrides (TOML values; bare words are strings).
 
-    An entry of a list has its number for a name, from 0: `phases.0.epochs=20`.
+    Entries of a list are numbered from 0: `phases.0.epochs=20`.
 
-    `base = "other.toml"` at the top names a file beside it whose values hold where this one is
-    silent; tables are merged, lists are replaced. Without `bases` such a line is an option like any
-    other, and unknown.
+    `base = "other.toml"` at the top names a file beside it with values for keys that this one
+    lacks; tables are merged, lists are replaced. Without `bases` it is an unknown option.
     """
     table = _read_with_bases(Path(path), []) if bases else _read(Path(path))
     for override in overrides:
@@ -41,15 +40,15 @@ def load_toml(
         *parents, last = key.strip().split(".")
         branch: Any = table
         for parent in parents:
-            branch = _inside(branch, parent, f"--set {override}: {parent} is no table of {path}")
+            branch = _inside(branch, parent, f"--set {override}: {parent} is not a table of {path}")
         if not isinstance(branch, dict):
-            raise InputError(f"--set {override}: {'.'.join(parents)} is no table of {path}")
+            raise InputError(f"--set {override}: {'.'.join(parents)} is not a table of {path}")
         branch[last] = _value(value.strip())
     return table
 
 
 def _inside(branch: Any, key: str, fault: str) -> Any:
-    """The value of `key` in a table, an empty table where it has none; of a list, the entry."""
+    """The value of `key` in a table, an empty table if it has none; of a list, the entry."""
     if isinstance(branch, dict):
         return branch.setdefault(key, {})
     if isinstance(branch, list) and key.isdecimal() and int(key) < len(branch):
@@ -122,7 +121,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return build(typing.cast(type, hint), value, where)
     if origin is Literal:
         if isinstance(value, int) and str(value) in arguments:
-            return str(value)  # a year, say: on a command line it has no quotes
+            return str(value)  # for example a year, which has no quotes on a command line
         if not any(value == known and type(value) is type(known) for known in arguments):
             known = [_word(argument) for argument in arguments]
             raise InputError(f"{where} = {value!r}{did_you_mean(_word(value), known)}")
@@ -172,9 +171,9 @@ def _convert_union(arguments: Sequence[Any], value: Any, where: str) -> Any:
 
 
 def _by_tag(classes: Sequence[Any], value: Any, where: str) -> Any:
-    """Of dataclasses whose first field has one value in each, the one of `value`'s; else the first.
+    """Of dataclasses that are told apart by their first field, the one of `value`; else the first.
 
-    An option that another of them knows is an error that names its tag.
+    An option of another one is an error that names its tag.
     """
     if not isinstance(value, Mapping):
         return classes[0]

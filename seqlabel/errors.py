@@ -1,18 +1,18 @@
-"""The one exception for mistakes a user can mend, and text that is safe to show."""
+"""The exception for errors of the user, and text that is safe to show."""
 
 import re
 
 LONGEST = 500
-"""Characters of a message; what was found in a file may be as long as the file."""
+"""Maximum characters of a message, which may quote from a file."""
 
 
 class InputError(ValueError):
     """Bad input: a file, an utterance, a configuration, an argument.
 
-    The message is one line and names the file or the utterance, the cause and the way out.
-    The command line prints it without a traceback and exits with 2. Characters that cannot be
-    printed (a line break in a file name, a byte that is no UTF-8) are shown as escapes. Of a longer
-    message than LONGEST the middle is left out: the place comes first, the way out last.
+    The message is one line with the file or utterance, the cause and the solution. The command line
+    prints it without a traceback and exits with 2. Characters that cannot be printed (a line break
+    in a file name, a byte that is not UTF-8) are shown as escapes. If a message is longer than
+    LONGEST, its middle is left out.
     """
 
     def __init__(self, message: str) -> None:
@@ -23,7 +23,7 @@ class InputError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """`text` with every character that cannot be printed, line breaks among them, as an escape."""
+    """`text` with unprintable characters, including line breaks, as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -31,13 +31,13 @@ _ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""Characters that act instead of being seen: controls, directions, separators, tags, halves."""
+"""Control, direction, separator and tag characters, and unpaired surrogates."""
 
 
 def inert(text: str) -> str:
-    """`text` of any origin for a terminal or a page: what would act is shown as an escape.
+    """`text` of any origin for a terminal or a page, with control characters as escapes.
 
-    That is control characters but for line ends and tabs, which move the cursor and change a
-    terminal, and marks of direction, which let a text read otherwise than it is.
+    These are control characters other than line ends and tabs, which can control a terminal, and
+    direction marks, which can make a text look like another.
     """
     return _ACTING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

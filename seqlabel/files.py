@@ -1,7 +1,7 @@
 """Files are written whole or not at all, and read with errors that name them.
 
-Who writes holds a lock (flock) that ends with the process, however it ends. So what a killed writer
-leaves behind can be told from what a living one is writing, and the next writer removes it.
+Writers hold a lock (flock) that ends with the process. So the temporary files of a killed writer
+are recognised, and the next writer removes them.
 """
 
 import codecs
@@ -29,7 +29,7 @@ GZIP = b"\x1f\x8b"
 """First bytes of a gzip file."""
 
 LONGEST_LINE = 1 << 26
-"""Bytes of a line of a packed file: its few bytes may stand for any number."""
+"""Maximum bytes of a line of a compressed file, which may expand to any size."""
 
 
 class Busy(InputError):
@@ -38,7 +38,7 @@ class Busy(InputError):
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary neighbour of `path` for writing and rename it over `path` on success.
+    """Open a temporary file beside `path` for writing and rename it to `path` on success.
 
     On an exception (a full disk, Ctrl-C) the temporary file is removed and an existing file at
     `path` stays as it was. `mode` is "w" (UTF-8 text) or "wb".
@@ -54,7 +54,7 @@ def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any
             os.fsync(stream.fileno())
             # mkstemp makes files private; these are results
             os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)  # while the lock is held: without it, it is a leftover
+            os.replace(temporary, path)  # before the lock is released
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -64,7 +64,7 @@ def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any
 
 @contextlib.contextmanager
 def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary neighbour of `path` to put files in, which takes the place of `path` on success.
+    """A temporary folder beside `path`, which replaces `path` on success.
 
     On an exception it is removed, and an existing folder at `path` stays as it was.
     """
@@ -106,7 +106,7 @@ def _put_in_place(temporary: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def sole_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Make `folder` and keep other processes that ask for the same out of it meanwhile.
+    """Create `folder` and lock it against other processes that do the same.
 
     Raises Busy where one is in it. The lock is on the folder itself: no file is left over.
     """
@@ -128,7 +128,7 @@ def sole_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Lock an open file or folder: False where another process holds it, None where none can."""
+    """Lock an open file or folder: False if another process holds it, None if locks do not work."""
     if fcntl is None:
         return None
     try:
@@ -141,9 +141,9 @@ def _lock(descriptor: int) -> bool | None:
 
 
 def _held(make: Callable[[], tuple[int, str]]) -> tuple[int, str]:
-    """What `make` opens, (descriptor, name), locked; made again where it was taken for a leftover.
+    """(descriptor, name) of what `make` opens, locked.
 
-    Another process can see it, and remove it, before it is locked.
+    Another process may remove it as left over before it is locked; then it is made again.
     """
     while True:
         descriptor, name = make()
@@ -160,11 +160,11 @@ def _new_folder(parent: Path) -> tuple[int, str]:
 
 
 _looked_through: set[str] = set()
-"""Folders in which this process has removed the leftovers."""
+"""Folders from which this process has removed left-over files."""
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder."""
+    """Remove temporary files of killed writers from a folder."""
     if str(folder) in _looked_through:
         return
     _looked_through.add(str(folder))
@@ -181,16 +181,16 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _name(error: BaseException, path: Path) -> None:
-    """Give a failed write, which names no file, the name of what was to be written."""
+    """Add the file name to errors of failed writes, which lack it."""
     if isinstance(error, OSError) and error.errno is not None and error.filename is None:
         error.filename = str(path)
 
 
 def keep_apart(out: str | os.PathLike[str], *sources: str | os.PathLike[str]) -> None:
-    """Raise InputError where a file about to be written is one that is read."""
+    """Raise InputError if a file to be written is one of the inputs."""
     for source in sources:
         if Path(out).exists() and Path(source).exists() and Path(out).samefile(source):
-            raise InputError(f"{out}: would be written over what is read; choose another name")
+            raise InputError(f"{out}: is also an input; choose another name")
 
 
 def _umask() -> int:
@@ -200,7 +200,7 @@ def _umask() -> int:
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a file of this name, which may be one that no file can have."""
+    """Whether there is a file of this name; False for impossible names."""
     try:
         return Path(path).is_file()
     except (OSError, ValueError):  # too long; a zero byte
@@ -208,18 +208,18 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The UTF-8 text of a file without a byte order mark; InputError names one that has none."""
+    """The UTF-8 text of a file without a byte order mark; InputError for other files."""
     try:
         return Path(path).read_text(encoding="utf-8").removeprefix("\ufeff")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder, a file is expected") from None
+        raise InputError(f"{path}: is a folder; name a file") from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: not UTF-8 text at byte {error.start}; convert it, for example with iconv"
         ) from None
-    except (OSError, ValueError) as error:  # a name that no file can have: too long, a zero byte
+    except (OSError, ValueError) as error:  # an impossible name: too long, a zero byte
         cause = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path}: cannot be read: {cause}") from None
 
@@ -233,7 +233,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     except InputError:
         raise
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; deep nesting
-        raise InputError(f"{path}: no JSON that can be read: {error}") from None
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
@@ -261,7 +261,10 @@ def _read_packed(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, 
             while line := stream.readline(LONGEST_LINE):
                 number += 1
                 if len(line) == LONGEST_LINE:
-                    raise InputError(f"{path}:{number}: a line of more than {LONGEST_LINE} bytes")
+                    raise InputError(
+                        f"{path}:{number}: a line of more than {LONGEST_LINE} bytes; split it "
+                        "or unpack the file"
+                    )
                 if not line.isspace():
                     yield number, parse_object(line, f"{path}:{number}")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -281,7 +284,7 @@ def read_jsonl_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, 
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder, a .jsonl file is expected") from None
+        raise InputError(f"{path}: is a folder; name a .jsonl file") from None
 
 
 def parse_object(line: bytes, where: str) -> dict[str, Any]:
@@ -293,7 +296,7 @@ def parse_object(line: bytes, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON: {error.msg}; was the file cut off?") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; deep nesting
-        raise InputError(f"{where}: no JSON that can be read: {error}") from None
+        raise InputError(f"{where}: cannot be read as JSON: {error}") from None
     if not isinstance(value, dict):
         raise InputError(f"{where}: a JSON object is expected on each line")
     if b"\\ud" in line or b"\\uD" in line:
@@ -302,18 +305,18 @@ def parse_object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def check_characters(value: Any, where: str) -> None:
-    """Raise InputError for JSON with half of a surrogate pair, which no file can hold as text."""
+    """Raise InputError for JSON with an unpaired surrogate, which is not valid text."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         found = error.object[error.start]
         raise InputError(
-            f"{where}: {found!r} is half a character; write the pair, or the character itself"
+            f"{where}: {found!r} is an unpaired surrogate; write the pair or the character"
         ) from None
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Write objects one a line, whole or not at all."""
+    """Write one object per line, whole or not at all."""
     with whole_file(path) as stream:
         for row in rows:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")

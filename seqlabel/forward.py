@@ -36,16 +36,16 @@ CHUNK_FRAMES = 400_000
 
 
 class Network(Protocol):
-    """A trained network, whatever computes it: torch (`seqlabel.models.inference`) or another.
+    """A trained network, computed by torch (`seqlabel.models.inference`) or otherwise.
 
-    One whose `timed` is true is called with a third argument, the time in seconds from the frame
-    before to each frame, (B, T) float32 (else None). For images of different height a fourth one
-    gives that of each, (B,) int64: so many features of its frames count.
+    If `timed` is true, the third argument is the time in seconds from the previous frame to each
+    frame, (B, T) float32 (else None). For images of different heights the fourth argument is the
+    height of each, (B,) int64: the number of features that are not padding.
     """
 
     @property
     def subsample(self) -> int:
-        """Frames that become one of the outputs: T' = ceil(T / subsample)."""
+        """Frames per output: T' = ceil(T / subsample)."""
 
     @property
     def per_label(self) -> bool:
@@ -53,38 +53,37 @@ class Network(Protocol):
 
     @property
     def takes_samples(self) -> bool:
-        """Whether it holds the front end of speech itself and wants samples (B, N) for frames."""
+        """Whether it includes the front end and takes samples (B, N) of speech for frames."""
 
     def __call__(self, x: np.ndarray, lengths: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
         """x (B, T, F) float32, lengths (B,) int64 -> outputs (B, T', N) float32, lengths' (B,).
 
-        What lies behind a sequence's length changes none of its outputs.
+        Padding changes no output.
         """
 
 
 @runtime_checkable
 class StreamingNetwork(Network, Protocol):
-    """A network that may take frames in pieces too."""
+    """A network that also takes frames in pieces."""
 
     @property
     def waits(self) -> int | None:
-        """Frames behind a frame that its outputs wait for, at most; None for all of them."""
+        """Maximum number of later frames that an output depends on; None for all."""
 
     def stream(self) -> NetworkStream:
-        """Begin a signal; InputError, with the way out, for a network that needs all frames."""
+        """Begin a signal; InputError for a network that needs all frames."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What the network says of one signal.
+    """The outputs of the network for one signal.
 
-    frames: (T, N), what a decoder reads: natural log-probabilities of the labels (N = K), or of a
-    transducer the encoder's share of its joint network. Behind the K labels stand those of the
-    levels they are made of, where the model has levels.
-    times: (T,) start of each frame in seconds; period: its length.
-    strokes: (T,) stroke number of each frame of ink, None for speech.
-    per_label: whether `frames` are log-probabilities. labels: K, 0 for all of N.
-    ink: what was written, with t on the clock of `times`.
+    frames: (T, N), the input of the decoder: natural log-probabilities of the labels (N = K), or
+    the encoder's part of a transducer's joint network. The K labels are followed by those of lower
+    levels, if the model has levels. times: (T,) start of each frame in seconds; period: its length.
+    strokes: (T,) stroke number of each frame of ink, None for speech. per_label: whether `frames`
+    are log-probabilities. labels: K, 0 for all of N. ink: what was written, with t on the clock of
+    `times`.
     """
 
     frames: np.ndarray
@@ -108,7 +107,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Input:
-    """What the network gets of a signal, x (T, F) or (N,), and the frames it makes of that."""
+    """The input of the network, x (T, F) or (N,), and the frames with their times."""
 
     x: np.ndarray
     frames: Frames
@@ -116,7 +115,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Forward:
-    """A network behind its front end. labels: K, of the network's alphabet."""
+    """A network with its front end. labels: K, of the network's alphabet."""
 
     network: Network
     front_end: FrontEnd
@@ -131,7 +130,7 @@ class Forward:
         return getattr(self.front_end.extractor, "rate", None)
 
     def __call__(self, inputs: Sequence[Input]) -> Iterator[Output]:
-        """The outputs of some signals in their order, of long ones in windows."""
+        """The outputs of some signals in their order; long signals are computed in windows."""
         plan = self._plan
         long = any(plan.needed(len(i.frames)) for i in inputs) and self._kind not in WHOLE
         if self.network.takes_samples or not long:
@@ -161,9 +160,9 @@ class Forward:
     def _chunks(
         self, utterances: Sequence[Utterance], own: dict[str, Statistics]
     ) -> Iterator[list[tuple[Utterance, Input | Output]]]:
-        """Utterances with what the network gets, and long recordings with their outputs.
+        """Utterances with the inputs of the network, or of long recordings with the outputs.
 
-        A chunk holds CHUNK utterances and CHUNK_FRAMES frames at most, but an utterance at least.
+        A chunk has at most CHUNK utterances and CHUNK_FRAMES frames, but at least one utterance.
         """
         part: list[tuple[Utterance, Input | Output]] = []
         frames = 0
@@ -193,7 +192,7 @@ class Forward:
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}
 
     def prepare(self, signal: Signal, own: Statistics | None = None) -> Input:
-        """What the network gets of a signal. own: statistics of its speaker, where known."""
+        """The input of the network for a signal. own: statistics of its speaker, if known."""
         front_end = self.front_end
         if self.network.takes_samples:
             assert isinstance(signal, Audio)
@@ -209,7 +208,7 @@ class Forward:
             return self.prepare(signal, own.get(utterance.speaker))
 
     def is_long(self, utterance: Utterance) -> bool:
-        """Whether an utterance is speech too long to be held as a whole, by its header."""
+        """Whether an utterance is speech that is too long for memory, by its header."""
         if utterance.kind != "speech" or self._kind != "speech" or self.network.takes_samples:
             return False
         length = utterance.duration if utterance.end or utterance.start else 0.0
@@ -220,18 +219,18 @@ class Forward:
 
     @property
     def _period(self) -> float:
-        """Seconds from one frame of speech to the next, as the network gets them."""
+        """Seconds from one frame of speech to the next at the input of the network."""
         extractor = self.front_end.extractor
         return float(extractor.step_samples / extractor.rate) * self.front_end.options.stride
 
     @property
     def _plan(self) -> Plan:
-        """How long signals are cut into windows."""
+        """The division of long signals into windows."""
         speech = self._kind == "speech"
         return Plan.of(self._period if speech else 0.0, speech, self.network.subsample)
 
     def of_long_utterance(self, utterance: Utterance, own: dict[str, Statistics]) -> Output:
-        """What the network says of a long recording, which is read and computed in parts."""
+        """The outputs of a long recording, which is read and computed in parts."""
         with Recording(utterance.source, self._rate, utterance.channel) as recording:
             first, last = recording.stretch(utterance.start, utterance.end)
             pieces = recording_pieces(

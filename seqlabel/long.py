@@ -1,9 +1,9 @@
 """Long signals in overlapping windows: memory bounded by a batch of windows, whatever the length.
 
-A network that looks both ways needs some context on either side of a frame, not the whole signal.
-Neighbouring windows overlap, and are joined at the place in the middle of their overlap where both
-say the same with the most certainty, preferably nothing (blanks): a label that lies on one side of
-it in one window lies there in the other, so that none is lost or doubled.
+A bidirectional network needs some context on either side of a frame, not the whole signal.
+Neighbouring windows overlap and are joined in the middle of their overlap, at the frame where both
+agree with the highest probability, preferably on blanks. A label on one side of it in one window is
+there in the other too, so that no label is lost or doubled.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,15 +18,15 @@ from seqlabel.features.stream import FrontEndStream, why_not
 from seqlabel.inputs.recording import Recording
 
 SECONDS = 60.0
-"""Of speech in a window."""
+"""Seconds of speech in a window."""
 OVERLAP = 4.0
-"""Seconds that a window shares with the next: a second of context at least, on either side."""
+"""Seconds that a window shares with the next; at least one second of context on either side."""
 FRAMES = 4000
-"""Of ink in a window, whose frames have no common length."""
+"""Frames of ink in a window; their durations differ."""
 BATCH = 12_000
 """Frames computed together."""
 BLOCK = 20.0
-"""Seconds of a recording held at a time."""
+"""Seconds of a recording in memory at a time."""
 NEIGHBOURHOOD = 0.1
 """Share of the overlap over which agreement is averaged."""
 
@@ -36,7 +36,7 @@ Compute = Callable[[Sequence[Frames]], Iterable[np.ndarray]]
 
 @dataclass(frozen=True)
 class Plan:
-    """Windows of `size` input frames, `step` from one to the next; of outputs 1 in `every`."""
+    """Windows of `size` input frames, `step` apart; `every` frames become one output."""
 
     size: int
     step: int
@@ -52,7 +52,9 @@ class Plan:
         return cls(size, size - overlap, every)
 
     def needed(self, frames: int) -> bool:
-        """Whether a signal of so many frames is long: a little more than a window is not."""
+        """Whether a signal of so many frames is cut into windows; one slightly over a window is
+        not.
+        """
         return frames > self.size + self.step // 2
 
     def windows(self, pieces: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
@@ -74,7 +76,7 @@ def run_windows(
     """The outputs (T', N) of a long signal whose frames (n, F) come in pieces.
 
     frames_of: (first frame, x) -> the frames of a window. labels: K, the log-probabilities
-    among the N, the blank's first; 0 where outputs are something else.
+    among the N, the blank's first; 0 if the outputs are not log-probabilities.
     """
     batch: list[tuple[int, Frames]] = []
     joined: list[np.ndarray] = []
@@ -105,10 +107,10 @@ def run_windows(
 
 
 def find_seam(before: np.ndarray, after: np.ndarray, labels: int) -> int:
-    """Where in an overlap (V, N) the one window ends and the next begins: 0 < n < V.
+    """The frame of an overlap (V, N) where the next window takes over: 0 < n < V.
 
-    before: the end of the one, after: the beginning of the next, which may be longer. Looked at is
-    the middle half, where both have context.
+    before: the end of one window, after: the beginning of the next, which may be longer. Only the
+    middle half is considered, where both have context.
     """
     V = min(len(before), len(after))
     first, last = V // 4, max(V // 4 + 1, 3 * V // 4)
@@ -120,7 +122,7 @@ def find_seam(before: np.ndarray, after: np.ndarray, labels: int) -> int:
     sums = np.concatenate([[0.0], np.cumsum(score)])
     places = np.arange(first, last)
     mean = (sums[np.minimum(places + reach, V)] - sums[places - reach]) / (2 * reach)
-    # a seam is between two frames: both of them are to be blanks where that is possible
+    # a seam is between two frames, both of which should be blanks
     edge = np.minimum(p[:, 0], q[:, 0])
     return int(places[np.argmax(mean + np.minimum(edge[places - 1], edge[places]))])
 
@@ -128,10 +130,10 @@ def find_seam(before: np.ndarray, after: np.ndarray, labels: int) -> int:
 def recording_pieces(
     recording: Recording, first: int, last: int, front_end: FrontEnd, own: Statistics | None
 ) -> Iterator[np.ndarray]:
-    """The frames (n, F) that a network sees of samples first ... last - 1 of a recording.
+    """The frames (n, F) of samples first ... last - 1 of a recording.
 
-    They are those of the whole stretch. Statistics of the utterance, where the front end wants
-    them and `own` are not given, take a pass over the recording by themselves.
+    They equal those of the whole. If the front end needs statistics of the utterance and `own` is
+    not given, these take a separate pass over the recording.
     """
     if why_not(front_end) is not None:
         options = front_end.options

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, silence elsewhere: what goes as expected is not worth a line."""
+"""A progress bar on a terminal, and no output elsewhere."""
 
 import sys
 from collections.abc import Iterable, Sequence

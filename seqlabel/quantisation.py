@@ -1,7 +1,7 @@
-"""Weights in 8 bits: a quarter of the size on disk, computed with in float32 as ever.
+"""Weights in 8 bits: a quarter of the size on disk; computation stays in float32.
 
-Every row of a matrix (the weights of one unit) has a scale of its own, so that its largest weight
-becomes ±127; vectors stay as they are. A weight w is kept as round(w / scale).
+Each row of a matrix (the weights of one unit) has its own scale, which maps its largest weight to
+±127; vectors are unchanged. A weight w is stored as round(w / scale).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 SCALE = ".scale"
-"""Ending of the name of the array that holds the scales of a quantised one."""
+"""Ending of the name of the array of scales."""
 
 
 def quantise(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -28,7 +28,7 @@ def quantise(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def restore(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights in float32 from what `quantise` gave; arrays that it did not touch are unchanged.
+    """Weights in float32 from the output of `quantise`; other arrays are unchanged.
 
     Raises ValueError for scales that do not fit their array.
     """

@@ -1,4 +1,4 @@
-"""The recognizer: a trained model with its front end and decoder, ready to read.
+"""The recognizer: a trained model with its front end and decoder.
 
 model = seqlabel.load("exp/timit/blstm")
 result = model.read("utt.wav")              # or samples, or an Ink
@@ -47,7 +47,7 @@ DECODED_FRAMES = 1 << 19
 
 
 class Decoder(Protocol):
-    """What turns a network's frames (B, T, N) with integer lengths into B results."""
+    """Decodes a network's frames (B, T, N) with integer lengths into B results."""
 
     def decode(self, frames: Any, lengths: Any, n_best: int = 1, /) -> list[Result]: ...
 
@@ -55,7 +55,7 @@ class Decoder(Protocol):
 class Recognizer:
     """Reads speech, ink, images or series with a trained network.
 
-    batches: how `outputs` groups utterances. decoder: may be replaced; greedy where none is given.
+    batches: how `outputs` groups utterances. decoder: may be replaced; by default greedy.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Recognizer:
         rate: int | None = None,
         n_best: int = 1,
     ) -> Result:
-        """Label one signal; spans of the result are in seconds, of an image in columns of pixels.
+        """Label one signal; spans are in seconds, of images in columns of pixels.
 
-        source: a file, an Ink, an Audio, an Image, samples (N,) in [-1, 1] with their `rate` (that
-        of the model where it is not given), pixels (H, W) in [0, 1], or rows (T, F) of a series.
-        n_best: how many labellings; all but the best are in `.alternatives`. Raises InputError for
-        what cannot be read, and for a model that predicts values (`predict`).
+        source: a file, an Ink, an Audio, an Image, samples (N,) in [-1, 1] with their `rate`
+        (default: that of the model), pixels (H, W) in [0, 1], or rows (T, F) of a series. n_best:
+        how many labellings; all but the best are in `.alternatives`. Raises InputError for what
+        cannot be read, and for a model that predicts values (`predict`).
         """
         self._check_labels()
         if isinstance(source, str | os.PathLike) and self.kind == "speech":
@@ -110,47 +110,47 @@ class Recognizer:
     ) -> np.ndarray:
         """(T, D) values that a regression predicts of each frame, in the units of its targets.
 
-        With criterion.loss = "gaussian" (T, 2D): behind the means the standard deviations. source,
+        With criterion.loss = "gaussian" (T, 2D): the means, then the standard deviations. source,
         rate: as for `read`. Raises InputError for a model of labels.
         """
         if self.values is None:
-            raise InputError("this model has labels, it predicts no values: use read")
+            raise InputError("this model outputs labels, not values: use read")
         signal = self._signal(source, rate)
         with naming(source) if isinstance(source, str | os.PathLike) else nullcontext():
             return self.output(signal).frames
 
     @property
     def values(self) -> Any:
-        """Options of the regression where the network predicts values, None where it has labels."""
+        """Options of the regression if the network predicts values, None if it outputs labels."""
         return getattr(self.network, "values", None)
 
     def _check_labels(self) -> None:
         if self.values is not None:
             raise InputError(
-                "this model predicts values, it has no labels: seqlabel decode EXP DATA --out HYP "
+                "this model predicts values, not labels: seqlabel decode EXP DATA --out HYP "
                 "writes them, seqlabel.load(EXP).predict(FILE) gives them"
             )
 
     def output(self, signal: Signal, most_frames: int | None = None) -> Output:
-        """What the network says of one signal; InputError for more than `most_frames` frames."""
+        """The outputs of one signal; InputError for more than `most_frames` frames."""
         forward = self._forward
         prepared = forward.prepare(signal)
         count = len(prepared.frames)
         if most_frames is not None and count > most_frames:
-            raise InputError(f"{count} frames, at most {most_frames} are read; send less")
+            raise InputError(f"{count} frames, but at most {most_frames} are allowed; send less")
         return next(forward([prepared]))
 
     def outputs(
         self, utterances: Sequence[Utterance], batches: BatchOptions | None = None
     ) -> Iterator[tuple[Utterance, Output]]:
-        """What the network says of a manifest's utterances, in their order.
+        """The outputs of a manifest's utterances, in their order.
 
         They are read and computed `forward.CHUNK` at a time, in batches of similar length.
         """
         return self._forward.of_utterances(utterances, batches or self.batches)
 
     def decode(self, outputs: Sequence[Output], n_best: int = 1) -> list[Result]:
-        """Decode what the network said of several signals.
+        """Decode the outputs of several signals.
 
         Spans are in seconds, and those of ink have the numbers of their strokes.
         """
@@ -180,20 +180,20 @@ class Recognizer:
     ) -> Stream:
         """Begin a signal that comes in pieces, see `seqlabel.stream`.
 
-        decoder: the model's own where none is given. endpoints: cut speech into utterances.
+        decoder: by default that of the model. endpoints: divide speech into utterances.
         Raises InputError, with the way out, for a model or a decoder that needs the whole signal.
         """
         self._check_labels()
         if not isinstance(self.network, StreamingNetwork):
-            raise InputError("this network reads whole signals only; load a model directory")
+            raise InputError("this network takes whole signals only; load a model directory")
         chosen = decoder or self.decoder
         if not isinstance(chosen, StreamableDecoder):
             raise InputError(
-                f"{type(chosen).__name__} reads whole signals only; stream with a GreedyDecoder or "
+                f"{type(chosen).__name__} takes whole signals only; stream with a GreedyDecoder or "
                 "a BeamDecoder, and a model of criterion.kind = 'ctc'"
             )
         if endpoints is not None and self.kind != "speech":
-            raise InputError("endpoints are silences, which ink has none of: leave them out")
+            raise InputError("endpoints are silences of speech: leave them out for ink")
         return Stream(
             FrontEndStream(self.front_end),
             self.network.stream(),
@@ -205,12 +205,12 @@ class Recognizer:
 
     @property
     def latency(self) -> float:
-        """Seconds that a stream lags behind its signal at worst, computing time excepted.
+        """Maximum delay of a stream in seconds, without computing time.
 
         From the first sample of a frame's window to the sample after which the frame has its
-        outputs: window + stacking + derivatives + the network's chunk and look-ahead. For ink from
-        the end of a stroke: 0, or inf where its last frames wait for the next stroke. inf for
-        models that read whole signals only.
+        outputs: window + stacking + derivatives + the network's chunk and look-ahead. For ink,
+        from the end of a stroke: 0, or inf if its last frames depend on the next stroke. inf for
+        models that take whole signals only.
         """
         waits = self.network.waits if isinstance(self.network, StreamingNetwork) else None
         return signal_latency(self.front_end, waits)
@@ -257,7 +257,7 @@ class Recognizer:
 
 
 def _groups(lengths: Sequence[int]) -> Iterator[range]:
-    """Neighbours whose padded frames stay below DECODED_FRAMES, or single ones."""
+    """Consecutive outputs with at most DECODED_FRAMES padded frames, at least one each."""
     start, longest = 0, 0
     for n, length in enumerate(lengths):
         longest = max(longest, length)

@@ -1,13 +1,13 @@
-"""Reading while the signal still comes in.
+"""Recognition while the signal comes in.
 
 stream = model.stream()             # or model.stream(decoder, endpoints=Endpoints())
-stream.push(samples)                # any number of them, none included
+stream.push(samples)                # any number of samples, even 0
 stream.partial().text               # the best labelling so far
-stream.stable                       # the labels at its beginning that will not change any more
-result = stream.finish()            # what model.read says of the whole signal
+stream.stable                       # its first labels, which will not change any more
+result = stream.finish()            # the result of model.read for the whole signal
 
-Whatever the pieces, the result is the same to the last bit; it has the labels that the whole signal
-gives, and its probabilities up to rounding. What a model needs in order to stream:
+The result does not depend on the pieces, bit for bit; it has the labels of the whole signal, and
+its probabilities up to rounding. Requirements for streaming:
 
     features        see `seqlabel.features.stream`
     network         in one direction, or latency-controlled: see `seqlabel.lstm.chunks`
@@ -29,13 +29,13 @@ from seqlabel.features.stream import FrontEndStream
 
 
 class NetworkStream(Protocol):
-    """A network over frames in pieces, whatever computes it."""
+    """A network over frames in pieces."""
 
     def push(self, x: np.ndarray, /) -> np.ndarray:
-        """x (n, F) float32 -> the outputs (m, K) that are settled by them."""
+        """x (n, F) float32 -> the outputs (m, K) that they determine."""
 
     def finish(self) -> np.ndarray:
-        """The outputs that waited for more; then it begins anew."""
+        """The remaining outputs; then it is reset."""
 
     def reset(self) -> None:
         """Begin another signal."""
@@ -55,24 +55,24 @@ class DecoderStream(Protocol):
 
 @runtime_checkable
 class StreamableDecoder(Protocol):
-    """A decoder that begins streams."""
+    """A decoder that can stream."""
 
     def stream(self) -> DecoderStream: ...
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """When an utterance of speech is over, in seconds; after Kaldi's rules for online decoding.
+    """When an utterance of speech ends, in seconds; after Kaldi's rules for online decoding.
 
-    A frame is silent where the blank, or a label that `silence` names, is the most probable. The
-    utterance ends with the frame after which it has been
+    A frame is silent if the blank, or a label in `silence`, is the most probable. The utterance
+    ends at the first frame after which
 
-        trailing    silent, having said something; this is the end that speakers make
-        before      silent from its beginning: it is dropped, and gives no result
-        longest     going on, as soon as a frame is silent
+        trailing    it has been silent so long after some labels
+        before      it has been silent so long from its beginning: it is dropped without a result
+        longest     it has lasted so long, and the frame is silent
 
-    and the next frame begins the next one, at zero state as in training. A bidirectional network
-    has seen its look-ahead behind the end all the same.
+    and the next frame begins the next utterance, at zero state as in training. A bidirectional
+    network has nevertheless used its look-ahead after the end.
     """
 
     trailing: float = 1.0
@@ -82,7 +82,7 @@ class Endpoints:
 
     def __post_init__(self) -> None:
         if not min(self.trailing, self.before, self.longest) > 0:
-            raise InputError("endpoints: trailing, before and longest are seconds above 0")
+            raise InputError("endpoints: trailing, before and longest must be above 0 seconds")
 
     def silent(self, alphabet: Alphabet) -> np.ndarray:
         """(K,) whether a label counts as silence."""
@@ -106,7 +106,7 @@ class _Rules:
         self._frames = self._still = 0
 
     def end(self, outputs: np.ndarray) -> int | None:
-        """How many of the next outputs (n, K) there are up to an end, None where there is none."""
+        """How many of the next outputs (n, K) there are up to an end, None if there is no end."""
         for n, silent in enumerate(self._silent[outputs.argmax(axis=1)].tolist(), 1):
             self._frames += 1
             self._still = self._still + 1 if silent else 0
@@ -119,7 +119,7 @@ class _Rules:
 
 
 class Stream:
-    """A signal on its way through front end, network and decoder. `Recognizer.stream` makes it.
+    """A signal in pieces through front end, network and decoder, made by `Recognizer.stream`.
 
     subsample: frames that become one of the network's outputs.
     """
@@ -147,9 +147,9 @@ class Stream:
         """Take more of the signal.
 
         Speech: samples (n,) in [-1, 1] or int16, at the model's rate. Ink: points (n, 2 to 4) of
-        one stroke, which ends behind them with `pen_up`. n from 0 on.
+        one stroke, which ends after them with `pen_up`. n may be 0.
         Returns the utterances that endpoints ended; none without endpoints.
-        Raises InputError for what cannot be read, and then nothing of it is taken.
+        Raises InputError for unusable input, none of which is then taken.
         """
         frames = self._front_end.push(signal, pen_up)
         outputs = self._network.push(frames)

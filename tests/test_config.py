@@ -66,7 +66,7 @@ def test_overrides_take_toml_values_or_bare_words(tmp_path):
     assert build(Outer, table, "c") == Outer(Inner(7, "narrow"), 1.0, ("x",), on=True)
     with pytest.raises(InputError, match="expected key=value"):
         load_toml(path, ["rate"])
-    with pytest.raises(InputError, match="rate is no table"):
+    with pytest.raises(InputError, match="rate is not a table"):
         load_toml(path, ["rate.x=1"])
 
 
@@ -78,7 +78,7 @@ def test_overrides_reach_into_lists(tmp_path):
         {"width": 5},
     ]
     for key in ("phases.2.width", "phases.x.width", "phases.0", "phases.0.width.x"):
-        with pytest.raises(InputError, match="is no table"):
+        with pytest.raises(InputError, match="is not a table"):
             load_toml(path, [f"{key}=5"])
 
 

@@ -114,7 +114,7 @@ def test_levels_from_json_lines_to_two_reports(tiny_corpus, config, tmp_path, ca
     assert set(result.levels) == {"character"}
     output = model.output(seqlabel.inputs.read_ink(utterances[0].source))
     assert output.log_probs.shape[1] == len(model.alphabet)
-    with pytest.raises(InputError, match="several levels read whole signals only"):
+    with pytest.raises(InputError, match="several levels take whole signals only"):
         model.network.stream()
     assert main(["score", test, hypotheses, "--level", "phone"]) == 2
     assert "no level 'phone' (there is character)" in capsys.readouterr().err

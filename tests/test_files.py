@@ -82,7 +82,7 @@ def test_json_that_no_file_should_hold_is_named(tmp_path, line):
         list(read_jsonl(path))
     if "ud800" not in line:
         path.write_text(line)
-        with pytest.raises(InputError, match=r"a\.jsonl: no JSON that can be read"):
+        with pytest.raises(InputError, match=r"a\.jsonl: cannot be read as JSON"):
             read_json(path)
 
 

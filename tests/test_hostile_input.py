@@ -148,10 +148,10 @@ def test_configurations_and_alphabets_that_no_training_writes(model):
     refused(model, "unknown option base")
     config.unlink()
     os.mkfifo(config)
-    refused(model, "config.toml: is no plain file")
+    refused(model, "config.toml: is not a plain file")
     config.unlink()
     config.symlink_to("/dev/zero")
-    refused(model, "config.toml: is no plain file")
+    refused(model, "config.toml: is not a plain file")
     config.unlink()
     config.write_text(good)
     alphabet.write_text("[" * 1_000_000)
@@ -196,7 +196,7 @@ def test_a_recording_of_more_samples_than_fit(tmp_path, monkeypatch):
     soundfile.write(path, np.zeros(200_000, np.int16), 16_000, subtype="PCM_16")
     assert path.stat().st_size < 2_000
     monkeypatch.setattr(recording, "_MOST_SAMPLES", 100_000)
-    with pytest.raises(InputError, match="200000 samples are more than are read"):
+    with pytest.raises(InputError, match="200000 samples are more than can be read"):
         audio.read_audio(path)
 
 
@@ -255,7 +255,7 @@ def test_a_compile_cache_that_others_can_write_to_is_not_used(cache, tmp_path, c
     found = cache(tmp_path)
     assert found != str(tmp_path)
     assert os.stat(found).st_mode & 0o777 == 0o700
-    assert "others may write to it" in caplog.text
+    assert "another user owns this folder or may write to it" in caplog.text
 
 
 def test_a_compile_cache_of_another_user_is_not_used(tmp_path, monkeypatch):

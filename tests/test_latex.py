@@ -41,7 +41,7 @@ def test_tokens(formula):
         (r"\end{matrix}", "without its \\begin{matrix}"),
         ("x" * 80 + "{", "xxx...' has unbalanced"),
         ("x\\", "ends in the middle of a command"),
-        ("{" * 1000 + "}" * 1000, "nests deeper than 100 groups"),
+        ("{" * 1000 + "}" * 1000, "has groups nested deeper than 100"),
     ],
 )
 def test_what_is_refused(formula, words):

@@ -142,9 +142,9 @@ def test_runs_of_before_the_encoders_had_names_go_on(data, tmp_path):
     ("overrides", "reason"),
     [
         (["front_end.stack=2"], "front_end.stack = 1"),
-        (["features.height=4", "features.scale=never"], "rows, where features.height = 4"),
+        (["features.height=4", "features.scale=never"], "rows, but features.height = 4"),
         (["features.kind=ink_25"], "unknown option|image, where features.kind"),
-        (["augmentation.image.slant=-1"], "not negative"),
+        (["augmentation.image.slant=-1"], "not be negative"),
         (["training.bf16=true"], "training.bf16 is for layers over frames"),
     ],
 )

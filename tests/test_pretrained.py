@@ -31,7 +31,7 @@ def test_a_folder_of_the_name_goes_first(tmp_path, monkeypatch):
 
 def test_a_model_without_files_to_read_is_told(capsys):
     assert main(["read", "an4"]) == 2
-    assert "no file to read with an4" in capsys.readouterr().err
+    assert "no file given: seqlabel read an4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", pretrained.names())

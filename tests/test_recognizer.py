@@ -87,7 +87,7 @@ def test_a_missing_or_cut_file_is_named(broken, name):
 def test_another_version_and_unfit_weights_are_refused(broken):
     run = json.loads((broken / "run.json").read_text())
     (broken / "run.json").write_text(json.dumps({**run, "format": 99}))
-    with pytest.raises(InputError, match="model format 99, this version reads 1"):
+    with pytest.raises(InputError, match="model format 99, but this version reads 1"):
         seqlabel.load(broken)
     (broken / "run.json").write_text(json.dumps(run))
     config = (broken / "config.toml").read_text()

@@ -185,7 +185,7 @@ def test_a_run_goes_on_with_its_targets_alone(data, config, lists, tmp_path, cap
     (own / "train.jsonl").write_text(lines)
     code, _, error = run(arguments, capsys)
     assert code == 2
-    assert "the targets are no longer those" in error
+    assert "the targets have changed" in error
 
 
 def test_labels_are_read_from_series_too(lists, tmp_path, capsys):
@@ -210,9 +210,9 @@ def test_labels_are_read_from_series_too(lists, tmp_path, capsys):
         assert main(["score", test, str(hyp), "--out", str(tmp_path / f"{kind}-report")]) == 0
         model = seqlabel.load(exp)
         assert set(model.read(lists / "dev0.npy").labels) <= {"a", "b"}
-        with pytest.raises(InputError, match="predicts no values"):
+        with pytest.raises(InputError, match="outputs labels, not values"):
             model.predict(lists / "dev0.npy")
-        with pytest.raises(InputError, match="series are read whole"):
+        with pytest.raises(InputError, match="series cannot stream"):
             model.stream()
     capsys.readouterr()
 
@@ -227,7 +227,7 @@ def trained(data, config, tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["read", "EXP", "FILE"], "predicts values, it has no labels"),
+        (["read", "EXP", "FILE"], "predicts values, not labels"),
         (["decode", "EXP", "TEST", "--out", "OUT", "--beam", "3"], "--beam is for labels"),
         (["decode", "EXP", "TEST", "--out", "OUT", "--n-best", "3"], "--n-best is for labels"),
         (["export", "EXP", "OUT.onnx"], "a regression has no ONNX form"),
@@ -249,10 +249,10 @@ def test_what_is_for_labels_is_refused(arguments, message, trained, data, tmp_pa
     ("change", "message"),
     [
         ({"target": "absent.npy"}, "absent.npy: no such file"),
-        ({"target": "train1-y.npy"}, "where the signal has"),
+        ({"target": "train1-y.npy"}, "but the signal has"),
         ({"target": None}, "train0: no target"),
-        ({"target": "wide.npy"}, "3 values in a row of"),
-        ({"source": "wide.npy", "target": None}, "3 values in a row, features.size"),
+        ({"target": "wide.npy"}, "3 values per row of"),
+        ({"source": "wide.npy", "target": None}, "3 values per row, but features.size"),
         ({"target": 3}, "target is 3; the name of a file is expected"),
     ],
 )
@@ -280,11 +280,11 @@ def test_lists_that_do_not_fit_are_one_line(change, message, lists, config, tmp_
     ("override", "message"),
     [
         ("criterion={kind='regression', target='next'}; model.bidirectional=true",
-         "looks both ways"),
+         "a bidirectional network"),
         ("criterion={kind='regression', target='next'}; front_end.normalise=utterance",
-         "yet to come"),
+         "uses later"),
         ("criterion.loss=bernoulli", "values outside 0 ... 1"),
-        ("criterion.size=2", "1 values in a row"),
+        ("criterion.size=2", "1 values per row"),
         ("criterion.loss=huber", "criterion.loss"),
         ("model.layers=2; model.subsample=2", "regression needs subsample = 1"),
         ("criterion={kind='regression', target='next', ahead=500}", "column without any known"),
@@ -308,11 +308,11 @@ def test_configurations_that_do_not_fit_are_one_line(
         (lambda rows: rows[0]["values"].pop("target"), "no header of predictions"),
         (lambda rows: rows[0].pop("features"), "no header of predictions"),
         (lambda rows: rows[0]["values"].update(ahead="x"), "no header of predictions"),
-        (lambda rows: rows[1].update(values=[[1.0], [1.0, 2.0]]), "are no rows of numbers"),
-        (lambda rows: rows[1].update(values=3), "are no rows of numbers"),
-        (lambda rows: rows[1].pop("values"), "are no rows of numbers"),
-        (lambda rows: rows[1].pop("id"), "no id of its own"),
-        (lambda rows: rows[1].update(id=rows[2]["id"]), "no id of its own"),
+        (lambda rows: rows[1].update(values=[[1.0], [1.0, 2.0]]), "are not rows of numbers"),
+        (lambda rows: rows[1].update(values=3), "are not rows of numbers"),
+        (lambda rows: rows[1].pop("values"), "are not rows of numbers"),
+        (lambda rows: rows[1].pop("id"), "no id, or one that occurs twice"),
+        (lambda rows: rows[1].update(id=rows[2]["id"]), "no id, or one that occurs twice"),
         (lambda rows: rows[1]["values"].pop(), "values of shape"),
         (lambda rows: rows.pop(), "no prediction"),
         (lambda rows: rows[1]["values"][0].__setitem__(0, math.nan), "NaN"),

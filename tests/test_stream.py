@@ -257,7 +257,7 @@ def test_what_cannot_stream_says_why_and_has_no_bound():
         assert model.latency == math.inf
         with pytest.raises(InputError, match=message):
             model.stream()
-    with pytest.raises(InputError, match="seconds above 0"):
+    with pytest.raises(InputError, match="must be above 0 seconds"):
         Endpoints(trailing=0)
 
 

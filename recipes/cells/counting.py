@@ -1,11 +1,11 @@
-"""Counting: a^n b^n and a^n b^n c^n, far beyond the lengths of training (Gers & Schmidhuber 2001).
+"""Counting: a^n b^n and a^n b^n c^n, beyond the lengths of training (Gers & Schmidhuber 2001).
 
-After each symbol of S a^n b^n T the network names the set of symbols that may follow; a string is
-accepted if every set is right. Training has n = 1..10 only. Counting exactly for long needs input
-and forget gate near 1 together: the coupled gates of CIFG cannot.
+After each symbol of S a^n b^n T the network predicts the set of symbols that may follow; a string
+is accepted if every set is right. Training has n = 1..10 only. Exact counting needs input and
+forget gate near 1 at the same time, which the coupled gates of CIFG exclude.
 
-Two traps. Full-batch training does not generalise: one string per update does. And the networks
-come and go, so the last weights are not the best ones: the best are reported beside the last.
+Full-batch training does not generalise, so each update uses one string. Performance varies during
+training, so both the last and the best weights are reported.
 """
 
 import numpy as np
@@ -69,7 +69,9 @@ def accepted(network: Packed, letters: int) -> list[int]:
 
 
 def train(network: Packed, letters: int, updates: int) -> tuple[list[int], list[int]]:
-    """Adam, one string an update. Returns the largest n accepted at the end, and at any look."""
+    """Adam, one string per update. Returns the largest n accepted at the end, and the best at any
+    time.
+    """
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
     random = np.random.default_rng(0)
     strings = [string(letters, n) for n in range(1, LONGEST_TRAINED + 1)]

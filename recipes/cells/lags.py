@@ -1,6 +1,6 @@
 """Long time lags: temporal order and adding (Hochreiter & Schmidhuber 1997, experiments 6a and 4).
 
-Only the last step of a sequence is judged; what decides lies far before it.
+Only the last step of a sequence is evaluated; the relevant inputs are far before it.
 """
 
 from collections.abc import Callable, Sequence
@@ -107,7 +107,7 @@ def order(seeds: int, quick: bool) -> Outcome:
 
 
 def adding_lines(cells: Sequence[str], seeds: int, updates: int, title: str) -> dict[str, Line]:
-    """Mean squared error on 1000 test sequences; a constant answer has 0.042."""
+    """Mean squared error on 1000 test sequences; a constant output has 0.042."""
     lines = {}
     for name in cells:
         cell = PRESETS[name]
@@ -136,7 +136,7 @@ def adding(seeds: int, quick: bool) -> Outcome:
 
 
 def odyssey(seeds: int, quick: bool) -> Outcome:
-    """The variants of Greff et al. 2015 on adding: one toy task, no ranking of theirs."""
+    """The variants of Greff et al. 2015 on adding: one toy task, not a ranking of the variants."""
     variants = ("V", "NIG", "NFG", "NOG", "NIAF", "NOAF", "CIFG", "NP", "FGR")
     lines = adding_lines(variants, seeds, 200 if quick else 2000, "odyssey, adding")
     medians = [line.median for line in lines.values()]

@@ -1,9 +1,9 @@
 """Several small networks trained at once as one: the same cell, one network per seed.
 
-A network of a few cells computes less than it costs to call. So R networks of H cells are packed
-into one layer of R * H cells whose recurrent matrices are block-diagonal: what one network sees is
-what it would see alone. Only the elementwise optimisers (SGD, Adam) keep the networks apart; the
-gradient norm is clipped for each network by itself (`Packed.clip`).
+For a network of a few cells the calls cost more than the computation. So R networks of H cells are
+packed into one layer of R * H cells with block-diagonal recurrent matrices: each network computes
+what it would compute alone. Only the elementwise optimisers (SGD, Adam) keep the networks apart;
+the gradient norm is clipped for each network by itself (`Packed.clip`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -98,7 +98,7 @@ class Packed(nn.Module):
 def _network(
     cell: AnyCell, inputs: int, cells: int, outputs: int, seed: int, init: Initialisation
 ) -> tuple[Direction, nn.Linear]:
-    """Weights of one network, drawn from its seed alone."""
+    """Weights of one network, drawn from its seed."""
     torch.manual_seed(seed)
     direction, output = Direction(cell, inputs, cells), nn.Linear(cells, outputs)
     direction.initialise(init)

@@ -1,9 +1,9 @@
 """The continual embedded Reber grammar (Gers, Schmidhuber & Cummins 2000).
 
 An endless stream of strings B (T|P) <inner Reber string> (T|P) E: the second to last symbol repeats
-the second one, whatever lies between. Nothing says where a string ends and the state is never
-reset, so a cell that cannot forget fills up. Trained by truncated backpropagation through time:
-the state is carried on from 6 strings to the next 6, the gradient is not.
+the second one. The ends of strings are not marked and the state is never reset, so the state of a
+cell without forget gate grows. Trained by truncated backpropagation through time: the state is
+carried over from 6 strings to the next 6, the gradient is not.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def embedded_string(random: np.random.Generator) -> str:
 
 
 class Stream:
-    """Strings one after the other; every call goes on where the last one stopped."""
+    """Consecutive strings; every call continues where the last one stopped."""
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""What an experiment reports: one line per cell, with a value per seed, and what was expected."""
+"""Results of an experiment: one line per cell, with a value per seed, and expectations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Line:
-    """The outcome of one cell: what was measured for each seed, in their order."""
+    """The results of one cell for each seed, in their order."""
 
     experiment: str
     cell: str
@@ -22,7 +22,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the literature leads to expect, and whether these runs show it."""
+    """An expectation from the literature, and whether these runs meet it."""
 
     text: str
     holds: bool

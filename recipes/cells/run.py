@@ -1,4 +1,4 @@
-"""Experiments that show what each cell can and cannot learn: one table for all of them."""
+"""Experiments that compare LSTM cells, with one table of all results."""
 
 import argparse
 import sys
@@ -33,14 +33,14 @@ def main() -> None:
         "experiment", nargs="*", metavar="experiment", help=f"{', '.join(EXPERIMENTS)}; all if none"
     )
     parser.add_argument("--seeds", type=int, help="networks per cell, seeds 0 to N - 1")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the training: a trial")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there as well")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the training")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table there")
     options = parser.parse_args()
     for name in options.experiment:
         if name not in EXPERIMENTS:
-            parser.error(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+            parser.error(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
     if options.seeds is not None and options.seeds < 1:
-        parser.error(f"--seeds {options.seeds}: give at least 1")
+        parser.error(f"--seeds {options.seeds}: must be at least 1")
 
     torch.set_num_threads(1)  # networks this small gain nothing from more
     torch.set_flush_denormal(True)

@@ -1,9 +1,9 @@
-"""One cell that generates a wave of period 10 by itself (Gers, Schraudolph & Schmidhuber 2002).
+"""One cell that generates a wave of period 10 (Gers, Schraudolph & Schmidhuber 2002).
 
-The input is constant, so the cell must keep time: it sees its own state only through the
-peepholes while its output gate is shut. 17 weights with diagonal peepholes: 4 from the input, 4
-recurrent, 4 biases, 3 peepholes, 2 of the output. The training lasts 10 periods at most; then the
-network runs on freely until it is off by more than 0.3.
+The input is constant, so the cell must measure time: while its output gate is closed, its state is
+visible through the peepholes only. 17 weights with diagonal peepholes: 4 from the input, 4
+recurrent, 4 biases, 3 peepholes, 2 of the output. Training sequences have at most 10 periods; then
+the network runs freely until the error exceeds 0.3.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ WAVES = {"cosine": cosine, "triangle": triangle}
 
 
 def periods(progress: float) -> int:
-    """Length of training at a part 0..1 of the way: longer and longer."""
+    """Length of training sequences at a progress of 0..1; it grows."""
     return 3 if progress < 0.3 else 6 if progress < 0.6 else 10
 
 
@@ -77,7 +77,7 @@ def targets(steps: int) -> Tensor:
 
 @torch.no_grad()
 def survived(network: Packed) -> Tensor:
-    """Steps of each free run before the first that is off by more than 0.3: (waves, seeds)."""
+    """Steps of each free run before the error exceeds 0.3: (waves, seeds)."""
     y, _ = network(torch.ones(1, LONGEST, 1))
     wrong = (y.view(len(WAVES), -1, LONGEST) - targets(LONGEST)).abs() > TOLERANCE
     return torch.where(wrong.any(dim=2), wrong.float().argmax(dim=2), LONGEST)

@@ -3,10 +3,9 @@
     python recipes/crohme/recombine.py CROHME OUT [--count 18000] [--seed 1] [--relabelled 0.3]
 
 A formula is taken, or a run of its symbols in writing order, and each symbol is replaced by the
-same symbol from another training formula, distorted and brought to the size and the place of the
-old one. Half of the formulas take all they can from one writer, since a writer's 1 tells his 7.
-A network that would overfit the few thousand formulas, or their symbols, meets new
-handwriting in every one of them.
+same symbol from another training formula, distorted and moved and scaled to the place and size of
+the old one. Half of the formulas use the symbols of one writer as far as possible, because the
+shapes of a writer's symbols are related. This reduces overfitting to the training formulas.
 Writes OUT/0.inkml, OUT/1.inkml, ..., all or none and never over other files;
 `seqlabel prepare crohme ... --set extra=OUT` reads them.
 """
@@ -30,14 +29,15 @@ from seqlabel.progress import progress_bar
 from seqlabel.synthetic.folder import write_once
 
 KEPT = 0.2
-"""Probability that a symbol stays as it was written."""
+"""Probability that a symbol is not replaced."""
 CROPPED = 0.5
 """Probability that a run of symbols is taken instead of the whole formula."""
 ONE_HAND = 0.5
-"""Probability that the new symbols come from one writer, as far as he wrote them."""
+"""Probability that the new symbols come from one writer, as far as available."""
 OTHER, AGAIN = 0.5, 0.2
-"""Of a relabelled formula: probability that a symbol becomes another of its class, and that this is
-the one before. Training formulas are few, and a network that knows them reads what it expects."""
+"""Probability that a symbol of a relabelled formula becomes another of its class, and that this is
+the previous one. It prevents the network from learning the label sequences of the training
+formulas."""
 CLASSES = (
     tuple("0123456789"),
     tuple("abcdefghijklmnopqrstuvwxyz"),
@@ -45,7 +45,7 @@ CLASSES = (
     ("=", "\\lt", "\\gt", "\\leq", "\\geq", "\\neq"),
     ("+", "\\times", "\\div", "\\pm"),
 )
-"""Symbols that stand for one another."""
+"""Symbols that may replace one another."""
 
 
 class Distortion(NamedTuple):
@@ -124,11 +124,11 @@ class Symbols:
                     self.of_hand[formula.hand, symbol.label].append(symbol)
 
     def some_hand(self, rng: np.random.Generator) -> str:
-        """A writer, by the number of his formulas; empty where none is named."""
+        """A random writer, weighted by the number of formulas; empty if none is named."""
         return self.hands[rng.integers(len(self.hands))] if self.hands else ""
 
     def draw(self, label: str, hand: str, rng: np.random.Generator) -> Symbol:
-        """One by the writer if there is one, else by anybody; hand "" is anybody."""
+        """One by the writer if there is one, else by any writer; hand "" is any writer."""
         known = self.of_hand.get((hand, label)) or self.all[label]
         return known[rng.integers(len(known))]
 

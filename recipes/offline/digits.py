@@ -3,10 +3,10 @@
     python recipes/offline/digits.py OUT [--strings 4000] [--seed 1]
 
 Each of the 1797 images (8 x 8 pixels, the test part of Alpaydin & Kaynak's optical digits) belongs
-to one set alone, so that what is read in a test has been seen by no training; who wrote which image
-is not known. A string has 2 to 4 digits, each at a random height on 14 rows, with 0 to 2 columns of
-paper between them. Writes OUT/train, OUT/dev and OUT/test, an image and a transcript for each
-string, for `seqlabel prepare folder`.
+to one set only, so that no test image occurs in training; the writers of the images are not known.
+A string has 2 to 4 digits, each at a random height on 14 rows, with 0 to 2 columns of paper between
+them. Writes OUT/train, OUT/dev and OUT/test, an image and a transcript for each string, for
+`seqlabel prepare folder`.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     if args.strings < 1 or args.seed < 0:
-        raise InputError("--strings is at least 1, --seed not negative")
+        raise InputError("--strings must be at least 1, --seed not negative")
     wanted = {"corpus": "digits", "format": 1, "strings": args.strings, "seed": args.seed}
     written = write_once(args.out, wanted, lambda folder: write(folder, args.strings, args.seed))
     print(f"{args.out}: {'written' if written else 'there already'}", file=sys.stderr)

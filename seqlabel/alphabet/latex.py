@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from seqlabel.errors import InputError
 
 INKLESS = frozenset({"{", "}", "^", "_"})
-"""Tokens that say where others stand, and are not written themselves."""
+"""Tokens for the position of others, which are not written."""
 
 DEEPEST = 100
-"""Groups nested deeper than this are refused."""
+"""Maximum depth of nested groups."""
 
 _TOKEN = re.compile(
     r"""\\(?:begin|end)\{[A-Za-z]+\*?\} | \\mathbb\{[A-Za-z]\} | \\operatorname\*?
@@ -35,7 +35,7 @@ _ARGUMENTS = {"\\frac": 2, "\\sqrt": 1, "\\overline": 1, "\\hat": 1, "\\vec": 1,
 def split_latex(text: str) -> tuple[str, ...]:
     """The tokens of a formula, without its dollars and without spacing commands.
 
-    Raises InputError for braces or environments that do not pair, and for a backslash at the end.
+    Raises InputError for unmatched braces or environments, and for a backslash at the end.
     """
     tokens = []
     open_: list[str] = []
@@ -54,7 +54,7 @@ def split_latex(text: str) -> tuple[str, ...]:
         if token == "{" or token.startswith("\\begin{"):
             open_.append(token)
             if len(open_) > DEEPEST:
-                raise InputError(f"LaTeX {_shown(text)} nests deeper than {DEEPEST} groups")
+                raise InputError(f"LaTeX {_shown(text)} has groups nested deeper than {DEEPEST}")
         elif token == "}" or token.startswith("\\end{"):
             expected = "{" if token == "}" else token.replace("\\end", "\\begin", 1)
             if not open_ or open_.pop() != expected:
@@ -72,7 +72,7 @@ def split_latex(text: str) -> tuple[str, ...]:
 
 
 def join_latex(tokens: Iterable[str]) -> str:
-    """Tokens as a formula that `split_latex` takes apart again, with no more blanks than needed."""
+    """Tokens as a formula that `split_latex` takes apart again, with no more spaces than needed."""
     text, before = "", ""
     for token in tokens:
         word = re.fullmatch(r"\\[A-Za-z]+", before) is not None
@@ -85,11 +85,11 @@ def join_latex(tokens: Iterable[str]) -> str:
 
 
 def plain_latex(tokens: Sequence[str]) -> tuple[str, ...]:
-    r"""A formula as it looks, spelled in one way: what layouts and habits differ in is taken out.
+    r"""A formula in a normalised spelling of the same appearance.
 
-    Sizes and fonts (`\left`, `\Big`, `\mbox`, `\limits`, ...) and braces around no argument go;
-    arguments and scripts get braces (`x^2` becomes `x^{2}`), the lower script stands before the
-    upper one, and `x'` becomes `x^{\prime}`. tokens: of `split_latex`, so that braces pair.
+    Sizes and fonts (`\left`, `\Big`, `\mbox`, `\limits`, ...) and redundant braces are removed;
+    arguments and scripts get braces (`x^2` becomes `x^{2}`), subscripts go before superscripts, and
+    `x'` becomes `x^{\prime}`. tokens: of `split_latex`, so that braces match.
     """
     nodes, rest = _sequence([token for token in tokens if token not in _LAYOUT], 0)
     assert rest == -1

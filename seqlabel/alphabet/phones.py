@@ -59,6 +59,6 @@ PHONE_CLASSES: Mapping[str, str] = MappingProxyType(
 
 
 def fold(labels: tuple[str, ...] | list[str], table: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Map every label through `table`, dropping those mapped to None; KeyError for others."""
+    """Map every label by `table`, dropping those mapped to None; KeyError for others."""
     folded = (table[label] for label in labels)
     return tuple(label for label in folded if label is not None)

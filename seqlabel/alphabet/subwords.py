@@ -1,8 +1,8 @@
-"""Subwords: pieces of text, found and cut by SentencePiece (Kudo & Richardson 2018).
+"""Subwords: pieces of words by SentencePiece (Kudo & Richardson 2018).
 
-A piece that begins a word begins with `▁`. Text is taken as it stands (no normalisation), so that
-the pieces of a text join to the text. Training and cutting need the extra `seqlabel[subword]`;
-joining pieces, all that reading takes, does not.
+A piece that begins a word begins with `▁`. Text is not normalised, so that its pieces
+join to the same text. Training and cutting need the extra `seqlabel[subword]`; joining pieces,
+which is enough for decoding, does not.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from seqlabel.errors import InputError
 
 MARK = "▁"
-"""Stands for the blank before a word."""
+"""The space before a word."""
 
 Kind = Literal["unigram", "bpe"]
 
@@ -22,13 +22,13 @@ def train_subwords(texts: Iterable[str], size: int, kind: Kind = "unigram") -> b
     """A SentencePiece model of at most `size` pieces, as the bytes of its `.model` file.
 
     Every character of the texts is a piece or part of one. A unigram model of little text has fewer
-    pieces than asked for. Raises InputError for no text and a size that is too small for the
+    pieces than requested. Raises InputError for no text and a size that is too small for the
     characters, and where SentencePiece is not installed.
     """
     library = _library()
     lines = [text for text in texts if text]
     if not lines:
-        raise InputError("subwords: no training text to find pieces in")
+        raise InputError("subwords: no training text")
     stream = io.BytesIO()
     try:
         library.SentencePieceTrainer.train(
@@ -50,14 +50,14 @@ def train_subwords(texts: Iterable[str], size: int, kind: Kind = "unigram") -> b
     except (RuntimeError, OSError):
         characters = len({c for line in lines for c in line})
         raise InputError(
-            f"subwords: SentencePiece makes no {kind} model of {size} pieces for texts of "
-            f"{characters} characters, each of which is a piece; choose more subwords"
+            f"subwords: SentencePiece cannot make a {kind} model of {size} pieces from texts of "
+            f"{characters} characters, each of which is a piece; set a larger number of subwords"
         ) from None
     return stream.getvalue()
 
 
 def pieces_of(model: bytes) -> tuple[str, ...]:
-    """The pieces of a model that are text, in its order; InputError for bytes that are no model."""
+    """The text pieces of a model, in its order; InputError for bytes that are not a model."""
     processor = _processor(model)
     return tuple(
         processor.id_to_piece(k)
@@ -69,13 +69,13 @@ def pieces_of(model: bytes) -> tuple[str, ...]:
 def split_subwords(text: str, model: bytes) -> tuple[str, ...]:
     """The pieces of a text; characters that the model lacks are pieces of their own.
 
-    Raises InputError for text that its pieces do not join to (double blanks, a `▁`).
+    Raises InputError for text that pieces cannot represent (double spaces, a `▁`).
     """
     pieces = tuple(_processor(model).encode(text, out_type=str))
     if join_subwords(pieces) != text:
         raise InputError(
-            f"subwords: {text[:60]!r} cannot be put together from its pieces; it holds {MARK!r}, "
-            "or blanks that are not single"
+            f"subwords: {text[:60]!r} cannot be represented by pieces; it has {MARK!r} "
+            "or double spaces"
         )
     return pieces
 
@@ -95,7 +95,7 @@ def _processor(model: bytes) -> Any:
         if not processor.load_from_serialized_proto(model):
             raise RuntimeError
     except RuntimeError:
-        raise InputError("subwords: these bytes are no SentencePiece model") from None
+        raise InputError("subwords: these bytes are not a SentencePiece model") from None
     return processor
 
 

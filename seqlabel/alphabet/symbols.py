@@ -1,4 +1,4 @@
-"""The alphabet of a task: K-1 symbols, index 0 kept for the blank of CTC."""
+"""The alphabet of a task: K-1 symbols; index 0 is the blank of CTC."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ BLANK = 0
 """Index of the blank in every array of K labels."""
 
 NAMED = 20
-"""Symbols that `name_counts` names, where there are many."""
+"""Maximum number of symbols that `name_counts` lists."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Alphabet:
     """K-1 distinct symbols; symbol `symbols[k - 1]` has index k, the blank has index 0.
 
     symbols: non-empty strings without repeats. With `unit="character"` each is one character, with
-        "grapheme" one user-perceived character; these join to text without gaps (a blank between
-        words is the symbol " "). "latex" and "subword" tokens join as LaTeX and SentencePiece say,
+        "grapheme" one grapheme cluster; these join to text without gaps (the space between words
+        is the symbol " "). "latex" and "subword" tokens join as LaTeX and SentencePiece say,
         labels of other units with a space between them.
-    levels: what the labels are made of, as (name, alphabet) from the finest on: the phones of
-        words, the strokes and the letters of words. A manifest has those of each utterance.
+    levels: lower levels of labels as (name, alphabet), the finest first: the phones of words, the
+        strokes and letters of words. A manifest has their labels for each utterance.
     model: of unit "subword", the SentencePiece model whose pieces the symbols are. Labels become
         text without it; text becomes labels only with it.
-    Raises InputError for an empty, repeated or unfit symbol.
+    Raises InputError for an empty, repeated or unsuitable symbol.
     """
 
     symbols: tuple[str, ...]
@@ -63,7 +63,7 @@ class Alphabet:
         if not symbols:
             raise InputError("alphabet: no symbols")
         if unit not in UNITS:
-            raise InputError(f"alphabet: unit {unit!r} is none of {', '.join(UNITS)}")
+            raise InputError(f"alphabet: unit {unit!r} is not one of {', '.join(UNITS)}")
         object.__setattr__(self, "symbols", symbols)
         object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "levels", tuple(levels))
@@ -98,12 +98,12 @@ class Alphabet:
         return self._index.get(label, BLANK)
 
     def decode(self, indices: Iterable[int]) -> tuple[str, ...]:
-        """Symbols of indices 1..K-1 (the blank is no label and raises InputError)."""
+        """Symbols of indices 1..K-1 (InputError for the blank, which is not a label)."""
         try:
             return tuple(map(self._symbol.__getitem__, indices))
         except KeyError as error:
             raise InputError(
-                f"index {error.args[0]} is no label of an alphabet of K = {len(self)}"
+                f"index {error.args[0]} is not a label of an alphabet of K = {len(self)}"
             ) from None
 
     def text(self, labels: Iterable[str]) -> str:
@@ -127,17 +127,17 @@ class Alphabet:
         return split_subwords(text, self.model)
 
     def scored(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """What an error rate counts of some labels: the characters of subwords, else the labels."""
+        """The tokens that an error rate counts: the characters of subwords, else the labels."""
         return tuple(self.text(labels)) if self.unit == "subword" else tuple(labels)
 
     @property
     def joined(self) -> bool:
-        """Whether labels stand side by side in text, the blank being one of them."""
+        """Whether labels join to text without gaps, so that the space is one of them."""
         return self.unit in JOINED
 
     @property
     def inkless(self) -> frozenset[str]:
-        """Labels that no stroke of a pen stands for: blanks, and the braces of LaTeX."""
+        """Labels without strokes: the space, and the braces of LaTeX."""
         return inkless(self.unit)
 
     @property
@@ -152,7 +152,7 @@ class Alphabet:
         return Alphabet(self.symbols, self.unit, model=self.model) if self.levels else self
 
     def to_json(self) -> dict[str, Any]:
-        """The alphabet as plain values, the blank's index declared."""
+        """The alphabet as plain values, with the index of the blank."""
         value: dict[str, Any] = {"unit": self.unit, "blank": BLANK, "symbols": list(self.symbols)}
         if self.levels:
             value["levels"] = {
@@ -174,11 +174,11 @@ class Alphabet:
 
     @classmethod
     def from_json(cls, value: Any, path: str | os.PathLike[str]) -> "Alphabet":
-        """The alphabet of what `to_json` gave; raises InputError that names the file `path`."""
+        """The alphabet from the output of `to_json`; InputErrors name the file `path`."""
         if not isinstance(value, dict) or not isinstance(value.get("symbols"), list):
             raise InputError(f"{path}: not an alphabet; expected unit, blank and symbols")
         if value.get("blank") != BLANK:
-            raise InputError(f"{path}: blank is {value.get('blank')!r}; seqlabel keeps it at 0")
+            raise InputError(f"{path}: blank is {value.get('blank')!r}; it must be 0")
         try:
             levels = [
                 (name, cls(level["symbols"], level["unit"]))
@@ -198,12 +198,12 @@ NO_LABELS = Alphabet(("value",))
 
 
 def required_frames(labels: Sequence[object]) -> int:
-    """Least frames of a CTC path: one for each label, and a blank between equal neighbours."""
+    """Minimum frames of a CTC path: one for each label, and a blank between equal neighbours."""
     return len(labels) + sum(a == b for a, b in pairwise(labels))
 
 
 def name_counts(counts: Mapping[str, int]) -> str:
-    """Symbols and how often they occur, in words; the first NAMED of them."""
+    """Symbols with their counts as text; the first NAMED of them."""
     shown = [f"{symbol!r} ({count})" for symbol, count in islice(counts.items(), NAMED)]
     more = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

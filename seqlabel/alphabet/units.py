@@ -1,4 +1,4 @@
-"""What a label stands for: how text becomes labels of a unit, and labels text."""
+"""Units of labels: text into labels and labels into text."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -19,17 +19,17 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "word": "WER",
     }
 )
-"""What a symbol stands for, and the error rate that counts it (of subwords, their text)."""
+"""Units and their error rates (for subwords that of their text)."""
 
 TEXT_UNITS = ("character", "grapheme", "subword", "word")
-"""Units of running text, which characters and words of it are counted in."""
+"""Units of running text, in which characters and words are counted."""
 
 JOINED = frozenset({"character", "grapheme"})
-"""Units whose labels stand side by side in text, the blank between words being one of them."""
+"""Units whose labels join to text without gaps, so that the space is a label."""
 
 
 def graphemes(text: str) -> tuple[str, ...]:
-    """User-perceived characters: the extended grapheme clusters of Unicode TR29."""
+    """Graphemes: the extended grapheme clusters of Unicode TR29."""
     return tuple(regex.findall(r"\X", text))
 
 
@@ -57,7 +57,7 @@ def join_labels(labels: Iterable[str], unit: str) -> str:
 
 
 def label_fault(label: str, unit: str) -> str | None:
-    """What keeps a string from being a label of a unit, None for nothing."""
+    """Why a string is not a label of a unit, None if it is one."""
     if not label:
         return "is empty"
     if unit == "character" and len(label) != 1:
@@ -65,10 +65,11 @@ def label_fault(label: str, unit: str) -> str | None:
     if unit == "grapheme" and len(graphemes(label)) != 1:
         return "is not one grapheme"
     if unit not in JOINED and label.split() != [label]:
-        return "holds white space, which separates symbols"
+        return 'has white space, which separates symbols; use unit="character" for text with '
+        "spaces"
     return None
 
 
 def inkless(unit: str) -> frozenset[str]:
-    """Labels of a unit that no stroke of a pen stands for."""
+    """Labels of a unit without strokes of the pen."""
     return INKLESS if unit == "latex" else frozenset({" "})

@@ -16,7 +16,7 @@ VERBS = (
     "prepare", "manifest", "check", "synth", "features", "train", "decode", "score", "read",
     "listen", "lm", "align", "spot", "show", "export", "demo",
 )  # fmt: skip
-"""Verbs in the order of the work; each is the module `seqlabel.cli.<verb>`."""
+"""Verbs in the order of use; each is the module `seqlabel.cli.<verb>`."""
 
 
 def build_parser(verb: str | None) -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seqlabel",
         usage="seqlabel VERB ... (seqlabel VERB --help)",
-        description="Speech into phones or letters, pen strokes into text.",
+        description="Turns speech into phones or letters and pen strokes into text.",
         epilog="verbs:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""`seqlabel align EXP DATA --out DIR`: where the labels of known transcripts lie."""
+"""`seqlabel align EXP DATA --out DIR`: times of the labels of known transcripts."""
 
 import argparse
 from collections import Counter
@@ -46,38 +46,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gaps",
         choices=["cut", "keep"],
-        help="blanks between labels: cut in the middle, so that labels touch (default for "
-        "phones without --stars), or kept as gaps (default for others)",
+        help="gaps between labels: cut in the middle, so that labels touch (default for "
+        "phones without --stars), or kept (default for others)",
     )
-    loose = parser.add_argument_group("transcripts that are not exact")
+    loose = parser.add_argument_group("inexact transcripts")
     loose.add_argument(
         "--wildcard",
         action="store_true",
-        help="a symbol that the model lacks stands for any label; it is marked `unknown`",
+        help="symbols that the model lacks match any label and are marked `unknown`",
     )
     loose.add_argument(
         "--stars",
         choices=["ends", "sentences", "words"],
-        help="what is spoken and not written may lie at both ends; there and behind . ! and ?; "
-        "there and between all words",
+        help="where speech may be missing from the transcript: at both ends; also after . ! and ?; "
+        "also between all words",
     )
     loose.add_argument(
         "--skip-words",
         action="store_true",
-        help="words that are written and not spoken are left out",
+        help="leave out words of the transcript that are not spoken",
     )
     loose.add_argument(
         "--threshold",
         metavar="P",
         type=float,
         default=0.0,
-        help="words and labels less probable than P are marked `unsure` (textgrid, json)",
+        help="mark words and labels with a probability below P as `unsure` (textgrid, json)",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
 
 
 def main(args: argparse.Namespace) -> None:
-    """Align, write, and print counts, who was skipped and the boundary errors."""
+    """Align, write, and print counts, skipped utterances and boundary errors."""
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.decoding.alignment.aligner import (
         BoundaryErrors,
@@ -101,12 +101,12 @@ def main(args: argparse.Namespace) -> None:
         raise InputError(f"--threshold {args.threshold}: a probability is expected")
     if args.threshold and args.format in ("ctm", "phn"):
         raise InputError(
-            f"--threshold: --format {args.format} has no place for marks; take textgrid or json"
+            f"--threshold: --format {args.format} cannot hold marks; use textgrid or json"
         )
     recognizer = load(args.model, args.device)
     if args.format == "phn" and recognizer.kind != "speech":
         raise InputError(
-            f"--format phn counts samples of audio, {recognizer.kind} has none; take textgrid"
+            f"--format phn counts samples of audio, not of {recognizer.kind}; use textgrid"
         )
     alphabet, utterances = recognizer.alphabet, read_manifest(args.data)
     if args.format in ("textgrid", "phn"):
@@ -114,8 +114,8 @@ def main(args: argparse.Namespace) -> None:
     for utterance in utterances if args.format == "ctm" else ():
         if UNFIT.search(utterance.id):
             raise InputError(
-                f"{args.data}: id {utterance.id!r} holds white space or parentheses, which end an "
-                f"id in .ctm; take --format textgrid"
+                f"{args.data}: id {utterance.id!r} has white space or parentheses, which end an "
+                f"id in .ctm; use --format textgrid"
             )
     cut = args.gaps == "cut" or (args.gaps is None and alphabet.unit == "phone" and not args.stars)
     errors, skipped = BoundaryErrors(()), []
@@ -161,7 +161,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _print_marks(aligned: Sequence[Aligned]) -> None:
-    """How many words (labels where there are none) bear each mark, and what was left out."""
+    """Number of words (or labels, if there are none) with each mark, and what was left out."""
     for tier in list(aligned[0].tiers)[-1:]:
         marked = [marks for a in aligned for marks in a.tiers[tier].marks]
         for mark, count in sorted(Counter(mark for marks in marked for mark in marks).items()):
@@ -238,7 +238,7 @@ def _check_stems(utterances: Sequence["Utterance"]) -> None:
         if other != utterance.id:
             raise InputError(
                 f"utterances {other} and {utterance.id} would both be written as "
-                f"{_stem(utterance)}; write --format ctm, which keeps all in one file"
+                f"{_stem(utterance)}; use --format ctm, which is one file for all"
             )
 
 

@@ -1,26 +1,28 @@
-"""seqlabel check: what is wrong with a prepared corpus, before the night of training."""
+"""seqlabel check: problems of a prepared corpus, found before training."""
 
 import argparse
 from pathlib import Path
 
-HELP = "look through prepared data: unreadable, too short, unknown symbols, shared speakers"
+HELP = "check prepared data: unreadable or too short, unknown symbols, speakers in two sets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("data", metavar="DATA", type=Path, help="folder that prepare wrote")
     parser.add_argument(
-        "--config", metavar="FILE", help="training configuration whose features are to be used"
+        "data", metavar="DATA", type=Path, help="folder written by seqlabel prepare"
     )
+    parser.add_argument("--config", metavar="FILE", help="training configuration with the features")
     parser.add_argument(
-        "--features", metavar="KIND", help="features without a configuration (fbank, ink_delta ...)"
+        "--features",
+        metavar="KIND",
+        help="features, if there is no --config (fbank, ink_delta ...)",
     )
     parser.add_argument(
         "--reduction",
         metavar="N",
         type=int,
         default=1,
-        help="frames that the network joins into one (default 1)",
+        help="input frames per output of the network (default 1)",
     )
 
 
@@ -33,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     from seqlabel.features.front_end import at_corpus_rate, make_extractor
 
     if args.reduction < 1:
-        raise InputError(f"--reduction {args.reduction}: at least 1 frame becomes one")
+        raise InputError(f"--reduction {args.reduction}: must be at least 1")
     alphabet, splits = read_sets(args.data)
     table = load_toml(args.config).get("features", {}) if args.config else {}
     if args.features:

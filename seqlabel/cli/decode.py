@@ -1,4 +1,4 @@
-"""seqlabel decode: a model reads a prepared set and writes its hypotheses."""
+"""seqlabel decode: decode a prepared set and write the hypotheses."""
 
 import argparse
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqlabel.recognizer import Recognizer
     from seqlabel.training.distribution import Workers
 
-HELP = "read a prepared set and write hypotheses, or predicted values"
+HELP = "decode a prepared set and write hypotheses, or predicted values"
 
 CHUNK = 64
 """Utterances decoded together, on all cores."""
@@ -24,10 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="EXP", help="model directory, or .onnx file")
     parser.add_argument("data", type=Path, metavar="DATA", help="manifest, such as data/test.jsonl")
     parser.add_argument("--out", type=Path, required=True, metavar="HYP", help="JSON-lines file")
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="labellings to keep")
+    parser.add_argument(
+        "--n-best", type=int, default=1, metavar="N", help="number of hypotheses per utterance"
+    )
     parser.add_argument(
         "--evidence", type=int, default=0, metavar="N",
-        help="keep signal and posteriors of N utterances in HYP's .evidence.npz, for the report",
+        help="store signal and posteriors of N utterances for the report (.evidence.npz)",
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     add_decoder_arguments(parser)
@@ -45,7 +47,7 @@ def main(args: argparse.Namespace) -> int | None:
 
     keep_apart(args.out, args.data)
     if args.evidence < 0:
-        raise InputError(f"--evidence {args.evidence}: a number from 0 on is expected")
+        raise InputError(f"--evidence {args.evidence}: must not be negative")
     with workers(devices=False) as group:  # --device says where
         recognizer = load(args.model, args.device)
         if recognizer.values is None:

@@ -1,4 +1,4 @@
-"""The decoder that the command line asks for; shared by `decode` and `read`."""
+"""The decoder options of the command line."""
 
 import argparse
 import logging
@@ -14,29 +14,31 @@ if TYPE_CHECKING:
 
 
 def add_decoder_arguments(parser: argparse.ArgumentParser) -> None:
-    """Greedy without any of these; a beam search with them."""
+    """Options of the decoder: greedy without any of them, else a beam search."""
     group = parser.add_argument_group("decoder (greedy without --beam)")
     group.add_argument("--beam", type=int, metavar="N", help="prefix beam search of this width")
     group.add_argument("--lm", type=Path, metavar="ARPA", help="n-gram over labels")
     group.add_argument(
         "--lexicon", type=Path, metavar="FILE",
-        help="write words of this file alone: WORD, or WORD LABEL LABEL ..., a line; between words "
-        "stands a blank where the alphabet has one, else a silence (sil) or nothing",
+        help="output only words of this file (lines: WORD, or WORD LABEL LABEL ...); words are "
+        "separated by a space or a silence (sil) if the alphabet has one",
     )  # fmt: skip
     group.add_argument("--word-lm", type=Path, metavar="ARPA", help="n-gram over words")
     group.add_argument(
         "--unknown-penalty", type=float, metavar="NATS",
-        help="allow words that the lexicon lacks, at this cost each",
+        help="allow words that are not in the lexicon, at this cost each",
     )  # fmt: skip
-    group.add_argument("--lm-weight", type=float, metavar="W", help="default 1.0")
+    group.add_argument(
+        "--lm-weight", type=float, metavar="W", help="weight of the language model (default 1.0)"
+    )
     group.add_argument(
         "--bonus", type=float, metavar="B",
-        help="added in nats for every label, or word where there is a lexicon (default 0)",
+        help="nats added for each label, or for each word with --lexicon (default 0)",
     )  # fmt: skip
 
 
 def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["Decoder", str]:
-    """The decoder that suits the model, and its description in words, for reports."""
+    """The decoder for a model, and its description for reports."""
     from seqlabel.decoding import GreedyDecoder
     from seqlabel.errors import InputError
 
@@ -44,16 +46,14 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     options = "lm", "lexicon", "word_lm", "unknown_penalty", "lm_weight", "bonus"
     given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
     if recognizer.values is not None:
-        raise InputError(
-            "this model predicts values, it has no labels: seqlabel decode writes them"
-        )
+        raise InputError("this model predicts values, not labels: seqlabel decode writes them")
     if not recognizer.network.per_label:
         if given:
-            raise InputError(f"{given[0]} does not go with a transducer")
+            raise InputError(f"{given[0]} is not for transducers: leave it out")
         if args.beam is None:
             return recognizer.decoder, "transducer, greedy"
         if args.beam < 1:
-            raise InputError(f"--beam {args.beam}: at least 1 is expected")
+            raise InputError(f"--beam {args.beam}: must be at least 1")
         decoder = cast("TorchNetwork", recognizer.network).decoder(alphabet, args.beam)
         return cast("Decoder", decoder), f"transducer, beam {args.beam}"
     if args.beam is None:
@@ -61,14 +61,14 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
             raise InputError(f"{given[0]} needs a beam search: add --beam 50")
         return _with_levels(alphabet, GreedyDecoder(alphabet)), "greedy"
     if args.lexicon is not None and args.lm is not None:
-        raise InputError("--lm counts labels; with --lexicon give --word-lm")
+        raise InputError("--lm is over labels; with --lexicon use --word-lm")
     if args.lexicon is None and args.word_lm is not None:
-        raise InputError("--word-lm counts words: give a --lexicon too")
+        raise InputError("--word-lm is over words: add --lexicon")
     from seqlabel.decoding import BeamDecoder, NgramLM  # numba, when it is needed
 
     path = args.word_lm or args.lm
     if path is None and args.lm_weight is not None:
-        raise InputError("--lm-weight weighs a --lm or a --word-lm: give one of them")
+        raise InputError("--lm-weight needs --lm or --word-lm")
     weight = 1.0 if args.lm_weight is None else args.lm_weight
     bonus = args.bonus or 0.0
     lm = None if path is None else NgramLM.from_arpa(path)
@@ -93,33 +93,36 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
 
 
 def _with_levels(alphabet: "Alphabet", decoder: "Decoder") -> "Decoder":
-    """The decoder of the labels, and of the levels below them where the model has some."""
+    """The decoder of the labels, and of the levels below them if the model has some."""
     from seqlabel.decoding import LevelsDecoder
 
     return LevelsDecoder(alphabet, decoder) if alphabet.levels else decoder
 
 
 def _check_vocabulary(lm: "NgramLM", path: Path, wanted: Sequence[str]) -> None:
-    """Raise InputError where a model knows none of the labels or words, warn where it lacks most.
+    """Raise InputError if a model contains none of the labels or words, warn if it lacks most.
 
-    An n-gram over words takes every label for an unknown word, and the other way round.
+    For an n-gram over words every label is an unknown word, and vice versa.
     """
     from seqlabel.errors import InputError
 
     known = sum(word in lm for word in wanted)
     if not known:
         raise InputError(
-            f"{path}: knows none of the {len(wanted)} labels or words that it is to judge; --lm is "
+            f"{path}: contains none of the {len(wanted)} labels or words of the decoder; --lm is "
             "an n-gram over labels, --word-lm one over the words of --lexicon"
         )
     if 2 * known < len(wanted):
         logging.getLogger("seqlabel").warning(
-            "%s: knows only %d of %d; the others count as unknown", path, known, len(wanted)
+            "%s: contains only %d of %d labels or words; the others count as unknown",
+            path,
+            known,
+            len(wanted),
         )
 
 
 def _read_lexicon(path: Path, alphabet: "Alphabet") -> "Lexicon":
-    """The lexicon of a file, with the separator that suits the alphabet."""
+    """The lexicon of a file, with the word separator of the alphabet."""
     from seqlabel.decoding import Lexicon
 
     if " " in alphabet:

@@ -1,4 +1,4 @@
-"""seqlabel demo: a page on which one writes or speaks and sees models read it."""
+"""seqlabel demo: a web page that recognises writing and speech."""
 
 import argparse
 import copy
@@ -11,32 +11,37 @@ if TYPE_CHECKING:
     from seqlabel.demo.reading import Choice, Reader
     from seqlabel.recognizer import Recognizer
 
-HELP = "write or speak in a browser and see a model read it"
+HELP = "recognise writing and speech in a browser"
 
 PORT = 8765
 BEAM = 25
 MODELS = "lm", "lexicon", "word_lm", "unknown_penalty", "lm_weight", "bonus"
-"""Options of decoders that know more than the network says."""
+"""Options of decoders with a language model or lexicon."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", type=Path, nargs="*", metavar="EXP",
-        help="model directories, of ink and speech, or names of models that come with seqlabel "
-        "(default: all that come with it)",
+        help="model directories of ink or speech, or names of models that come with seqlabel "
+        "(default: all of these)",
     )  # fmt: skip
     parser.add_argument(
         "--corpus", type=Path, metavar="DIR",
-        help="where to keep what was misread, with its right text, for seqlabel prepare folder",
+        help="folder for corrected samples, to be read by seqlabel prepare folder",
     )  # fmt: skip
     parser.add_argument(
-        "--port", type=int, default=PORT, help=f"default {PORT}, or the next free one; 0: any"
+        "--port",
+        type=int,
+        default=PORT,
+        help=f"port (default {PORT}, or the next free one; 0: any)",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS",
-        help="listen here instead of for this machine alone; who knows the address can use it",
+        help="accept connections on this address, without a login (default: this machine only)",
     )  # fmt: skip
-    parser.add_argument("--no-browser", action="store_true", help="print the address only")
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the address, open no browser"
+    )
     add_decoder_arguments(parser)
 
 
@@ -48,17 +53,17 @@ def main(args: argparse.Namespace) -> int | None:
     from seqlabel.errors import InputError
 
     if args.corpus is not None and args.corpus.exists() and not args.corpus.is_dir():
-        raise InputError(f"--corpus {args.corpus}: is a file, a folder is expected")
+        raise InputError(f"--corpus {args.corpus}: is a file; name a folder")
     readers = Readers()
     readers.models = readers.run(_readers, args)
     app = App(readers, None if args.corpus is None else Corpus(args.corpus))
     with open_server(app, args.host, args.port) as server:
         if args.port not in (0, server.server_port):
-            print(f"port {args.port} is busy, {server.server_port} is taken instead")
+            print(f"port {args.port} is in use; using {server.server_port}")
         if not is_loopback(args.host):
             print(
                 "whoever knows this address can use it, elsewhere with the name or address of this "
-                "machine in it; browsers there lend no microphone to a page without HTTPS:"
+                "machine in it; browsers there allow no microphone without HTTPS:"
             )
         print(f"{server.gate.address}  (Ctrl-C ends it)", flush=True)
         serve(server, open_browser=not args.no_browser)
@@ -74,14 +79,16 @@ def _readers(args: argparse.Namespace) -> list["Reader"]:
     given = [f"--{name.replace('_', '-')}" for name in MODELS if getattr(args, name) is not None]
     models = args.models or [Path(name) for name in names()]
     if not models:
-        raise InputError("no model comes with this seqlabel; give EXP, a model directory")
+        raise InputError("this installation has no models; give EXP, a model directory")
     if given and len(models) > 1:
-        raise InputError(f"{given[0]} is for one model; give one EXP")
+        raise InputError(f"{given[0]} needs exactly one model: give one EXP")
     readers = []
     for path in models:
         recognizer = load(path)
         if recognizer.kind not in ("ink", "speech"):
-            raise InputError(f"{path}: reads {recognizer.kind}s; give a model of ink or of speech")
+            raise InputError(
+                f"{path}: a model of {recognizer.kind}s; give a model of ink or speech"
+            )
         name = "/".join(path.resolve().parts[-2:]) if path.exists() else path.name
         sound = resolve(path) / "example.wav"
         example = sound if sound.is_file() else None

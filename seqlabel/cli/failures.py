@@ -1,4 +1,4 @@
-"""Every failure of a command is one line."""
+"""Failures of a command as one line on standard error."""
 
 import contextlib
 import errno
@@ -12,14 +12,14 @@ from seqlabel.errors import one_line
 
 
 class Terminated(BaseException):
-    """SIGTERM has come."""
+    """SIGTERM was received."""
 
 
 def run_command(name: str, command: Callable[[], int | None]) -> int:
     """Run a command called `name`: its exit code, and one line on standard error for a failure.
 
     Exit codes: 0 done, 2 bad usage or input, 130 Ctrl-C, 143 SIGTERM, or what the command returns.
-    SEQLABEL_TRACEBACK=1 in the environment shows where bad input was found.
+    With SEQLABEL_TRACEBACK=1 in the environment, errors have a traceback.
     """
     try:
         with _ended_by_sigterm():
@@ -48,7 +48,7 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
             raise
         return _fail(name, f"{error.name} is not installed; pip install {error.name}", 2)
     except MemoryError as error:
-        return _fail(name, f"not enough memory for this; ask for less ({error})", 2)
+        return _fail(name, f"out of memory ({error}); reduce the batch, beam or signal", 2)
     except ValueError as error:
         if os.environ.get("SEQLABEL_TRACEBACK"):
             raise
@@ -62,7 +62,7 @@ def _fail(name: str, message: str, code: int) -> int:
 
 
 def _give_up_stdout() -> None:
-    """Send what standard output still holds nowhere."""
+    """Discard what standard output has buffered."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -71,7 +71,7 @@ def _give_up_stdout() -> None:
 def _ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the command as an exception does: temporary files are removed.
 
-    Not one of many processes: it comes when another is lost, and waits for that one must end.
+    Not in one of several processes: there it follows the loss of another, and waiting has to end.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         yield
@@ -82,7 +82,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 
     try:
         before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not the main thread: who runs that decides
+    except ValueError:  # not the main thread, which decides
         yield
         return
     try:

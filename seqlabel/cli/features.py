@@ -1,9 +1,9 @@
-"""seqlabel features: extract the features of a prepared corpus once, for every later run."""
+"""seqlabel features: extract the features of a prepared corpus once for all later runs."""
 
 import argparse
 from pathlib import Path
 
-HELP = "extract the features that a configuration asks for"
+HELP = "extract and store the features of a configuration"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder made by seqlabel prepare")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="override the configuration, as for train",
+        help="override an option of the configuration, as in train",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""seqlabel listen: a model reads speech while it is spoken."""
+"""seqlabel listen: recognise speech while it is spoken."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seqlabel.decoding import Result
     from seqlabel.stream import Stream
 
-HELP = "read speech from a pipe or a microphone while it comes"
+HELP = "recognise speech from a microphone or a pipe while it is spoken"
 
 BLOCK = 0.02
 """Seconds of a file that are read at a time."""
@@ -26,29 +26,43 @@ BLOCK = 0.02
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Read speech while it comes: raw samples on standard input, or a microphone where standard "
-        "input is a terminal. An utterance ends with a silence, and is a line of output; on a "
-        "terminal the one being spoken is shown as far as it is read."
+        "Recognise speech while it is spoken: raw samples on standard input, or a microphone if "
+        "standard input is a terminal. Each utterance, ended by a silence, is a line of output. "
+        "On a terminal the current utterance is shown as far as it is recognised."
     )
-    parser.add_argument("model", type=Path, metavar="EXP", help="model directory, or a name")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="EXP",
+        help="model directory, or the name of a model that comes with seqlabel",
+    )
     source = parser.add_argument_group("source").add_mutually_exclusive_group()
     source.add_argument("--file", type=Path, metavar="F", help="an audio file")
     source.add_argument(
-        "--microphone", nargs="?", const="", metavar="NAME", help="a microphone (part of its name)"
+        "--microphone",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="this microphone (part of its name)",
     )
     parser.add_argument(
-        "--rate", type=int, metavar="HZ", help="of standard input (default: the model's)"
+        "--rate",
+        type=int,
+        metavar="HZ",
+        help="sampling rate of standard input (default: the model's)",
     )
     parser.add_argument(
-        "--format", choices=("s16le", "f32le"), help="of standard input (default s16le)"
+        "--format",
+        choices=("s16le", "f32le"),
+        help="sample format of standard input (default s16le)",
     )
-    parser.add_argument("--paced", action="store_true", help="--file as fast as it was spoken")
+    parser.add_argument("--paced", action="store_true", help="read --file at the speed of speech")
     parser.add_argument(
-        "--json", action="store_true", help="a JSON object per change and utterance"
+        "--json", action="store_true", help="print JSON objects: one per change, one per utterance"
     )
     parser.add_argument(
         "--silence", type=float, default=1.0, metavar="S",
-        help="seconds of silence that end an utterance (default 1; 0: the input is one)",
+        help="seconds of silence that end an utterance (default 1; 0: the input is one utterance)",
     )  # fmt: skip
     add_decoder_arguments(parser)
 
@@ -61,7 +75,7 @@ def main(args: argparse.Namespace) -> int | None:
     _check(args)
     recognizer = load(args.model)
     if recognizer.kind != "speech" or recognizer.rate is None:
-        raise InputError(f"{args.model}: reads ink, seqlabel listen is for speech")
+        raise InputError(f"{args.model}: a model of ink; seqlabel listen needs a model of speech")
     decoder, _ = make_decoder(args, recognizer)
     endpoints = Endpoints(trailing=args.silence) if args.silence else None
     stream = recognizer.stream(decoder, endpoints)  # type: ignore[arg-type]
@@ -74,7 +88,7 @@ def main(args: argparse.Namespace) -> int | None:
         print("seqlabel listen: stopped", file=sys.stderr)
         return 130
     except InputError:
-        _end(stream, display)  # what was said before the fault
+        _end(stream, display)  # what was recognised before the fault
         raise
     display.final(stream.finish())
     return 0
@@ -93,7 +107,7 @@ def _listen(
 
 
 def _interruptible(blocks: Iterator["np.ndarray"]) -> Iterator["np.ndarray"]:
-    """The blocks. Ctrl-C ends them while one is waited for, not in the midst of reading one."""
+    """The blocks. Ctrl-C ends them while waiting for one, not while one is processed."""
     waiting, heard = True, False
 
     def note(number: int, frame: object) -> None:
@@ -115,7 +129,7 @@ def _interruptible(blocks: Iterator["np.ndarray"]) -> Iterator["np.ndarray"]:
 
 
 def _end(stream: "Stream", display: "_Display") -> None:
-    """Show what was read of a signal that breaks off."""
+    """Show what was recognised of a signal that breaks off."""
     from seqlabel.errors import InputError
 
     try:
@@ -126,7 +140,7 @@ def _end(stream: "Stream", display: "_Display") -> None:
 
 
 class _Display:
-    """Utterances as lines, and what is read of the present one where anybody follows it."""
+    """Utterances as lines, and the current one so far on a terminal or as JSON."""
 
     def __init__(self, out: TextIO, as_json: bool) -> None:
         self._out, self._json = out, as_json
@@ -134,7 +148,7 @@ class _Display:
         self.shows_partial = as_json or out.isatty()
 
     def partial(self, result: "Result", stable: tuple[str, ...], seconds: float) -> None:
-        """The labelling so far, `seconds` into the signal, where it is another than before."""
+        """The labelling so far, `seconds` into the signal, if it has changed."""
         from seqlabel.errors import one_line
 
         if result.text == self._shown:
@@ -151,7 +165,7 @@ class _Display:
             self._write(f"\r\x1b[K{shown}")
 
     def final(self, result: "Result") -> None:
-        """An utterance that is over; one without labels leaves no line."""
+        """A finished utterance; one without labels prints no line."""
         from seqlabel.errors import one_line
 
         shown, self._shown = self._shown, ""
@@ -173,20 +187,20 @@ class _Display:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Raise InputError for options that do nothing together."""
+    """Raise InputError for options that exclude each other."""
     from seqlabel.errors import InputError
 
     if args.paced and args.file is None:
-        raise InputError("--paced is for --file: what is spoken comes at its own pace")
+        raise InputError("--paced needs --file: live speech has its own speed")
     given = [name for name in ("rate", "format") if getattr(args, name) is not None]
     if given and (args.file is not None or args.microphone is not None):
-        raise InputError(f"--{given[0]} is of raw samples on standard input: drop it")
+        raise InputError(f"--{given[0]} is for raw samples on standard input only: leave it out")
     if not args.silence >= 0:
-        raise InputError(f"--silence {args.silence}: seconds from 0 on are expected")
+        raise InputError(f"--silence {args.silence}: must not be negative")
 
 
 def _blocks(args: argparse.Namespace, rate: int) -> Iterator["np.ndarray"]:
-    """The samples of the source asked for."""
+    """The samples of the chosen source."""
     from seqlabel.errors import InputError
     from seqlabel.inputs.microphone import record
     from seqlabel.inputs.pcm import read_pcm
@@ -195,7 +209,9 @@ def _blocks(args: argparse.Namespace, rate: int) -> Iterator["np.ndarray"]:
         return _file_blocks(args.file, rate, args.paced)
     if args.microphone is not None or sys.stdin.isatty():
         if args.rate or args.format:
-            raise InputError("--rate and --format are of a pipe, standard input is a terminal")
+            raise InputError(
+                "--rate and --format describe piped samples, but standard input is a terminal"
+            )
         return record(rate, args.microphone or None)
     if args.rate not in (None, rate):
         raise InputError(

@@ -1,4 +1,4 @@
-"""`seqlabel lm DATA --out LM.arpa`: transcripts become an n-gram language model."""
+"""`seqlabel lm DATA --out LM.arpa`: estimate an n-gram language model from transcripts."""
 
 import argparse
 from collections import Counter
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 HELP = "estimate an n-gram language model from transcripts"
 
 SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
-"""What a model adds to its sentences."""
+"""Symbols that the model adds itself."""
 
 LEXICON_SIZE = 20000
 
@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.description = (
         "Interpolated modified Kneser-Ney, written as ARPA. DATA is a prepared folder (its "
-        "train.jsonl counts), a manifest, or text with one sentence a line."
+        "train.jsonl), a manifest, or text with one sentence per line."
     )
     parser.add_argument(
-        "data", metavar="DATA", type=Path, nargs="+", help="several are read one after the other"
+        "data", metavar="DATA", type=Path, nargs="+", help="data to count; several are joined"
     )
     parser.add_argument("--out", metavar="LM.arpa", type=Path, required=True, help=".gz compresses")
     parser.add_argument("--order", metavar="N", type=int, default=3, help="3: trigrams (default)")
@@ -33,22 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unit",
         choices=["labels", "words"],
         default="labels",
-        help="what the model is over: the labels of the alphabet (default), or words of the text",
+        help="count labels of the alphabet (default) or words of the text",
     )
     parser.add_argument(
         "--alphabet",
         metavar="FILE",
         type=Path,
-        help="alphabet.json whose labels the model knows, seen or not (default: beside DATA)",
+        help="alphabet.json; all its labels get a probability (default: that beside DATA)",
     )
     parser.add_argument(
         "--lexicon",
         metavar="FILE",
         type=Path,
-        help="with --unit words: write the words there, the most frequent first, one a line",
+        help="with --unit words: write the words, the most frequent first, one per line",
     )
     parser.add_argument(
-        "--lexicon-size", metavar="N", type=int, help=f"at most so many ({LEXICON_SIZE})"
+        "--lexicon-size", metavar="N", type=int, help=f"maximum number of words ({LEXICON_SIZE})"
     )
     parser.add_argument(
         "--test", metavar="DATA", type=Path, help="print the perplexity of these transcripts"
@@ -65,15 +65,15 @@ def main(args: argparse.Namespace) -> None:
     path, alphabet = args.alphabet, None
     size = LEXICON_SIZE if args.lexicon_size is None else args.lexicon_size
     if args.lexicon is not None and (args.unit != "words" or size < 1):
-        raise InputError("--lexicon goes with --unit words and a --lexicon-size of at least 1")
+        raise InputError("--lexicon needs --unit words and a --lexicon-size of at least 1")
     if args.lexicon is None and args.lexicon_size is not None:
-        raise InputError("--lexicon-size is of a --lexicon: name its file")
+        raise InputError("--lexicon-size needs --lexicon FILE")
     if path and args.unit == "words":
-        raise InputError("--alphabet goes with --unit labels; words have none")
+        raise InputError("--alphabet is for --unit labels: leave it out")
     for out in filter(None, (args.out, args.lexicon)):
         keep_apart(out, *(_transcripts_of(data, "train") for data in args.data))
     if args.lexicon is not None and args.lexicon.absolute() == args.out.absolute():
-        raise InputError(f"--lexicon {args.lexicon}: is --out too; choose another name")
+        raise InputError(f"--lexicon {args.lexicon}: is also --out; choose another name")
     if args.unit == "labels":
         first = args.data[0]
         folder = first if first.is_dir() else first.parent
@@ -130,7 +130,7 @@ def read_sentences(
         else:
             sentences = [tuple((utterance.text or "").split()) for utterance in utterances]
             if utterances and not any(sentences):
-                raise InputError(f"{path}: its utterances have no text; use --unit labels")
+                raise InputError(f"{path}: the utterances have no text; use --unit labels")
     else:
         lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
         with naming(path):
@@ -144,11 +144,11 @@ def read_sentences(
             alphabet.encode(sentence, f"{path}, sentence {number}")
         if not SPECIAL.isdisjoint(sentence):
             raise InputError(
-                f"{path}, sentence {number}: holds <s>, </s> or <unk>, which are added; take it out"
+                f"{path}, sentence {number}: has <s>, </s> or <unk>, which are added; remove it"
             )
     return sentences
 
 
 def _transcripts_of(path: Path, name: str) -> Path:
-    """The manifest of a set of a prepared folder, or the file that is named."""
+    """The manifest of a set of a prepared folder, or the given file."""
     return path / f"{name}.jsonl" if path.is_dir() else path

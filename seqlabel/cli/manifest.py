@@ -1,18 +1,18 @@
-"""`seqlabel manifest DATA OUT --to FORMAT`: prepared speech in the lists of other tools."""
+"""`seqlabel manifest DATA OUT --to FORMAT`: prepared speech as lists for other tools."""
 
 import argparse
 from pathlib import Path
 
 from seqlabel.corpora.exchange import WRITERS
 
-HELP = "write prepared speech as a list of Kaldi, lhotse or NeMo, or as .stm"
+HELP = "write prepared speech as a Kaldi, lhotse or NeMo list or as .stm"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.description = (
-        "The recordings stay where they are and are named in the list; stretches of recordings "
-        "stay stretches. seqlabel prepare reads what this writes."
+        "The list refers to the recordings where they are; segments of recordings stay segments. "
+        "seqlabel prepare reads these lists."
     )
     parser.add_argument("data", metavar="DATA", type=Path, help="manifest, such as data/test.jsonl")
     parser.add_argument(
@@ -23,14 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Read the manifest, write OUT, and print what it holds."""
+    """Read the manifest, write OUT, and print its size."""
     from seqlabel.corpora.exchange import export
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.errors import InputError
     from seqlabel.files import keep_apart
 
     if args.data.is_dir():
-        raise InputError(f"{args.data}: is a folder; name one of its manifests, as train.jsonl")
+        raise InputError(
+            f"{args.data}: is a folder; name one of its manifests, such as train.jsonl"
+        )
     keep_apart(args.out, args.data)
     utterances = read_manifest(args.data)
     export(args.out, utterances, args.to)

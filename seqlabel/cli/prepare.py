@@ -1,4 +1,4 @@
-"""`seqlabel prepare CORPUS SRC OUT`: a corpus on disk becomes manifests."""
+"""`seqlabel prepare CORPUS SRC OUT`: a corpus on disk into manifests."""
 
 import argparse
 import dataclasses
@@ -17,9 +17,9 @@ HELP = "turn a corpus on disk into manifests and an alphabet"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "corpus", metavar="CORPUS", choices=list(CORPORA), help="one of those below"
+        "corpus", metavar="CORPUS", choices=list(CORPORA), help="one of the corpora below"
     )
-    parser.add_argument("source", metavar="SRC", type=Path, help="its folder, or file")
+    parser.add_argument("source", metavar="SRC", type=Path, help="folder or file of the corpus")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write")
     parser.add_argument("--config", metavar="FILE", help="TOML file with options of the corpus")
     parser.add_argument(
@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="an option of the corpus, over the file's",
+        help="set an option of the corpus; overrides --config",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "options of each corpus with their defaults:\n" + "\n".join(_option_lines())
 
 
 def main(args: argparse.Namespace) -> None:
-    """Read the corpus, write OUT and print the size of each set in one line."""
+    """Read the corpus, write OUT and print a line for each set."""
     corpus = CORPORA[args.corpus]
     table = load_toml(args.config or os.devnull, args.set)
     options = build(corpus.Options, table, args.config or args.corpus)
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _option_lines() -> Iterator[str]:
-    """The options of each corpus; those that all of a person's own data share stand in one line."""
+    """The options of each corpus; those shared by all readers of own data are listed once."""
     shared = {field.name for field in dataclasses.fields(CORPORA["folder"].Options)}
     own = [
         name
@@ -74,7 +74,7 @@ def _option_lines() -> Iterator[str]:
 
 
 def _option(field: dataclasses.Field[Any]) -> str:
-    """An option as `--set` takes it, with its default where that is one plain value."""
+    """An option as `--set` takes it, with its default if that is a plain value."""
     if isinstance(field.default, bool):
         return f"{field.name}={str(field.default).lower()}"
     plain = isinstance(field.default, str | int | float) and field.default != ""

@@ -1,4 +1,4 @@
-"""seqlabel read: a model reads files and prints what they say."""
+"""seqlabel read: recognise files and print their text."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
 from seqlabel.pretrained import find, names
 
-HELP = "read audio, ink or image files and print their labels"
+HELP = "recognise audio, ink or image files and print their text"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,14 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="EXP FILE",
-        help="model directory or .onnx file, then files to read",
+        help="model directory or .onnx file, then the files",
     )
     parser.add_argument(
         "--model", metavar="NAME",
         help=f"a model that comes with seqlabel, in place of EXP: {', '.join(names())}",
     )  # fmt: skip
-    parser.add_argument("--n-best", type=int, default=1, metavar="N", help="labellings to show")
-    parser.add_argument("--json", action="store_true", help="one JSON object per file")
+    parser.add_argument(
+        "--n-best", type=int, default=1, metavar="N", help="number of hypotheses to show"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file")
     parser.add_argument("--spans", action="store_true", help="print every label with its times")
     add_decoder_arguments(parser)
 
@@ -37,9 +39,7 @@ def main(args: argparse.Namespace) -> int | None:
     if model is None:
         model, *files = files
     if not files:
-        raise InputError(
-            f"no file to read with {model}: name one, as in seqlabel read {model} FILE"
-        )
+        raise InputError(f"no file given: seqlabel read {model} FILE")
     recognizer = load(find(model) if args.model else model)
     recognizer.decoder, _ = make_decoder(args, recognizer)
     for path in files:

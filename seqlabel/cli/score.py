@@ -1,4 +1,4 @@
-"""seqlabel score: hypotheses against references, as text, JSON and a page to look at."""
+"""seqlabel score: hypotheses against references, as text, JSON and HTML."""
 
 import argparse
 import gc
@@ -22,47 +22,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ref", type=Path, metavar="REF", help="manifest, .trn, .stm, Kaldi text")
     parser.add_argument(
         "hyp", type=Path, nargs="+", metavar="HYP",
-        help="of one or several systems; the first is the baseline",
+        help="one or more systems; the first is the baseline",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write text, JSON and HTML there")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write the report (text, JSON, HTML) there"
+    )
     parser.add_argument(
         "--protocol", metavar="P",
         help="kaldi, kaldi-optional-sil, speechbrain, graves2006, plain, cer, cer-nospace, "
         "cer-grapheme or wer "
-        "(default: by what the labels are)",
+        "(default: by the unit of the labels)",
     )  # fmt: skip
     parser.add_argument(
         "--ignore", action="append", default=[], choices=("case", "punctuation", "spaces"),
-        help="what does not count in text; may be repeated",
+        help="ignore this in text; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--unit", help=f"{', '.join(UNITS)} (default: as the data say)")
+    parser.add_argument("--unit", help=f"{', '.join(UNITS)} (default: that of the data)")
     parser.add_argument(
-        "--level", default="", metavar="NAME", help="score a level below the labels, as phone"
+        "--level",
+        default="",
+        metavar="NAME",
+        help="score a level below the labels, for example phone",
     )
     parser.add_argument("--costs", help="unit or sclite (4/3/3); default: the protocol's")
     parser.add_argument(
         "--allow-missing", action="store_true",
-        help="score what has no hypothesis as deleted, skip what has no reference",
+        help="score references without hypothesis as deleted, skip the converse",
     )  # fmt: skip
     parser.add_argument(
         "--against", type=Path, action="append", default=[], metavar="DIR",
         help="compare with an earlier report too; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--anyway", action="store_true", help="compare although references or protocols differ"
+        "--anyway", action="store_true", help="compare even if references or protocols differ"
     )
     parser.add_argument(
-        "--seeds", action="store_true", help="the systems are runs of one recipe: mean and spread"
+        "--seeds",
+        action="store_true",
+        help="the systems are runs of one recipe: mean and deviation",
     )
     parser.add_argument(
         "--export", action="append", default=[], choices=("trn", "ctm", "text", "jsonl"),
-        help="write references and hypotheses in this format too (ctm: with an .stm)",
+        help="write references and hypotheses too (ctm: with an .stm)",
     )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print only the totals, as JSON")
     parser.add_argument(
-        "--json", action="store_true", help="print the totals as JSON, nothing else"
-    )
-    parser.add_argument(
-        "--fail-above", metavar="RATE", help="exit with 1 when a rate is above, as 0.2 or 20%%"
+        "--fail-above",
+        metavar="RATE",
+        help="exit with 1 if a rate is above this (0.2 or 20%%)",
     )
 
 
@@ -86,11 +93,11 @@ def _score(args: argparse.Namespace) -> int:
 
     limit = None if args.fail_above is None else _rate(args.fail_above)
     if args.export and args.out is None:
-        raise InputError("--export writes into the folder of --out; name one")
+        raise InputError("--export writes into the folder of --out: add --out DIR")
     if args.seeds and args.against:
-        raise InputError("--seeds averages runs, --against compares systems; ask for one of them")
+        raise InputError("--seeds averages runs, --against compares systems; use one of them")
     if args.seeds and len(args.hyp) < 2:
-        raise InputError("--seeds averages runs: name the hypotheses of two or more")
+        raise InputError("--seeds needs the hypotheses of two or more runs")
     headers = [read_header(path) for path in args.hyp]
     if any(header is not None for header in headers):
         rates = score_predictions(args, _names(args.hyp), headers)
@@ -119,7 +126,7 @@ def _score(args: argparse.Namespace) -> int:
 
     if args.out is not None:
         with sole_writer(args.out):
-            # The page first: it reads evidence and logs, which may be damaged.
+            # The page first, because it reads evidence and logs, which may be damaged.
             page = args.out / "report.html"
             _write_page(page, args.hyp, hypotheses, earlier, reports, comparisons, runs)
             folders = write_reports(reports, args.out, comparisons, runs)
@@ -152,14 +159,14 @@ def _protocol(args: argparse.Namespace, references: "Transcripts") -> "Protocol 
 def _rate(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", text)
     if not match:
-        raise InputError(f"--fail-above {text!r}: a rate is expected, as 0.2 or 20%")
+        raise InputError(f"--fail-above {text!r}: a rate is expected, for example 0.2 or 20%")
     return float(match[1]) / (100 if match[2] else 1)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """A name for each file: its stem, with as many folders before it as tell the files apart.
+    """A name for each file: its stem, with as many folders before it as make the names differ.
 
-    Files that only their endings tell apart keep them.
+    Files that differ in their endings only keep them.
     """
     for last in ([path.stem for path in paths], [path.name for path in paths]):
         for depth in range(1, max(len(path.parts) for path in paths) + 1):
@@ -167,7 +174,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
             names = ["/".join((*f, name)) for f, name in zip(folders, last, strict=True)]
             if len(set(names)) == len(names):
                 return names
-    raise InputError(f"{paths[0]}: two of the hypotheses are the same file; name each once")
+    raise InputError(f"{paths[0]}: given twice; name each hypothesis file once")
 
 
 def _write_page(
@@ -204,7 +211,7 @@ def _export(
     references: "Transcripts",
     hypotheses: "Transcripts",
 ) -> None:
-    """References and hypotheses for other scorers: as scored, or as they are where time matters."""
+    """References and hypotheses for other scorers: as scored, or unchanged if they have times."""
     from dataclasses import replace
 
     from seqlabel.report.files import scored_hypotheses, scored_references

@@ -1,4 +1,4 @@
-"""seqlabel show: pictures of signals, as captured and as the network gets them."""
+"""seqlabel show: pictures of signals, as captured and as the network receives them."""
 
 import argparse
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqlabel.corpora.manifest import Utterance
 
-HELP = "draw ink before and after each step of normalisation, speech with its labels, images"
+HELP = "draw ink with each step of normalisation, speech with its labels, or images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="FILE|DATA",
         type=Path,
-        help="ink, audio, an image, a series, a manifest, or prepared data",
+        help="ink, audio, image or series file, manifest, or prepared folder",
     )
     parser.add_argument(
         "--out", type=Path, metavar="PICTURE", help=".svg or .png (default: named after FILE|DATA)"
     )
     parser.add_argument("--id", action="append", metavar="ID", help="utterances of DATA to draw")
-    parser.add_argument("--count", type=int, default=3, help="how many of DATA (default 3)")
+    parser.add_argument(
+        "--count", type=int, default=3, help="number of utterances of DATA (default 3)"
+    )
     parser.add_argument("--config", metavar="FILE", help="training configuration with the features")
     parser.add_argument(
         "--features", metavar="KIND", help="features (default fbank, ink_25 or image)"
@@ -46,7 +48,7 @@ def main(args: argparse.Namespace) -> None:
         raise InputError(f"--count {args.count}: at least 1 is expected")
     out = args.out or Path(f"{args.source.resolve().stem}.svg")
     if out.suffix not in (".svg", ".png"):
-        raise InputError(f"--out {out}: pictures are .svg or .png")
+        raise InputError(f"--out {out}: the name must end in .svg or .png")
     table = load_toml(args.config).get("features", {}) if args.config else {}
     table = {"kind": args.features} if args.features else table
     canvas = Canvas(WIDTH)
@@ -88,7 +90,7 @@ def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:
     elif args.source.suffix == ".jsonl":
         utterances = read_manifest(args.source)
     elif args.id:
-        raise InputError(f"{args.source}: --id chooses among the utterances of prepared data")
+        raise InputError(f"{args.source}: --id needs prepared data")
     else:
         yield _utterance_of(args.source)
         return
@@ -100,7 +102,7 @@ def _utterances(args: argparse.Namespace) -> Iterator["Utterance"]:
 
 
 def _utterance_of(path: Path) -> "Utterance":
-    """A file by itself, with TIMIT's label files where they lie beside it."""
+    """A single file, with TIMIT's label files if they are beside it."""
     from seqlabel.corpora.manifest import Utterance
     from seqlabel.corpora.own_data import kind_of
     from seqlabel.corpora.timit_labels import read_phones, read_words

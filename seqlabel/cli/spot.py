@@ -1,4 +1,4 @@
-"""`seqlabel spot EXP DATA --keywords FILE`: where keywords are said or written."""
+"""`seqlabel spot EXP DATA --keywords FILE`: find keywords in speech or ink."""
 
 import argparse
 import math
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HELP = "find keywords, with times and probabilities"
 
 RANKED = 0.001
-"""Least probability of the hits that the figure of merit ranks, whatever is listed."""
+"""Minimum probability of the hits in the figure of merit, whatever is listed."""
 
 Place = tuple[str, float, float]
 """(word, start, end) in seconds."""
@@ -40,23 +40,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help="one a line: the word, then its labels where they are not its characters",
-    )
-    parser.add_argument("--out", metavar="HITS", type=Path, help="JSON-lines file (default: print)")
-    parser.add_argument(
-        "--threshold", metavar="P", type=float, default=0.05, help="least probability (0.05)"
+        help="one keyword per line, followed by its labels if they are not its characters",
     )
     parser.add_argument(
-        "--window", metavar="S", type=float, default=3.0, help="longest occurrence, seconds (3)"
+        "--out", metavar="HITS", type=Path, help="JSON-lines file (default: print the hits)"
     )
     parser.add_argument(
-        "--inside", action="store_true", help="find characters inside longer words too"
+        "--threshold", metavar="P", type=float, default=0.05, help="minimum probability (0.05)"
+    )
+    parser.add_argument(
+        "--window",
+        metavar="S",
+        type=float,
+        default=3.0,
+        help="maximum duration of an occurrence in seconds (3)",
+    )
+    parser.add_argument(
+        "--inside", action="store_true", help="also find keywords inside longer words"
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
 
 
 def main(args: argparse.Namespace) -> None:
-    """Spot, write or print the hits, and print the figure of merit where the truth is known."""
+    """Spot, write or print the hits, and print the figure of merit if references are known."""
     from seqlabel.corpora.manifest import read_manifest
     from seqlabel.decoding.results import Result
     from seqlabel.decoding.spotting.spotter import Spotter, read_keywords
@@ -66,9 +72,9 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.recognizer import load
 
     if not 0 < args.window < math.inf:
-        raise InputError(f"--window {args.window}: more than 0 seconds are expected")
+        raise InputError(f"--window {args.window}: must be more than 0 seconds")
     if not 0 < args.threshold <= 1:
-        raise InputError(f"--threshold {args.threshold}: a probability above 0 is expected")
+        raise InputError(f"--threshold {args.threshold}: must be above 0")
     if args.out is not None:
         keep_apart(args.out, args.data, args.keywords)
     recognizer, utterances = load(args.model, args.device), read_manifest(args.data)
@@ -132,7 +138,7 @@ def _show(hits: Hits, out: Path | None, utterances: int) -> None:
 def _places_inside(
     utterance: "Utterance", output: "Output", alphabet: "Alphabet", keywords: Sequence["Keyword"]
 ) -> list[Place] | None:
-    """Where the labels of the keywords stand in the transcript, inside words too, by alignment."""
+    """Occurrences of the keywords in the transcript, also inside words, by alignment."""
     spans = _label_spans(utterance, output, alphabet)
     if spans is None:
         return None
@@ -147,9 +153,9 @@ def _places_inside(
 
 
 def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") -> list[Place] | None:
-    """The words of the transcript with their times; None where nothing is known of them.
+    """The words of the transcript with their times; None if not known.
 
-    Times by hand where the manifest has them, else those of a forced alignment of characters.
+    Times of the manifest if it has them, else those of a forced alignment of characters.
     """
     from seqlabel.decoding.alignment.aligner import word_spans
 
@@ -164,7 +170,7 @@ def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") ->
 def _label_spans(
     utterance: "Utterance", output: "Output", alphabet: "Alphabet"
 ) -> Sequence["Span"] | None:
-    """The labels of the transcript in seconds; None where it does not fit the signal."""
+    """The labels of the transcript in seconds; None if it does not fit the signal."""
     from seqlabel.decoding.alignment.aligner import align
     from seqlabel.errors import InputError
 

@@ -1,4 +1,4 @@
-"""seqlabel synth: corpora without a licence, in the layouts of real ones."""
+"""seqlabel synth: synthetic corpora in the layouts of real ones."""
 
 import argparse
 import sys
@@ -11,22 +11,28 @@ HELP = "write a synthetic corpus in the layout of a real one (IAM-OnDB, IAM, TIM
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="ink|image|speech")
-    ink = kinds.add_parser("ink", help="handwriting of several writers, as IAM-OnDB")
+    ink = kinds.add_parser("ink", help="online handwriting, in the layout of IAM-OnDB")
     _add_handwriting(ink)
     ink.set_defaults(write=_ink)
-    image = kinds.add_parser("image", help="the same handwriting as scanned lines, as IAM")
+    image = kinds.add_parser(
+        "image", help="the same handwriting as scanned lines, in the layout of IAM"
+    )
     _add_handwriting(image)
     image.add_argument(
-        "--pen", type=float, nargs=2, metavar=("MIN", "MAX"), help="width in pixels (1.2 3.2)"
+        "--pen", type=float, nargs=2, metavar=("MIN", "MAX"), help="pen width in pixels (1.2 3.2)"
     )
-    image.add_argument("--slant", type=float, default=0.1, help="lean of lines (%(default)s)")
-    image.add_argument("--noise", type=float, default=0.05, help="of pixels (%(default)s)")
-    image.add_argument("--background", type=float, default=0.3, help="of the paper (%(default)s)")
+    image.add_argument("--slant", type=float, default=0.1, help="slant of lines (%(default)s)")
+    image.add_argument("--noise", type=float, default=0.05, help="noise of pixels (%(default)s)")
+    image.add_argument(
+        "--background", type=float, default=0.3, help="unevenness of the paper (%(default)s)"
+    )
     image.set_defaults(write=_image)
-    speech = kinds.add_parser("speech", help="synthetic voices, as TIMIT")
+    speech = kinds.add_parser("speech", help="synthetic voices, in the layout of TIMIT")
     speech.add_argument("out", type=Path, metavar="OUT", help="folder to write")
-    speech.add_argument("--speakers", type=int, default=40, help="for training (%(default)s)")
-    speech.add_argument("--sentences", type=int, default=10, help="of each speaker (%(default)s)")
+    speech.add_argument("--speakers", type=int, default=40, help="training speakers (%(default)s)")
+    speech.add_argument(
+        "--sentences", type=int, default=10, help="sentences per speaker (%(default)s)"
+    )
     speech.add_argument("--seed", type=int, default=1)
     speech.set_defaults(write=_speech)
 
@@ -34,17 +40,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_handwriting(parser: argparse.ArgumentParser) -> None:
     """Arguments of the corpora of handwriting."""
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to write")
-    parser.add_argument("--words", action="store_true", help="sentences in place of random strings")
+    parser.add_argument("--words", action="store_true", help="sentences instead of random strings")
     parser.add_argument(
         "--mixed", action="store_true", help="words, capitals and numbers, in widely varied hands"
     )
     parser.add_argument("--lines", type=int, default=1800, help="training lines (%(default)s)")
-    parser.add_argument("--test-lines", type=int, default=360, help="final test (%(default)s)")
-    parser.add_argument("--dev-lines", type=int, default=120, help="each validation (%(default)s)")
-    parser.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
-    parser.add_argument("--characters", help="of the random strings (small letters and digits)")
+    parser.add_argument("--test-lines", type=int, default=360, help="test lines (%(default)s)")
     parser.add_argument(
-        "--length", type=int, nargs=2, metavar=("MIN", "MAX"), help="of the random strings (4 10)"
+        "--dev-lines", type=int, default=120, help="lines of each validation set (%(default)s)"
+    )
+    parser.add_argument("--writers", type=int, default=60, help="training writers (%(default)s)")
+    parser.add_argument("--characters", help="characters of the random strings (default: a-z, 0-9)")
+    parser.add_argument(
+        "--length",
+        type=int,
+        nargs=2,
+        metavar=("MIN", "MAX"),
+        help="length of the random strings (4 10)",
     )
     parser.add_argument("--seed", type=int, default=1)
 
@@ -77,9 +89,11 @@ def _handwriting(args: argparse.Namespace) -> dict[str, Any]:
     from seqlabel.synthetic.text import CHARACTERS
 
     if args.words and args.mixed:
-        raise InputError("--words and --mixed: a corpus has one kind of text; give one of them")
+        raise InputError("--words and --mixed exclude each other: give one of them")
     if (args.words or args.mixed) and (args.characters is not None or args.length is not None):
-        raise InputError("--characters and --length go with random strings alone")
+        raise InputError(
+            "--characters and --length are for random strings only: leave out --words and --mixed"
+        )
     others = max(1, args.writers // 6)
     return {
         "lines": (args.lines, args.dev_lines, args.dev_lines, args.test_lines),

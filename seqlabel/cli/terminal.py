@@ -1,4 +1,4 @@
-"""What a command says cannot act on the terminal, whatever corpora and models put into it."""
+"""Output of commands without control sequences that corpora or models may contain."""
 
 import contextlib
 import logging
@@ -9,18 +9,18 @@ from typing import Any, TextIO
 from seqlabel.errors import inert
 
 ERASE = "\r\x1b[K"
-"""Begins the line anew: the one control sequence that a verb (`listen`) writes itself."""
+"""Returns to the start of the line and clears it; the one control sequence that `listen` writes."""
 
 
 class InertFormatter(logging.Formatter):
-    """Log lines without characters that act."""
+    """Log lines without control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
         return inert(super().format(record))
 
 
 class InertStream:
-    """A text stream that escapes what would act on a terminal; the rest is the stream's own."""
+    """A text stream that escapes control characters; the rest is the stream's own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,10 +1,10 @@
-"""seqlabel train: a configuration and a prepared corpus become a model directory."""
+"""seqlabel train: train the model of a configuration on a prepared corpus."""
 
 import argparse
 import logging
 from pathlib import Path
 
-HELP = "train a network and leave a model directory"
+HELP = "train a network and write a model directory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,13 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="EXP", help="model directory")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="override the configuration, for example --set seed=2 --set model.hidden=100",
+        help="override an option, for example --set seed=2 --set model.hidden=100",
     )  # fmt: skip
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint")
     parser.add_argument(
-        "--dry-run", action="store_true", help="show network, batches, time and memory; no training"
+        "--dry-run",
+        action="store_true",
+        help="print network, batches, time and memory without training",
     )
-    parser.add_argument("--tensorboard", action="store_true", help="write EXP/tensorboard too")
+    parser.add_argument("--tensorboard", action="store_true", help="also write EXP/tensorboard")
 
 
 def main(args: argparse.Namespace) -> int | None:
@@ -38,7 +40,7 @@ def main(args: argparse.Namespace) -> int | None:
         try:
             run = train(experiment, args.data, args.out, group, args.resume, args.tensorboard)
         except Interrupted:
-            log.warning("%s: stopped after a checkpoint; go on with --resume", args.out)
+            log.warning("%s: stopped after a checkpoint; continue with --resume", args.out)
             return 130
         if group.first:
             progress = run.progress

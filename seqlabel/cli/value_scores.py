@@ -1,4 +1,4 @@
-"""seqlabel score, where the hypotheses are predicted values; its own verb has the arguments."""
+"""seqlabel score for predicted values; the arguments are those of the verb."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from seqlabel.errors import InputError
 FOR_LABELS = (
     "protocol", "ignore", "unit", "level", "costs", "against", "anyway", "seeds", "export",
 )  # fmt: skip
-"""Arguments of the verb that labels alone have."""
+"""Arguments of the verb that are for labels only."""
 
 
 def score_predictions(
@@ -35,13 +35,19 @@ def score_predictions(
 
     for option in FOR_LABELS:
         if getattr(args, option):
-            raise InputError(f"--{option} is for labels; {args.hyp[0]} holds predicted values")
+            raise InputError(
+                f"--{option} is for labels, but {args.hyp[0]} has predicted values; leave it out"
+            )
     first = headers[0]
     for path, header in zip(args.hyp, headers, strict=True):
         if first is None or header is None:
-            raise InputError(f"{path}: values and labels cannot be scored together; name one kind")
+            raise InputError(
+                f"{path}: values and labels cannot be scored together; give files of one kind"
+            )
         if _target(header) != _target(first):
-            raise InputError(f"{path}: predicts another target than {args.hyp[0]}; score it alone")
+            raise InputError(
+                f"{path}: predicts another target than {args.hyp[0]}; score it separately"
+            )
     assert first is not None
     targets, before = read_targets(args.ref, first, args.hyp[0])
     reports, lines = [], {"true": targets}
@@ -86,9 +92,9 @@ def _target(header: Mapping[str, Any]) -> tuple[Any, ...]:
 def read_targets(
     manifest: Path, header: Mapping[str, Any], path: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The true values (T, D) of a manifest's utterances, and what is known last before each.
+    """The true values (T, D) of a manifest's utterances, and the last known values before each.
 
-    header: of the predictions in `path`, which says what they predict.
+    header: of the predictions in `path`, with their target.
     """
     from seqlabel.config import build
     from seqlabel.corpora.manifest import read_manifest
@@ -108,7 +114,9 @@ def read_targets(
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError("no header of predictions; write them with seqlabel decode") from None
+            raise InputError(
+                "no header of predictions; write the file with seqlabel decode"
+            ) from None
     front_end = FrontEnd(extractor, options)
     targets, before = {}, {}
     for utterance in read_manifest(manifest):

@@ -1,4 +1,4 @@
-"""Corpora on disk become manifests: readers, the manifest, the synthetic corpora.
+"""Readers that turn corpora on disk into manifests.
 
 A reader is a module with a frozen dataclass `Options` and `prepare(source, options) -> Prepared`.
 """

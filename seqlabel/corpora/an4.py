@@ -25,11 +25,11 @@ DEV_SPEAKERS = ("fbbh", "fkai", "fsrb", "mcel", "mdxn", "mjda", "mmal", "mscg2")
 
 @dataclass(frozen=True)
 class Options:
-    """unit: what the labels are; phones are those of the dictionary's first pronunciation, subwords
-    pieces of the text, `subwords` of them.
+    """unit: of the labels; phones are those of the first pronunciation in the dictionary. subwords:
+    number of subwords.
 
-    levels: units that the labels are made of, the finest first, for `criterion.kind = "levels"`.
-    dev_speakers: training speakers that make up the dev set, whole.
+    levels: lower levels of labels, the finest first, for `criterion.kind = "levels"`.
+    dev_speakers: training speakers held out as the dev set.
     skip_bad: leave out unusable files and name them, instead of stopping at the first.
     """
 
@@ -42,7 +42,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.levels and (self.unit != "word" or len(set(self.levels)) < len(self.levels)):
             raise InputError(
-                f"levels = {list(self.levels)}: each once, and below unit = 'word' only"
+                f"levels = {list(self.levels)}: each at most once, and only with unit = 'word'"
             )
 
 
@@ -78,7 +78,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     test = list(skip.read_each(_entries(root, "test"), read))
     missing = set(options.dev_speakers) - {utterance.speaker for utterance in train}
     if missing:
-        raise InputError(f"{source}: dev speaker {min(missing)} is no training speaker of AN4")
+        raise InputError(f"{source}: dev speaker {min(missing)} is not a training speaker of AN4")
     splits = {
         "train": [u for u in train if u.speaker not in options.dev_speakers],
         "dev": [u for u in train if u.speaker in options.dev_speakers],
@@ -117,7 +117,9 @@ def _entries(root: Path, name: str) -> list[tuple[str, tuple[str, str]]]:
         match = re.fullmatch(r"(?:<s>)?(.*?)(?:</s>)?\s*\(([^()]+)\)\s*", line)
         parts = file_id.split("/")
         if match is None or len(parts) < 2 or match[2] != parts[-1]:
-            raise InputError(f"{lists[1]}:{number}: no transcript of {file_id} but {line!r}")
+            raise InputError(
+                f"{lists[1]}:{number}: expected the transcript of {file_id}, found {line!r}"
+            )
         entries.append((parts[-1], (file_id, " ".join(match[1].split()))))
     return entries
 

@@ -1,8 +1,8 @@
-"""Hugging Face data sets on disk: parquet files, or the Arrow files that `save_to_disk` leaves.
+"""Hugging Face data sets on disk: parquet files, or the Arrow files that `save_to_disk` writes.
 
-SRC is such a file, or a folder with files whose paths say their set (data/train-00000-of-00002.
-parquet, train/data-00000-of-00001.arrow). Recordings that lie inside are written as files into the
-folder `audio`, batch after batch; those that are named stay where they are. Needs pyarrow:
+SRC is such a file, or a folder with files whose paths contain their set (data/train-00000-of-00002.
+parquet, train/data-00000-of-00001.arrow). Recordings inside the files are written into the folder
+`audio`; recordings given by path stay where they are. Needs pyarrow:
 pip install seqlabel[datasets].
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import pyarrow
 
 ROWS = 16
-"""Rows held at a time; a recording of an hour is 100 MB."""
+"""Rows in memory at a time; a recording of an hour is 100 MB."""
 
 
 @dataclass(frozen=True)
 class Options(own_data.Options):
-    """audio: folder to write recordings to that lie inside the files.
+    """audio: folder for the recordings inside the files.
 
-    audio_column, text_column: names of columns. speaker_column, id_column: the same, or none.
+    audio_column, text_column: names of columns. speaker_column, id_column: the same, optional.
     """
 
     audio: str = ""
@@ -40,7 +40,7 @@ class Options(own_data.Options):
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """Every row with its recording; raises InputError for columns that are not there."""
+    """Every row with its recording; raises InputError for missing columns."""
     files = [source]
     if source.is_dir():
         files = sorted(p for s in (".parquet", ".arrow") for p in source.rglob(f"*{s}"))
@@ -67,7 +67,7 @@ def _rows(path: Path, name: str, root: Path, options: Options) -> Iterator[Row]:
     number = 0
     for batch in _batches(path, list(wanted.values())):
         try:
-            batch.validate(full=True)  # nothing else keeps damaged offsets from being followed
+            batch.validate(full=True)  # otherwise damaged offsets would be followed
             rows = batch.to_pylist()
         except ValueError as error:
             raise _unreadable(path, error) from None
@@ -75,7 +75,7 @@ def _rows(path: Path, name: str, root: Path, options: Options) -> Iterator[Row]:
             where = f"{path}, row {number}"
             text = values[options.text_column]
             if not isinstance(text, str):
-                raise InputError(f"{where}: {options.text_column} is {str(text)[:40]!r}, no text")
+                raise InputError(f"{where}: {options.text_column} is {str(text)[:40]!r}, not text")
             key = str(values[options.id_column]) if options.id_column else f"{prefix}-{number:06d}"
             audio = _source(values[options.audio_column], key, path, where, options)
             row: dict[str, Any] = {"id": key, "source": audio, "text": text, "set": name}
@@ -86,22 +86,22 @@ def _rows(path: Path, name: str, root: Path, options: Options) -> Iterator[Row]:
 
 
 def _source(value: Any, key: str, path: Path, where: str, options: Options) -> str:
-    """The file of a recording: named, or written of the bytes that the row holds."""
+    """The file of a recording: the given path, or a file written from the bytes of the row."""
     content, name = None, value
     if isinstance(value, dict):
         content, name = value.get("bytes"), value.get("path")
     if content is None:
         if not isinstance(name, str) or not name:
             raise InputError(
-                f"{where}: {options.audio_column} holds neither bytes nor a path; is it another "
+                f"{where}: {options.audio_column} has neither bytes nor a path; is it another "
                 "column? (--set audio_column=NAME)"
             )
         return resolve(name, path.parent)
     if not isinstance(content, bytes):
-        raise InputError(f"{where}: {options.audio_column}.bytes are no bytes")
+        raise InputError(f"{where}: {options.audio_column}.bytes is not binary")
     if not options.audio:
         raise InputError(
-            f"{where}: recordings lie inside the file; say where to write them, for example --set "
+            f"{where}: recordings are inside the file; give a folder for them, for example --set "
             "audio=data/audio"
         )
     suffix = Path(name).suffix[:8] if isinstance(name, str) else ""
@@ -121,7 +121,7 @@ def _batches(path: Path, columns: list[str]) -> Iterator["pyarrow.RecordBatch"]:
         import pyarrow.parquet
     except ImportError:
         raise InputError(
-            f"{path}: reading it takes pyarrow: pip install seqlabel[datasets]"
+            f"{path}: reading it needs pyarrow: pip install seqlabel[datasets]"
         ) from None
     try:
         if path.suffix == ".parquet":

@@ -5,9 +5,9 @@
     TestEM2014GT/*.inkml                                               test set of 2014: test here
 
 Other years and other folders are chosen by options, see `crohme_sets`. The target is the sequence
-of symbols in the order of writing (of each symbol's first stroke), taken from the segmentation in
-the file: a monotonic target, and not the LaTeX of the competition, so the symbol error rate is no
-expression rate. Files without segmentation have their LaTeX for a target, token by token.
+of symbols in the order of writing (of each symbol's first stroke), from the segmentation in the
+file. It is monotonic, unlike the LaTeX of the competition, so the symbol error rate cannot be
+compared with expression rates. For files without segmentation the target is their LaTeX.
 """
 
 import re
@@ -33,14 +33,14 @@ _TWO_DIMENSIONAL = re.compile(r"[\^_]|\\(frac|sqrt|sum|int|lim)")
 @dataclass(frozen=True)
 class Options:
     """subset: all expressions, or only those on one line: no scripts, fractions, roots or limits.
-    skip_bad: leave out files that cannot be read, named (two of the original ones are malformed),
+    skip_bad: leave out and name files that cannot be read (two of the original ones are malformed),
     instead of stopping at the first. extra: a folder of further files for training.
-    times: whether points have to have usable times, for features that read them; in three of the
-    original files they go back.
+    times: whether points must have usable times, for features that use them; in three of the
+    original files times decrease.
     protocol: the year whose sets are taken, or "mathwriting".
-    train, dev, test: folders below the corpus, or years whose official set is meant, instead of
-    those of the protocol; several test sets are kept apart.
-    unit: "symbol", in the order of writing, or "latex", the tokens of the formula.
+    train, dev, test: folders below the corpus, or years for their official sets, instead of those
+    of the protocol; several test sets are written separately. unit: "symbol" for symbols in writing
+    order, or "latex" for the tokens of the formula.
     """
 
     subset: Literal["all", "linear"] = "all"
@@ -75,8 +75,8 @@ def prepare(source: Path, options: Options) -> Prepared:
             raise InputError(f"{options.extra}: no .inkml file for training; correct `extra`")
         splits["train"] += skip.read_each(progress_bar(extra, "extra"), reader)
     if not any(utterance.labels for utterance in splits["train"]):
-        cause = next(iter(skip.reasons.values()), "its folders hold no .inkml file")
-        raise InputError(f"{source}: no training expression with its labels; {cause}")
+        cause = next(iter(skip.reasons.values()), "its folders have no .inkml file")
+        raise InputError(f"{source}: no training expression with labels; {cause}")
     alphabet = alphabet_of(splits, options.unit)
     if options.subset == "linear":
         splits = {
@@ -86,20 +86,22 @@ def prepare(source: Path, options: Options) -> Prepared:
     kept = {utterance.id for utterances in splits.values() for utterance in utterances}
     found = [id for id in reader.stray if id in kept]
     if found:
-        remarks.append(f"{len(found)} expressions have strokes of no symbol, {found[0]} first")
+        remarks.append(
+            f"{len(found)} expressions have strokes that belong to no symbol, first {found[0]}"
+        )
     return Prepared("crohme", "ink", alphabet, splits, skip.reasons, tuple(remarks))
 
 
 def find_corpus(source: Path) -> Path:
-    """The folder that holds TrainINKML; raises InputError where there is none."""
+    """The folder that has TrainINKML; raises InputError if there is none."""
     return find_folder(source, {"traininkml"}.issubset, "CROHME (TrainINKML/ ...)")
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the truth of an InkML file.
+    """Reads the labels of an InkML file.
 
-    stray: gathers the ids of expressions with strokes of no symbol.
+    stray: collects the ids of expressions with strokes that belong to no symbol.
     """
 
     options: Options
@@ -129,16 +131,16 @@ class _Reader:
 
 
 def latex_of(file: InkML) -> str:
-    """The formula as LaTeX without its dollars, empty where the file does not say it.
+    """The formula as LaTeX without its dollars, empty if the file has none.
 
-    MathWriting has a `label`, and a `normalizedLabel`, in which one formula is spelled in one way.
+    MathWriting has `label`, and `normalizedLabel` with a normalised spelling.
     """
     found = (file.annotations.get(name) for name in ("normalizedLabel", "label", "truth"))
     return next(filter(None, found), "").strip("$ \t\n")
 
 
 def latex_tokens(file: InkML, path: Path) -> tuple[str, ...]:
-    """The tokens of a file's formula; those of CROHME are brought to one spelling first.
+    """The tokens of a file's formula; those of CROHME are normalised first.
 
     Raises InputError naming `path` for a file without a formula, and for unbalanced braces.
     """
@@ -148,8 +150,10 @@ def latex_tokens(file: InkML, path: Path) -> tuple[str, ...]:
             if known.get(name):
                 return split_latex(known[name])
         if not known.get("truth", "").strip("$ \t\n"):
-            raise InputError("no formula (label or truth); a file with its truth is needed")
-        # Some files lack the blank behind \lt and \gt, which makes commands such as \ltq.
+            raise InputError(
+                "no formula (label or truth annotation); get the files with ground truth"
+            )
+        # Some files lack the space after \lt and \gt, which makes commands such as \ltq.
         truth = re.sub(r"\\([lg]t)(?=[A-Za-z])", r"\\\1 ", known["truth"])
         return plain_latex([token_name(token) for token in split_latex(truth)])
 
@@ -160,22 +164,22 @@ def is_linear(latex: str) -> bool:
 
 
 def symbols_in_writing_order(file: InkML, path: Path) -> tuple[str, ...]:
-    """The symbols of a file, ordered by the first of each symbol's strokes, each by its one name.
+    """The symbols of a file, ordered by each symbol's first stroke, under their normalised names.
 
-    Raises InputError naming `path` when the file is not divided into symbols.
+    Raises InputError naming `path` if the file has no segmentation into symbols.
     """
     groups = symbol_groups(file)
     if not groups:
         raise InputError(
-            f"{path}: no segmentation into symbols; a file with its truth is needed, or LaTeX for "
-            "the labels (--set unit=latex)"
+            f"{path}: no segmentation into symbols; get the files with ground truth, or use LaTeX "
+            f"as the labels (--set unit=latex)"
         )
     symbols = [(min(group.strokes), group.annotations.get("truth", "")) for group in groups]
     for stroke, symbol in symbols:
         if len(symbol.split()) != 1:
             raise InputError(
-                f"{path}: the symbol of trace {stroke} is {symbol!r}; a truth without blanks is "
-                "needed"
+                f"{path}: the symbol of trace {stroke} is {symbol!r}; a name without white space "
+                f"is needed"
             )
     return tuple(symbol_name(symbol) for _, symbol in sorted(symbols))
 

@@ -1,4 +1,4 @@
-"""The sets of CROHME and MathWriting: which folders they are, in every year's layout."""
+"""The sets of CROHME and MathWriting: their folders in the layout of every year."""
 
 import itertools
 import os
@@ -44,12 +44,12 @@ sets of 2012 and 2013 too. 2023: Xie et al., ICDAR 2023. mathwriting: Gervais et
 """
 
 DEEPEST = 7
-"""Levels below the folder that is named which are searched."""
+"""Levels below the given folder that are searched."""
 
 
 @dataclass(frozen=True)
 class ChosenSet:
-    """A set and the folders that it is made of."""
+    """A set and its folders."""
 
     name: str
     folders: tuple[Path, ...]
@@ -65,13 +65,13 @@ class ChosenSet:
 def choose_sets(
     source: Path, protocol: str, chosen: Mapping[str, Sequence[str]]
 ) -> tuple[list[ChosenSet], list[str]]:
-    """The sets of a corpus below `source`, and a remark for each official one that is not there.
+    """The sets of a corpus below `source`, and a remark for each missing official one.
 
-    protocol: a year of `OFFICIAL`. chosen: set -> what to make it of instead of the protocol's
-    folders: years (their official set of that kind) and folders, below `source` or absolute. Of
-    several test sets each is a set of its own, `test_2014` and `test_2016`.
-    Raises InputError for folders that are not there, that are there more than once, or that are in
-    two sets, and where nothing is left for training.
+    protocol: a year of `OFFICIAL`. chosen: set -> years (their official set of that kind) and
+    folders, below `source` or absolute, instead of the protocol's folders. Several test sets are
+    called `test_2014`, `test_2016` and so on.
+    Raises InputError for folders that are missing, ambiguous or in two sets, and if nothing is left
+    for training.
     """
     if not source.is_dir():
         raise InputError(f"{source}: no such folder; where is CROHME (TrainINKML/ ...)?")
@@ -100,7 +100,7 @@ def choose_sets(
     if not any(one.name == "train" for one in sets):
         expected = OFFICIAL[protocol]["train"][0][0]
         raise InputError(
-            f"{source}: nothing that looks like CROHME ({expected}/ ...); name its folder, another "
+            f"{source}: not a CROHME folder ({expected}/ is missing); name its folder, another "
             "protocol, or your own folders (--set 'train=[\"FOLDER\"]')"
         )
     _check(sets, source)
@@ -113,7 +113,7 @@ def _check(sets: Sequence[ChosenSet], source: Path) -> None:
         if first.is_relative_to(second) or second.is_relative_to(first):
             inner = max(first, second, key=lambda path: len(path.parts))
             raise InputError(
-                f"{source}: {inner.name} is in the set {owner} and in {other}; choose others for "
+                f"{source}: {inner.name} is in both {owner} and {other}; choose others for "
                 "one of them"
             )
     names = [one.name for one in sets]
@@ -123,7 +123,7 @@ def _check(sets: Sequence[ChosenSet], source: Path) -> None:
 
 
 class _Tree:
-    """The folders below one, as often searched as asked."""
+    """Searches the folders below one."""
 
     def __init__(self, source: Path) -> None:
         self.source = source
@@ -143,7 +143,7 @@ class _Tree:
                 found = [p for p in level if Path(str(p).lower()).parts[-len(parts) :] == parts]
                 if len(found) > 1:
                     raise InputError(
-                        f"{self.source}: {name} is here more than once ({found[0]}, {found[1]}); "
+                        f"{self.source}: {name} occurs more than once ({found[0]}, {found[1]}); "
                         "name one of them"
                     )
                 if found:
@@ -151,7 +151,7 @@ class _Tree:
         return None
 
     def entry(self, entry: str, kind: str) -> tuple[Path, ...]:
-        """The folders of a year's official set, or the folder that is named."""
+        """The folders of a year's official set, or the given folder."""
         if entry in OFFICIAL:
             names = OFFICIAL[entry].get(kind, ())
             folders = [self.find(alternatives) for alternatives in names]

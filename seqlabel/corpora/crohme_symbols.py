@@ -1,7 +1,7 @@
 """One name for each symbol across the years of CROHME, 2011 to 2023.
 
 The names are those of the training set of 2013 to 2016. Other years, and other tools that write
-the files, spell some of them otherwise: the test set of 2016 writes `<` where training has `\\lt`.
+the files, use other spellings: the test set of 2016 writes `<` where training has `\\lt`.
 """
 
 import unicodedata
@@ -62,15 +62,15 @@ AS_WRITTEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "\\}": ("}",),
     }
 )
-"""The same for symbols by themselves alone: in a formula, what they are called says where they are.
-The bars of fractions are written `-`, and training calls three dots `\\ldots` at any height."""
+"""The same for symbols outside formulas only: in a formula these names tell their position.
+Fraction bars are written `-`, and training calls three dots `\\ldots` at any height."""
 
 _GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho"
 _GREEK += " sigma tau upsilon phi chi psi omega"
 _LATIN = {
     name: name[0] for name in ("Alpha", "Beta", "Epsilon", "Zeta", "Iota", "Kappa", "Mu", "Nu")
 } | {"Eta": "H", "Omicron": "O", "Rho": "P", "Tau": "T", "Chi": "X", "omicron": "o"}
-"""Greek letters that are written like Latin ones, which LaTeX has no command for."""
+"""Greek letters that look like Latin ones, for which LaTeX has no command."""
 
 
 def _greek() -> dict[str, str]:
@@ -90,10 +90,10 @@ _ALONE = _IN_FORMULAS | {other: name for name, others in AS_WRITTEN.items() for 
 
 
 def symbol_name(symbol: str) -> str:
-    """The one name of a symbol that stands by itself, as in a segmentation."""
+    """The name of a symbol outside a formula, as in a segmentation."""
     return _ALONE.get(symbol, symbol)
 
 
 def token_name(token: str) -> str:
-    """The one name of a token of a LaTeX formula."""
+    """The name of a token of a LaTeX formula."""
     return _IN_FORMULAS.get(token, token)

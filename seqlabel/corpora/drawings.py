@@ -1,8 +1,8 @@
-"""Drawings one a line, as Quick Draw has them (`.ndjson`): `{"word": "cat", "drawing": [...]}`.
+"""One drawing per line, as in Quick, Draw! (`.ndjson`): `{"word": "cat", "drawing": [...]}`.
 
 A line is an utterance: its ink in any layout of `seqlabel.inputs.formats.ink_json` (as `drawing`,
 `strokes` or `ink`), its text as `text`, `word` or `label`, its writer as `writer` or `speaker`. SRC
-is such a file, or a folder of them, of which `train`, `dev` and `test` name the sets.
+is such a file, or a folder of them; `train`, `dev` or `test` in their names are the sets.
 """
 
 from collections.abc import Iterator
@@ -28,30 +28,30 @@ SUFFIXES = (".ndjson", ".jsonl")
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """Every line with its drawing and its text; the manifest points at the lines in their files.
+    """Every line with its drawing and text; the manifest refers to the lines in their files.
 
-    Raises InputError naming file and line for what is no JSON, has no drawing or no text.
+    Raises InputError naming file and line for a line that is not JSON or lacks drawing or text.
     """
     files = [source] if source.is_file() else []
     if source.is_dir():
         files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
     if not files:
-        raise InputError(f"{source}: no drawings one a line here ({', '.join(SUFFIXES)})")
+        raise InputError(f"{source}: no files with one drawing per line ({', '.join(SUFFIXES)})")
     for path in files:
         if path.suffix.lower() not in SUFFIXES:
-            raise InputError(f"{path}: not named .ndjson; rename the file")
+            raise InputError(f"{path}: the name must end in .ndjson; rename the file")
     skip = SkipBad(options.skip_bad)
     reader = _Reader(options)
     utterances = list(skip.read_each(progress_bar(_lines(files), "reading"), reader))
     if not utterances:
-        raise InputError(f"{source}: no lines that can be used")
+        raise InputError(f"{source}: no usable lines")
     splits = divide(utterances, [reader.sets[u.id] for u in utterances], options)
     return prepared_own_data("drawings", "ink", options, splits, skip.reasons, ())
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of a file, and where it lies."""
+    """A line of a file and its place."""
 
     path: Path
     number: int
@@ -75,7 +75,7 @@ def _lines(files: list[Path]) -> Iterator[tuple[str, _Line]]:
 
 
 class _Reader:
-    """Makes an utterance of a line; sets: id -> the set that its file names."""
+    """Makes an utterance of a line; sets: id -> set in the name of its file."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -88,11 +88,11 @@ class _Reader:
             ink = ink_of_value(row, self.options.times)
         text = _string(row, ("text", "word", "label"), where)
         if text is None:
-            raise InputError(f"{where}: no text, word or label beside the drawing")
+            raise InputError(f"{where}: no text, word or label")
         text = clean_text(text)
         id = f"{line.path.stem}/{line.number}"
         if id in self.sets:
-            raise InputError(f"{line.path}: shares its name with another file; rename one of them")
+            raise InputError(f"{line.path}: another file has this name; rename one of them")
         self.sets[id] = line.path.stem if line.path.stem in SET_NAMES else ""
         country = row.get("countrycode")
         return Utterance(
@@ -108,7 +108,7 @@ class _Reader:
 
 
 def _string(row: dict[str, Any], keys: tuple[str, ...], where: str) -> str | None:
-    """The first of some keys that a line has."""
+    """The first of some keys that occurs in a line."""
     for key in keys:
         value = row.get(key)
         if value is not None and not isinstance(value, str):

@@ -24,25 +24,25 @@ def export(path: str | os.PathLike[str], utterances: Sequence[Utterance], kind: 
         raise InputError(f"{path}: no utterances to write")
     for utterance in utterances:
         if utterance.kind != "speech":
-            raise InputError(f"{utterance.id}: {kind} lists are of speech, this is ink")
+            raise InputError(f"{utterance.id}: this is ink; {kind} lists are for speech")
         if shard_of(utterance.source) is not None:
             raise InputError(
-                f"{utterance.id}: {utterance.source} lies in a shard, which {kind} cannot name; "
-                "unpack it"
+                f"{utterance.id}: {utterance.source} is in a shard, to which {kind} lists cannot "
+                f"refer; unpack it"
             )
     WRITERS[kind](Path(path), utterances)
 
 
 def text_of(utterance: Utterance) -> str:
-    """The transcript, or the labels where no text is known."""
+    """The transcript, or the labels if there is no text."""
     return " ".join(utterance.labels) if utterance.text is None else utterance.text
 
 
 def write_kaldi(path: Path, utterances: Sequence[Utterance]) -> None:
     """A data folder: wav.scp, text, utt2spk, spk2utt, and segments and spk2gender where needed.
 
-    Kaldi asks that lists are sorted and that an utterance's id begins with its speaker's, which is
-    put before it where it does not. A channel is the fourth word of a line of segments.
+    Kaldi requires sorted lists and utterance ids that begin with the speaker's; it is prepended
+    where missing. A channel is the fourth word of a line of segments.
     """
     recordings: dict[str, str] = {}
     names: dict[tuple[str, int | None], str] = {}
@@ -53,7 +53,7 @@ def write_kaldi(path: Path, utterances: Sequence[Utterance]) -> None:
     for utterance in utterances:
         for name in (utterance.id, utterance.speaker):
             if re.search(r"\s", name):
-                raise InputError(f"{name!r}: an id with white space, which ends it in Kaldi")
+                raise InputError(f"{name!r}: ids in Kaldi lists have no white space; rename it")
         speaker = utterance.speaker or utterance.id
         key = utterance.id if utterance.id.startswith(speaker) else f"{speaker}-{utterance.id}"
         source = str(utterance.source.absolute())
@@ -81,7 +81,7 @@ def write_kaldi(path: Path, utterances: Sequence[Utterance]) -> None:
 
 
 def write_lhotse(path: Path, utterances: Sequence[Utterance]) -> None:
-    """Cuts of one supervision each, .jsonl or .jsonl.gz as the name says."""
+    """Cuts of one supervision each, .jsonl or .jsonl.gz by the name."""
     _write_lines(path, _cuts(utterances))
 
 
@@ -137,7 +137,7 @@ def _cuts(utterances: Sequence[Utterance]) -> Iterator[dict[str, Any]]:
 
 
 def write_nemo(path: Path, utterances: Sequence[Utterance]) -> None:
-    """A NeMo manifest; InputError for a channel of several, which it cannot name."""
+    """A NeMo manifest; InputError for one of several channels, which it cannot express."""
     _write_lines(path, _nemo_lines(utterances))
 
 
@@ -145,8 +145,8 @@ def _nemo_lines(utterances: Sequence[Utterance]) -> Iterator[dict[str, Any]]:
     for utterance in utterances:
         if utterance.channel:
             raise InputError(
-                f"{utterance.id}: channel {utterance.channel}, which a NeMo manifest cannot name; "
-                "make files of one channel"
+                f"{utterance.id}: channel {utterance.channel}, which a NeMo manifest cannot "
+                f"express; make files of one channel"
             )
         row: dict[str, Any] = {"audio_filepath": str(utterance.source.absolute())}
         if utterance.start or utterance.end:
@@ -163,8 +163,8 @@ def write_stm(path: Path, utterances: Sequence[Utterance]) -> None:
         name = re.sub(r"\s", "_", utterance.source.stem)
         if places.setdefault(name, utterance.source) != utterance.source:
             raise InputError(
-                f"{utterance.id}: {utterance.source} and {places[name]} are one recording in .stm; "
-                "rename one"
+                f"{utterance.id}: {utterance.source} and {places[name]} would be one recording in "
+                f".stm; rename one"
             )
         end = utterance.end or utterance.duration or read_audio_header(utterance.source).duration
         speaker = re.sub(r"\s", "_", utterance.speaker) or "unknown"
@@ -193,4 +193,4 @@ WRITERS: dict[str, Callable[[Path, Sequence[Utterance]], None]] = {
     "nemo": write_nemo,
     "stm": write_stm,
 }
-"""Name of a format -> what writes it."""
+"""Name of a format -> its writer."""

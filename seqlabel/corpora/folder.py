@@ -1,7 +1,7 @@
-"""A person's own data: recordings, ink or images, and beside each a transcript, a `.txt` file.
+"""The user's own data: recordings, ink or images, and beside each a transcript, a `.txt` file.
 
-mydata/anna/first.wav  mydata/anna/first.txt      speakers are the folders, sets are drawn
-mydata/train/...  mydata/dev/...  mydata/test/... sets are the folders
+mydata/anna/first.wav  mydata/anna/first.txt      folders are speakers, sets are drawn at random
+mydata/train/...  mydata/dev/...  mydata/test/... folders are sets
 """
 
 import os
@@ -33,9 +33,9 @@ from seqlabel.progress import progress_bar
 def prepare(source: Path, options: Options) -> Prepared:
     """Every audio, ink or image file below `source` with the transcript of its name beside it.
 
-    An empty transcript says that nothing is said or written. Raises InputError for a folder without
-    such files or with several kinds, two files of one name, a missing transcript, and files that
-    cannot be read.
+    An empty transcript means that nothing is said or written. Raises InputError for a folder
+    without such files or with several kinds, two files of one name, a missing transcript, and files
+    that cannot be read.
     """
     if not source.is_dir():
         raise InputError(f"{source}: no such folder")
@@ -50,7 +50,7 @@ def prepare(source: Path, options: Options) -> Prepared:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Makes an utterance of a signal's file and the transcript beside it."""
+    """Makes an utterance of a signal file and the transcript beside it."""
 
     root: Path
     kind: Kind
@@ -98,12 +98,12 @@ def _signal_files(root: Path, wanted: Kind | Literal["any"]) -> tuple[Kind, list
     for path in found[chosen]:
         other = names.setdefault(utterance_id(path, root), path)
         if other != path:
-            raise InputError(f"{path}: shares its name with {other.name}; rename one of them")
+            raise InputError(f"{path}: would have the same id as {other.name}; rename one of them")
     return chosen, found[chosen]
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Files below `root`, but none of hidden folders nor of what `seqlabel prepare` wrote."""
+    """Files below `root`, except in hidden folders and those that `seqlabel prepare` wrote."""
     for folder, folders, names in os.walk(root):
         if "corpus.json" in names and "alphabet.json" in names:
             folders.clear()

@@ -1,12 +1,12 @@
 """The IAM handwriting database: scanned lines of English, and corpora written in its layout.
 
     lines/a01/a01-000u/a01-000u-00.png       line 00 of form a01-000u
-    ascii/lines.txt                          line, ok or err, ..., text with | for blanks
+    ascii/lines.txt                          line, ok or err, ..., text with | for spaces
     ascii/forms.txt                          form, writer, ...
     trainset.txt validationset1.txt validationset2.txt testset.txt      lines of each set
 
 The lists are those of the task "Large Writer Independent Text Line Recognition"; no writer is in
-two of its sets. Users keep the outer folders of the archives or not.
+two of its sets. The outer folders of the archives may be there or not.
 """
 
 import re
@@ -41,7 +41,7 @@ class Options:
     """lists: folder with the set lists, where there is more than one.
 
     check_counts: refuse official lists with lines that are missing or in `lines.txt` twice.
-    skip_bad: leave out lines whose image cannot be read, named, instead of stopping at the first.
+    skip_bad: leave out and name lines whose image cannot be read, instead of stopping at the first.
     """
 
     lists: str = ""
@@ -50,7 +50,7 @@ class Options:
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """Sets by the lists, labels are characters; dev2 only where its list is there.
+    """The sets of the lists, as characters; dev2 only if its list is there.
 
     Lines whose words were segmented wrongly (`err`) are in the official sets and kept, tagged.
     Raises InputError for a folder that is not IAM, a line of a list without image or text, an image
@@ -87,7 +87,7 @@ def _looks_like_iam(names: set[str]) -> bool:
 def _one(root: Path, name: str) -> Path:
     found = find_below(root, name, depth=3, avoid=_LARGE_FOLDERS)
     if len(found) != 1:
-        raise InputError(f"{root}: {name} is there {len(found)} times; once is expected")
+        raise InputError(f"{root}: found {name} {len(found)} times; it must be there once")
     return found[0]
 
 
@@ -97,9 +97,11 @@ def _utterance(
     """A line of a set list."""
     match = re.fullmatch(r"((\w+?)-\w+)-\d+", line)
     if match is None:
-        raise InputError(f"{line!r} in a set list is no line such as a01-000u-00; correct the list")
+        raise InputError(
+            f"{line!r} in a set list is not a line such as a01-000u-00; correct the list"
+        )
     if line not in rows:
-        raise InputError(f"{line}: in a set list, but not in lines.txt; get a whole copy")
+        raise InputError(f"{line}: in a set list, but not in lines.txt; get a complete copy")
     state, text = rows[line]
     path = images / match[2] / match[1] / f"{line}.png"
     read_image(path)
@@ -115,7 +117,7 @@ def _utterance(
 
 
 def _read_lines(path: Path) -> dict[str, tuple[str, str]]:
-    """Line -> ok or err, and its text: the words of the last column, with blanks between them."""
+    """Line -> ok or err, and its text: the words of the last column, separated by spaces."""
     rows = {}
     for number, row in enumerate(read_text(path).splitlines(), 1):
         if not row.strip() or row.startswith("#"):
@@ -128,6 +130,6 @@ def _read_lines(path: Path) -> dict[str, tuple[str, str]]:
             )
         text = " ".join(columns[8].replace("|", " ").split())
         if columns[0] in rows:
-            raise InputError(f"{path}:{number}: line {columns[0]} is there twice; delete one")
+            raise InputError(f"{path}:{number}: line {columns[0]} occurs twice; delete one")
         rows[columns[0]] = columns[1], text
     return rows

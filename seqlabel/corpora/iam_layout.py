@@ -9,7 +9,7 @@ from seqlabel.corpora.prepared import shared_speakers
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
 
-WHOLE_COPY = "get a whole copy, or go on with --set check_counts=false"
+WHOLE_COPY = "get a complete copy, or continue with --set check_counts=false"
 
 
 def set_lists(

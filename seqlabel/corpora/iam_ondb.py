@@ -2,10 +2,10 @@
 
     lineStrokes/a01/a01-000/a01-000u-01.xml      line 01 of form a01-000u
     ascii/a01/a01-000/a01-000u.txt               what is written on the form, block CSR
-    trainset.txt testset_v.txt testset_t.txt testset_f.txt    forms of each set, a blank before each
-    original/a01/a01-000/strokesu.xml, forms.txt writers (either, where the user has it)
+    trainset.txt testset_v.txt testset_t.txt testset_f.txt    forms of each set, each after a space
+    original/a01/a01-000/strokesu.xml, forms.txt writers (optional, either of them)
 
-Users keep the outer folders of the archives (`lineStrokes-all/lineStrokes/...`) or not.
+The outer folders of the archives (`lineStrokes-all/lineStrokes/...`) may be there or not.
 """
 
 import re
@@ -36,7 +36,7 @@ _LINES = {"train": 5364, "dev": 1438, "dev2": 1518, "test": 3859}
 """Sizes of the official sets, from their lists and Graves et al. 2009."""
 
 _KNOWN_BAD = {
-    "z01-000z": "the form is no text",
+    "z01-000z": "the form has no text",
     "a02-062-01": "known to be unusable",
     "a02-062-02": "known to be unusable",
     "a02-062-03": "known to be unusable",
@@ -48,18 +48,18 @@ _KNOWN_BAD = {
     "h04-141z-03": "too long for its text",
     "j06-278z-04": "known to be unusable",
 }
-"""Forms and lines that the recipes of others leave out (sjvasquez's and chunkyjasper's lists)."""
+"""Forms and lines left out by other recipes (the lists of sjvasquez and chunkyjasper)."""
 
 _LARGE_FOLDERS = frozenset({"linestrokes", "ascii", "original", "lineimages"})
 
 
 @dataclass(frozen=True)
 class Options:
-    """unit: what the text is split into; "subword" are `subwords` pieces of it.
+    """unit: what the text is split into. subwords: number of subwords.
     lists: folder with the four set lists, where there is more than one (tasks t1 and t2).
-    check_counts: demand the published numbers of lines when the lists are the official ones.
-    times: whether points have to have usable times, for features that read them.
-    skip_bad: leave out lines that cannot be read, named, instead of stopping at the first.
+    check_counts: require the published numbers of lines if the lists are the official ones.
+    times: whether points must have usable times, for features that use them.
+    skip_bad: leave out and name lines that cannot be read, instead of stopping at the first.
     """
 
     unit: Literal["character", "grapheme", "word", "subword"] = "character"
@@ -73,7 +73,7 @@ class Options:
 def prepare(source: Path, options: Options) -> Prepared:
     """Sets by the lists; dev2 (`testset_t`) only where its list is there.
 
-    Lines known to be bad and forms whose stroke files are not those of the lines of the transcript
+    Lines known to be bad, and forms whose stroke files do not match the lines of the transcript,
     are left out and named. Raises InputError for a folder that is not IAM-OnDB, for a form without
     its files, and for wrong sizes of the official sets or writers that they share.
     """
@@ -112,7 +112,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     official = official and options.check_counts
     if official and sizes != _LINES:
         raise InputError(
-            f"{root}: {sizes} lines where the official sets have {_LINES}; {WHOLE_COPY}"
+            f"{root}: {sizes} lines, but the official sets have {_LINES}; {WHOLE_COPY}"
         )
     if options.unit == "subword":
         splits, alphabet = with_subwords(splits, options.subwords)
@@ -133,7 +133,9 @@ def _folder(root: Path, name: str) -> Path:
         root, f"{name}-all", depth=1
     )
     if len(found) != 1:
-        raise InputError(f"{root}: {len(found) or 'no'} folders {name}; one is expected")
+        raise InputError(
+            f"{root}: {len(found) or 'no'} folders called {name}; exactly one is expected"
+        )
     return found[0]
 
 
@@ -141,12 +143,12 @@ def _form_path(folder: Path, form: str) -> Path:
     """`a01-000u` -> FOLDER/a01/a01-000/a01-000u"""
     match = re.fullmatch(r"((\w+)-\d+)[a-z]?", form)
     if match is None:
-        raise InputError(f"{form!r} in a set list is no form such as a01-000u; correct the list")
+        raise InputError(f"{form!r} in a set list is not a form such as a01-000u; correct the list")
     return folder / match[2] / match[1] / form
 
 
 def _read_csr(path: Path) -> list[str]:
-    """Lines of the block CSR: what was really written (OCR is what was to be copied)."""
+    """Lines of the block CSR: what was actually written (OCR is what was to be copied)."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -155,7 +157,7 @@ def _read_csr(path: Path) -> list[str]:
         raise InputError(f"{path}: no transcription; unpack the whole ascii archive") from None
     _, found, block = text.partition("CSR:")
     if not found:
-        raise InputError(f"{path}: no block CSR: in the transcription; get a clean copy")
+        raise InputError(f"{path}: no block `CSR:` in the transcription; get a clean copy")
     lines = (" ".join(line.split()) for line in block.replace("%%%%%%%%%%%", "\n").splitlines())
     return [line for line in lines if line]
 
@@ -172,7 +174,9 @@ def _lines_of(
     numbers = [_line_number(file, form) for file in files]
     if numbers != list(range(1, len(texts) + 1)):
         shown = " ".join(map(str, numbers))
-        skipped[form] = f"{len(texts)} lines of text, stroke files for the lines {shown or 'none'}"
+        skipped[form] = (
+            f"{len(texts)} lines of text, but stroke files for the lines {shown or 'none'}"
+        )
         return
     for file, text in zip(files, texts, strict=True):
         if file.stem in _KNOWN_BAD:
@@ -185,7 +189,7 @@ def _line_number(path: Path, form: str) -> int:
     try:
         return int(path.stem.removeprefix(f"{form}-"))
     except ValueError:
-        raise InputError(f"{path}: no line number at the end of the name; rename it") from None
+        raise InputError(f"{path}: the name does not end in a line number; rename it") from None
 
 
 def _read_writers(root: Path) -> dict[str, str]:

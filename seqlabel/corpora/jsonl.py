@@ -1,4 +1,4 @@
-"""A person's own data listed in JSON lines: `{"source": "a.wav", "text": "hello"}` and more.
+"""The user's own data listed in JSON lines: `{"source": "a.wav", "text": "hello"}` and more.
 
 Keys are those of the manifest, of which only `source` and one of `text` and `labels` are needed,
 and `set` (train, dev or test). SRC is such a file, or a folder with train.jsonl, dev.jsonl, ...
@@ -19,8 +19,8 @@ __all__ = ["Options", "prepare"]
 def prepare(source: Path, options: Options) -> Prepared:
     """Complete the lines of one file, or of {train,dev,test}.jsonl in a folder.
 
-    An empty text says that nothing is said or written. Raises InputError naming file and line for
-    unknown keys, absent files, and lines with neither text nor labels.
+    An empty text means that nothing is said or written. Raises InputError naming file and line for
+    unknown keys, missing files, and lines with neither text nor labels.
     """
     files = [source]
     if source.is_dir():

@@ -1,8 +1,8 @@
-"""Kaldi data folders: wav.scp, text, and where they are there segments, utt2spk, spk2gender.
+"""Kaldi data folders: wav.scp, text, and optionally segments, utt2spk, spk2gender.
 
-SRC is a data folder (its sets are drawn), or one that holds data folders named after their sets
-(data/train, data/dev_clean, data/test). Recordings are files: a command (a line that ends in `|`)
-and an archive with an offset are refused, with what makes files of them.
+SRC is a data folder (sets are drawn at random), or a folder with data folders named after their
+sets (data/train, data/dev_clean, data/test). Recordings must be files: commands (lines that end in
+`|`) and archives with an offset are errors, and the message tells how to make files of them.
 """
 
 import re
@@ -24,19 +24,21 @@ Table = dict[str, tuple[str, str]]
 
 
 def prepare(source: Path, options: Options) -> Prepared:
-    """The utterances of `text`; raises InputError for what no other file of the folder knows."""
+    """The utterances of `text`; raises InputError for names that the other files lack."""
     if (source / "wav.scp").is_file():
         return prepared_rows("kaldi", _rows(source, ""), options, source)
     folders = sorted(path.parent for path in source.glob("*/wav.scp"))
     if not folders:
-        raise InputError(f"{source}: no wav.scp, here or one folder below; name a data folder")
+        raise InputError(
+            f"{source}: no wav.scp, here or one folder below; name a Kaldi data folder"
+        )
     sets = {folder: set_named(folder.name) for folder in folders}
     folders = [folder for folder in folders if sets[folder]] or folders
     if not any(sets.values()) and len(folders) > 1:
         names = ", ".join(folder.name for folder in folders[:5])
         raise InputError(
-            f"{source}: which of {names} is for training? name one of them, or have train, dev and "
-            "test in their names"
+            f"{source}: which of {names} is for training? Name one of them, or put train, dev and "
+            "test into their names"
         )
     rows = (row for folder in folders for row in _rows(folder, sets[folder]))
     return prepared_rows("kaldi", rows, options, source)
@@ -52,14 +54,16 @@ def _rows(folder: Path, name: str) -> Iterator[Row]:
         recording = utterance
         if segments:
             if utterance not in segments:
-                raise InputError(f"{where}: {utterance} is not in segments; utils/fix_data_dir.sh")
+                raise InputError(
+                    f"{where}: {utterance} is not in segments; run utils/fix_data_dir.sh"
+                )
             recording, stretch = _segment(*segments[utterance])
             row |= stretch
         if recording not in recordings:
-            raise InputError(f"{where}: {recording} is not in wav.scp; utils/fix_data_dir.sh")
+            raise InputError(f"{where}: {recording} is not in wav.scp; run utils/fix_data_dir.sh")
         row["source"] = _source(*recordings[recording], folder)
         speaker = speakers.get(utterance, ("", ""))[0]
-        if speaker and speaker != utterance:  # Kaldi's way to say that speakers are not known
+        if speaker and speaker != utterance:  # Kaldi's notation for unknown speakers
             row["speaker"] = speaker
         if speaker in sexes:
             row["tags"] = {"sex": sexes[speaker][0]}
@@ -67,7 +71,7 @@ def _rows(folder: Path, name: str) -> Iterator[Row]:
 
 
 def _segment(text: str, where: str) -> tuple[str, dict[str, Any]]:
-    """The recording of a segment, and its stretch: an end of -1 is that of the recording."""
+    """The recording of a segment, its start and end; an end of -1 is that of the recording."""
     fields = text.split()
     try:
         recording, start, end = fields[0], float(fields[1]), float(fields[2])
@@ -82,15 +86,16 @@ def _segment(text: str, where: str) -> tuple[str, dict[str, Any]]:
 def _source(text: str, where: str, folder: Path) -> str:
     if text.endswith("|"):
         raise InputError(
-            f"{where}: a command, which is not run here; write its output into files once "
-            "(wav-copy scp:wav.scp, or the command by itself) and name those in wav.scp"
+            f"{where}: a command, which is not run; write its output into files "
+            "(wav-copy scp:wav.scp, or run the command) and name those in wav.scp"
         )
     if re.search(r"\.ark:\d+$", text):
         raise InputError(
-            f"{where}: a place in an archive; write files (wav-copy scp:wav.scp ...) and name those"
+            f"{where}: an archive with an offset; write files (wav-copy scp:wav.scp ...) and name "
+            f"those"
         )
     if not text:
-        raise InputError(f"{where}: no file behind the recording's name")
+        raise InputError(f"{where}: no file after the name of the recording")
     return resolve(text, folder)
 
 
@@ -106,6 +111,6 @@ def _table(path: Path) -> Table:
         if not name:
             continue
         if name in table:
-            raise InputError(f"{path}:{number}: {name} already stands there; utils/fix_data_dir.sh")
+            raise InputError(f"{path}:{number}: {name} occurs twice; run utils/fix_data_dir.sh")
         table[name] = (rest[0].strip() if rest else "", f"{path}:{number}")
     return table

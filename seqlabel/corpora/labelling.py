@@ -1,4 +1,4 @@
-"""Transcripts as labels: of each text by itself, or of subwords once all texts are known."""
+"""Transcripts as labels; subwords are determined from all texts together."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ from seqlabel.inputs.reading import naming
 
 
 def labels_of_text(text: str, unit: str, where: str) -> tuple[str, ...]:
-    """The labels of a transcript; none yet of subwords, which all texts have to be known for.
+    """The labels of a transcript; none for subwords, which are determined from all texts.
 
     Raises InputError that begins with `where` for LaTeX with unbalanced braces.
     """
@@ -30,14 +30,16 @@ def with_subwords(
 ) -> tuple[dict[str, list[Utterance]], Alphabet]:
     """The sets with their texts cut into pieces, and the alphabet of the pieces with its model.
 
-    size, kind: of the model that is trained on the texts of the set train. model: the file of a
+    size, kind: of the model that is trained on the texts of the training set. model: the file of a
     trained SentencePiece model to be used instead. Raises InputError for utterances without text,
-    and for a model that has no piece for something in a training text.
+    and for a model that cannot represent a training text.
     """
     for utterances in splits.values():
         for utterance in utterances:
             if utterance.text is None:
-                raise InputError(f"{utterance.id}: no text, which subwords are made of")
+                raise InputError(
+                    f"{utterance.id}: no text, which subwords need; leave the utterance out"
+                )
     if model:
         with naming(model):
             trained = _read(Path(model))
@@ -55,7 +57,7 @@ def with_subwords(
         if unknown:
             raise InputError(
                 f"{model or 'subwords'}: the SentencePiece model has no piece for {unknown[0]!r} "
-                f"of utterance {utterance.id}; take a model of this language, or none (one is "
+                f"of utterance {utterance.id}; use a model of this language, or none (one is "
                 "trained then)"
             )
     return labelled, alphabet
@@ -72,4 +74,4 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError("no such file") from None
     except IsADirectoryError:
-        raise InputError("is a folder, a SentencePiece model is expected") from None
+        raise InputError("is a folder; name a SentencePiece model") from None

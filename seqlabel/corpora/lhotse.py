@@ -1,9 +1,9 @@
 """Lhotse's manifests: cuts, or recordings with their supervisions, as .jsonl or .jsonl.gz.
 
-SRC is a file of cuts, or a folder with files of cuts, or of recordings and supervisions, whose
-names say their set (cuts_train.jsonl.gz, librispeech_recordings_dev.jsonl.gz). A cut with a single
-supervision is one utterance; each of several supervisions is one by itself. Mixed cuts, and
-recordings that are changed when they are read (transforms) or are no files, are refused.
+SRC is a file of cuts, or a folder with files of cuts, or of recordings and supervisions, with
+their set in the name (cuts_train.jsonl.gz, librispeech_recordings_dev.jsonl.gz). A cut with a
+single supervision is one utterance; several supervisions are one utterance each. Mixed cuts, and
+recordings with transforms or that are not files, are errors.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,9 +37,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         if "recordings" in path.name
     ]
     if not pairs:
-        raise InputError(
-            f"{source}: no file with cuts or recordings in its name ({', '.join(SUFFIXES)})"
-        )
+        raise InputError(f"{source}: no file named cuts or recordings ({', '.join(SUFFIXES)})")
     rows = (row for pair in pairs for row in _rows_of_pair(*pair, set_named(pair[0].name)))
     return prepared_rows("lhotse", rows, options, source)
 
@@ -50,21 +48,22 @@ def _rows_of_cuts(path: Path, name: str) -> Iterator[Row]:
         kind = cut.get("type", "MonoCut")
         if "tracks" in cut or kind == "MixedCut":
             raise InputError(
-                f"{where}: a mixed cut; write its sum with CutSet.save_audios, and the cuts of that"
+                f"{where}: a mixed cut; save it with CutSet.save_audios, and use the cuts of the "
+                f"result"
             )
         if kind not in ("MonoCut", "MultiCut"):
-            raise InputError(f"{where}: type {kind!r} is no cut of a recording; leave it out")
+            raise InputError(f"{where}: type {kind!r} is not a cut of a recording; leave it out")
         recording = cut.get("recording")
         if not isinstance(recording, dict):
-            raise InputError(f"{where}: a cut without its recording; give it one in lhotse")
+            raise InputError(f"{where}: a cut without recording; add it in lhotse")
         start = _number(cut, "start", where, 0.0)
         duration = _number(cut, "duration", where)
         supervisions = cut.get("supervisions")
         if not isinstance(supervisions, list) or not supervisions:
-            raise InputError(f"{where}: a cut without supervisions: nothing is known of its text")
+            raise InputError(f"{where}: a cut without supervisions, so its text is not known")
         for supervision in supervisions:
             if not isinstance(supervision, dict):
-                raise InputError(f"{where}: a supervision that is no object")
+                raise InputError(f"{where}: a supervision that is not an object")
             first, length, key = start, duration, cut.get("id")
             if len(supervisions) > 1:
                 first = start + _number(supervision, "start", where, 0.0)
@@ -83,7 +82,7 @@ def _rows_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[R
         if recording is None:
             raise InputError(
                 f"{where}: {supervision['recording_id']} is not in {recordings.name}; "
-                "lhotse fix_manifests leaves such ones out"
+                "lhotse.qa.fix_manifests removes these"
             )
         start, length = (_number(supervision, key, where) for key in ("start", "duration"))
         stretch = _stretch(recording, start, length, where)
@@ -113,7 +112,7 @@ def _row(
     if isinstance(channel, list) and len(channel) == 1:
         channel = channel[0]
     if isinstance(channel, list):
-        raise InputError(f"{where}: channels {channel}; choose one, an utterance has a single one")
+        raise InputError(f"{where}: channels {channel}; choose one channel")
     if channel is not None and channel not in held:
         raise InputError(
             f"{where}: channel {str(channel)[:40]} of {source}, whose channels are "
@@ -133,21 +132,21 @@ def _row(
             row["words"] = [[w[0], w[1] - first, w[1] + w[2] - first] for w in alignment["word"]]
         except (TypeError, LookupError):
             raise InputError(
-                f"{where}: alignment.word is no list of [symbol, start, duration]"
+                f"{where}: alignment.word is not a list of [symbol, start, duration]"
             ) from None
     return Row(where, path.resolve().parent, row)
 
 
 def _source(recording: Mapping[str, Any], where: str) -> tuple[str, list[Any]]:
-    """The file of a recording, and the numbers of its channels in lhotse."""
+    """The file of a recording, and its channel numbers in lhotse."""
     if recording.get("transforms"):
         raise InputError(
             f"{where}: a recording with transforms ({str(recording['transforms'])[:60]}); write "
-            "what they make of it with CutSet.save_audios, and the cuts of that"
+            "the result with CutSet.save_audios, and use the cuts of that"
         )
     sources = recording.get("sources")
     if not isinstance(sources, list) or len(sources) != 1 or not isinstance(sources[0], dict):
-        raise InputError(f"{where}: a recording of several files or none; make one file of it")
+        raise InputError(f"{where}: a recording with several files or none; make one file of it")
     kind, channels = sources[0].get("type"), sources[0].get("channels")
     if kind != "file":
         raise InputError(f"{where}: a recording of type {kind!r}; save it as a file")

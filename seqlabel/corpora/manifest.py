@@ -16,7 +16,7 @@ _KINDS = get_args(Kind)
 
 
 class Segment(NamedTuple):
-    """A stretch of a signal with its label; `start` and `end` in seconds (columns of an image)."""
+    """A segment of a signal with its label; `start` and `end` in seconds (columns of an image)."""
 
     label: str
     start: float
@@ -25,20 +25,20 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Utterance:
-    """One sequence to be labelled: where its signal lies and what is said or written in it.
+    """One sequence to be labelled: its signal and its transcript.
 
     id: unique within a prepared corpus. source: the file of its signal.
-    start, end: seconds, where the utterance is a stretch of a longer recording; an end of 0 is that
-    of the file. channel: of several, from 0.
-    labels: the target, symbols of the corpus's alphabet. text: the transcript as a person reads it,
-    in the order of Unicode, which is that of writing and speaking in every script; "" where
-    nothing is said or written, None where the text is not known (labels may be, all the same).
+    start, end: seconds, if the utterance is part of a longer recording; an end of 0 is that of the
+    file. channel: of several, from 0.
+    labels: the target, symbols of the corpus's alphabet. text: the transcript as text, in
+    Unicode's logical order, which is that of writing and speaking in every script; "" if nothing
+    is said or written, None if the text is not known (labels may still be known).
     speaker: speaker or writer, empty where unknown. duration: seconds, 0 where unknown and for
     images. segments: hand labels with their times, from the start of the utterance. words: the same
-    for words (may overlap or leave gaps). tags: whatever else is known (sex, region, ...).
-    levels: labels of what the target is made of, by the name of the level (the phones of words).
-    target: a `.npy` file with values (T, D) to be predicted, a row for each frame, NaN where one is
-    not known; of data for a regression, which may do without labels.
+    for words (may overlap or leave gaps). tags: further properties (sex, region, ...).
+    levels: labels of lower levels by name (the phones of words).
+    target: for regression, a `.npy` file of values (T, D) to be predicted, one row per frame, NaN
+    if not known; labels are then optional.
     """
 
     id: str
@@ -78,8 +78,8 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
         utterance = utterance_from(row, folder, where)
         if utterance.id in lines:
             raise InputError(
-                f"{where}: id {utterance.id!r} already stands on line {lines[utterance.id]}; "
-                "every utterance needs an id of its own"
+                f"{where}: id {utterance.id!r} is also on line {lines[utterance.id]}; "
+                "ids must be unique"
             )
         lines[utterance.id] = number
         utterances.append(utterance)
@@ -89,7 +89,7 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
 def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None:
     """Write a manifest, whole or not at all; sources below its folder are written relative to it.
 
-    Raises InputError for a source whose file name is no valid Unicode.
+    Raises InputError for a source whose file name is not valid Unicode.
     """
     folder = Path(path).resolve().parent
     write_jsonl(path, (_row(utterance, folder) for utterance in utterances))
@@ -101,7 +101,7 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
     try:
         f"{utterance.id}{source}{target}".encode()
     except UnicodeEncodeError:
-        raise InputError(f"{source}: the file name is no valid UTF-8; rename the file") from None
+        raise InputError(f"{source}: the file name is not valid UTF-8; rename the file") from None
     row: dict[str, Any] = {
         "id": utterance.id,
         "source": source.as_posix(),
@@ -154,7 +154,7 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
 
 
 def check_row(row: Mapping[str, Any], where: str) -> None:
-    """Raise InputError for a line that is no utterance; `where` begins the message."""
+    """Raise InputError for a line that is not an utterance; `where` begins the message."""
     if not row.keys() <= _KNOWN:
         key = next(key for key in row if key not in _KNOWN)
         raise InputError(f"{where}: unknown key {key}{did_you_mean(key, _KEYS)}")
@@ -187,10 +187,12 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
         )
     if row["kind"] in ("ink", "series") and not row.keys().isdisjoint(STRETCH):
         what = "an ink" if row["kind"] == "ink" else "a series"
-        raise InputError(f"{where}: {', '.join(STRETCH)} are for speech; {what} file is read whole")
+        raise InputError(
+            f"{where}: {', '.join(STRETCH)} are for speech; {what} file is read as a whole"
+        )
     channel = row.get("channel")
     if channel is not None and (type(channel) is not int or not 0 <= channel < 1 << 16):
-        raise InputError(f"{where}: channel is {channel!r}; a number from 0 on is expected")
+        raise InputError(f"{where}: channel is {channel!r}; a whole number from 0 is expected")
     tags = row.get("tags", {})
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise InputError(f"{where}: tags must be an object with strings as values")

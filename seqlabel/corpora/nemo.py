@@ -1,6 +1,6 @@
-"""NeMo's manifests: JSON lines with audio_filepath, text, duration, and perhaps offset, speaker.
+"""NeMo's manifests: JSON lines with audio_filepath, text, duration, and optionally offset, speaker.
 
-SRC is such a file, or a folder with files whose names say their set (train_manifest.json).
+SRC is such a file, or a folder with files with their set in the name (train_manifest.json).
 """
 
 from collections.abc import Iterator
@@ -36,9 +36,11 @@ def _rows(path: Path, name: str) -> Iterator[Row]:
         where = f"{path}:{number}"
         audio, text = value.get("audio_filepath"), value.get("text")
         if not isinstance(audio, str) or not audio:
-            raise InputError(f"{where}: key audio_filepath is missing: the recording")
+            raise InputError(
+                f"{where}: key audio_filepath is missing; add the path of the recording"
+            )
         if value.get("shard_id") is not None:
-            raise InputError(f"{where}: a recording in a tarred data set; take its shards, see "
+            raise InputError(f"{where}: a recording in a tarred data set; use its shards, see "
                              "`prepare webdataset`")  # fmt: skip
         row: dict[str, Any] = {"source": resolve(audio, path.parent), "kind": "speech", "set": name}
         if text is not None:
@@ -56,7 +58,7 @@ def _rows(path: Path, name: str) -> Iterator[Row]:
 
 
 def _stretch(value: dict[str, Any], where: str) -> dict[str, float]:
-    """Of a line with an offset; one without is a whole file, whatever its duration says."""
+    """Start and end of a line with an offset; one without is a whole file."""
     found = []
     for key in ("offset", "duration"):
         number = value.get(key)

@@ -49,14 +49,14 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def seconds(value: str | float) -> float:
-    """A time or a duration; ValueError for what is no number, NaN and infinity included."""
+    """A time or a duration; ValueError for anything but a finite number."""
     if not math.isfinite(time := float(value)):
         raise ValueError(f"{value} seconds")
     return time
 
 
 def unescape(word: str) -> str:
-    """The label of a word: `<space>` is a blank, `<x2a>` the character of this code."""
+    """The label of a word: `<space>` is a space, `<x2a>` the character of this code."""
     if "<" not in word:
         return word
     if word == "<space>":
@@ -77,7 +77,7 @@ def read_stm_lines(path: Path) -> Iterator[StmLine]:
             ) from None
         if not finish > begin:
             raise InputError(f"{where}: the segment ends at {end}, not after its start {start}")
-        # sclite takes any first word in angle brackets for the subset, and so do we.
+        # As in sclite, a first word in angle brackets is the subset.
         subset = words.pop(0)[1:-1] if words and re.fullmatch(r"<[^<>]*>", words[0]) else ""
         yield StmLine((recording, channel), speaker, begin, finish, subset, words, where)
 

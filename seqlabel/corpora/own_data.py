@@ -1,4 +1,4 @@
-"""What the readers of a person's own data share: options, transcripts, names, the division."""
+"""What the readers of the user's own data share: options, transcripts, names, sets."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {
 }
 
 FILES: dict[Kind, str] = {"speech": "audio", "ink": "ink", "image": "image", "series": "series"}
-"""What the files of a kind are called."""
+"""Names of the kinds of files."""
 
 BESIDE: tuple[Kind, ...] = ("image", "series")
 """What lies beside data of another kind rather than being the data."""
@@ -39,15 +39,15 @@ class Options:
     """kind: what to look for; by default what the data holds, images where there is nothing else,
     arrays as ink.
 
-    unit: what a transcript is split into. Phones, words and symbols are separated by blanks in it;
-        graphemes are user-perceived characters, which combining marks and joiners belong to.
-    subwords: pieces of unit "subword", cut as subword_kind says; subword_model: a trained
-        SentencePiece model to take instead of training one.
-    dev, test: share of the utterances, where the sets are no folders.
-    by: whether whole speakers (folders) go into a set, by default when there are at least three.
-    seed: of the draw. rate: refuse audio with another number of samples per second; 0 takes any
-        (features resample it). times: whether points of ink have to have usable times, for features
-        that read them. skip_bad: leave out unusable files and name them.
+    unit: what a transcript is split into. Phones, words and symbols are separated by spaces;
+        graphemes are characters with their combining marks and joiners.
+    subwords: number of subwords; subword_kind: their model; subword_model: a trained
+        SentencePiece model to use instead of training one.
+    dev, test: share of the utterances, if folders are not sets.
+    by: divide by speaker (folder) or by utterance; by default by speaker if there are at least
+    three. seed: of the random division. rate: require this sampling rate; 0 for any
+        (features resample audio). times: whether points of ink must have usable times, for features
+        that use them. skip_bad: leave out unusable files and name them.
     """
 
     kind: Literal["any", "speech", "ink", "image", "series"] = "any"
@@ -74,7 +74,7 @@ def prepared_own_data(
     skipped: Mapping[str, str],
     rates: Iterable[int],
 ) -> Prepared:
-    """`Prepared` with the alphabet of all transcripts and remarks on what looks amiss."""
+    """`Prepared` with the alphabet of all transcripts and remarks on what looks wrong."""
     if options.unit == "subword":
         splits, alphabet = with_subwords(
             splits, options.subwords, options.subword_kind, options.subword_model
@@ -90,11 +90,14 @@ def prepared_own_data(
 def divide(
     utterances: list[Utterance], given: list[str], options: Options
 ) -> dict[str, list[Utterance]]:
-    """Sets as `given` (a name for each utterance), or drawn where none is."""
+    """Sets as `given` (a name for each utterance), or drawn at random if none is."""
     if any(given):
         for utterance, name in zip(utterances, given, strict=True):
             if not name:
-                raise InputError(f"{utterance.id}: in no set, while others are in {max(given)}")
+                raise InputError(
+                    f"{utterance.id}: in no set, although others are in {max(given)}; give all or "
+                    f"none a set"
+                )
         return {
             name: [u for u, g in zip(utterances, given, strict=True) if g == name]
             for name in sorted(set(given), key=SET_NAMES.index)
@@ -107,7 +110,7 @@ def divide(
 
 
 def utterance_id(path: Path, root: Path) -> str:
-    """The path below `root` without its suffix; blanks and control characters become `_`."""
+    """The path below `root` without its suffix; spaces and control characters become `_`."""
     name = path.relative_to(root).with_suffix("").as_posix()
     return "".join(c if c.isprintable() and not c.isspace() else "_" for c in name)
 
@@ -117,13 +120,13 @@ def check_labels(labels: Iterable[str], unit: str, where: str) -> None:
     for label in labels:
         if unit == "subword":
             raise InputError(
-                f"{where}: labels are given, where unit = subword makes them of the text; leave "
+                f"{where}: labels are given, but unit = subword makes them from the text; leave "
                 "them out"
             )
         fault = label_fault(label, unit)
         if fault and unit in JOINED:
             raise InputError(
-                f"{where}: labels that are no single {unit}s; say what they are, for example with "
+                f"{where}: the labels are not single {unit}s; set their unit, for example with "
                 "--set unit=phone"
             )
         if fault:
@@ -131,13 +134,13 @@ def check_labels(labels: Iterable[str], unit: str, where: str) -> None:
 
 
 def clean_text(text: str) -> str:
-    """A transcript on one line: composed characters (Unicode NFC), single blanks between words."""
+    """A transcript on one line: composed characters (Unicode NFC), single spaces between words."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 @dataclass
 class Measure:
-    """Says how long signals are, and gathers the sampling rates met; the options as above."""
+    """Measures the duration of signals and collects their sampling rates; options as above."""
 
     options: Options
     rates: set[int] = field(default_factory=set)
@@ -145,7 +148,7 @@ class Measure:
     def seconds(self, path: Path, kind: Kind) -> float:
         """Duration of a signal, 0 of an image or a series; InputError for one that cannot be read.
 
-        Recordings of another rate than the options demand are refused.
+        Raises InputError for another rate than that of the options.
         """
         if kind == "image":
             image.read_image(path)
@@ -163,7 +166,7 @@ class Measure:
         wanted = self.options.rate
         if wanted and header.rate != wanted:
             raise InputError(
-                f"{path}: {header.rate} samples per second where rate = {wanted} is demanded; "
+                f"{path}: {header.rate} samples per second, but rate = {wanted} is set; "
                 f"convert it (ffmpeg -i IN -ar {wanted} OUT)"
             )
         self.rates.add(header.rate)

@@ -1,4 +1,4 @@
-"""A prepared corpus: manifests of its sets, the alphabet, and a page of facts."""
+"""A prepared corpus: manifests of its sets, the alphabet, and a description."""
 
 import os
 from collections import Counter
@@ -17,9 +17,9 @@ Item = TypeVar("Item")
 
 @dataclass
 class SkipBad:
-    """Takes utterances that cannot be used: the first one is an error, or each is noted by name.
+    """Handling of unusable utterances: the first one is an error, or all are noted by name.
 
-    skip_bad: whether to go on. reasons: id -> why it was left out.
+    skip_bad: whether to continue. reasons: id -> why it was left out.
     """
 
     skip_bad: bool = False
@@ -44,11 +44,11 @@ class SkipBad:
 class Prepared:
     """What a reader makes of a corpus on disk.
 
-    corpus: name of the reader. kind: speech or ink. splits: set name -> utterances.
+    corpus: name of the reader. kind: speech, ink or image. splits: set name -> utterances.
     alphabet: holds every training label. Labels of other sets that it lacks are kept: they are
-    counted in `unseen`, and scored as errors, for no model of this alphabet can write them.
+    counted in `unseen`, and scored as errors, since models of this alphabet cannot output them.
     skipped: id -> reason of what was left out. notes: remarks that belong in a report.
-    rate: samples per second of the audio, None for ink or where files differ.
+    rate: samples per second of the audio, None for ink or if files differ.
     """
 
     corpus: str
@@ -125,7 +125,7 @@ def _sets_of(facts: Path) -> set[str]:
 
 
 def shared_speakers(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
-    """One remark for each named speaker who occurs in two sets; empty as it should be."""
+    """One remark for each named speaker who occurs in two sets."""
     home: dict[str, str] = {}
     remarks = []
     for name, utterances in splits.items():
@@ -150,7 +150,7 @@ def alphabet_of(splits: Mapping[str, Sequence[Utterance]], unit: str) -> Alphabe
         for utterance in (u for utterances in splits.values() for u in utterances):
             if name not in utterance.levels:
                 raise InputError(
-                    f"{utterance.id}: no labels of the level {name!r}, which others have"
+                    f"{utterance.id}: no labels of the level {name!r}, although others have them"
                 )
         below = sorted({label for utterance in train for label in utterance.levels[name]})
         levels.append((name, Alphabet(below, name if name in UNITS else "symbol")))
@@ -164,10 +164,10 @@ def unseen_labels(utterances: Iterable[Utterance], alphabet: Alphabet) -> dict[s
 
 
 def unseen_remarks(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """One remark for each set with labels that no model of the alphabet can write."""
+    """One remark for each set with labels that are not in the alphabet."""
     return [
-        f"{name}: {sum(counts.values())} labels are of symbols that training lacks, and scored as "
-        f"errors: {name_counts(counts)}"
+        f"{name}: {sum(counts.values())} labels are of symbols that do not occur in training and "
+        f"are scored as errors: {name_counts(counts)}"
         for name, counts in unseen.items()
     ]
 
@@ -178,13 +178,13 @@ def text_remarks(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
         name: [u.id for u in us if u.text == "" and not u.labels] for name, us in splits.items()
     }
     return [
-        f"{name}: {len(ids)} of {len(splits[name])} transcripts are empty, {ids[0]} first"
+        f"{name}: {len(ids)} of {len(splits[name])} transcripts are empty, first {ids[0]}"
         for name, ids in empty.items()
         if ids
     ]
 
 
 def common_rate(rates: Iterable[int]) -> int | None:
-    """The one rate of all files, None where they differ."""
+    """The common rate of all files, None if they differ."""
     found = Counter(rates)
     return next(iter(found)) if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""Rows: what readers of lists make of each recording, completed to the utterances of a manifest.
+"""Rows of lists, completed to the utterances of a manifest.
 
 A row has the keys of a manifest, of which only `source` and one of `text` and `labels` are needed,
 and `set` (train, dev or test). A series does without both: its values may be what is predicted.
@@ -32,12 +32,12 @@ from seqlabel.inputs.recording import check_stretch
 from seqlabel.progress import progress_bar
 
 OVERSHOOT = 0.5
-"""Seconds by which a stretch may end behind its recording and is cut there, as Kaldi does it."""
+"""Seconds by which a segment may end after its recording; it is then cut, as in Kaldi."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a list: `where` begins the messages about it, `folder` holds relative sources."""
+    """A line of a list. where: beginning of its messages. folder: of relative sources."""
 
     where: str
     folder: Path
@@ -45,10 +45,10 @@ class Row:
 
 
 def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Path) -> Prepared:
-    """Complete the rows and divide them into sets, as they say or by chance.
+    """Complete the rows and divide them into their sets, or at random.
 
-    Raises InputError naming the row for unknown keys, absent files, ids that occur twice, and
-    stretches and channels that are not in the recording; naming `source` where there is no row.
+    Raises InputError naming the row for unknown keys, missing files, ids that occur twice, and
+    segments and channels outside the recording; naming `source` if there is no row.
     """
     skip = SkipBad(options.skip_bad)
     sets: dict[str, str] = {}
@@ -68,7 +68,7 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
     named = ((row.where, row) for row in progress_bar(rows, "reading"))
     utterances = list(skip.read_each(named, read))
     if not utterances and not skip.reasons:
-        raise InputError(f"{source}: lists no recordings")
+        raise InputError(f"{source}: no recordings in the list")
     kinds = {utterance.kind for utterance in utterances}
     if len(kinds) > 1:
         raise InputError(f"{source}: {' and '.join(sorted(kinds))}; make a manifest of each")
@@ -78,15 +78,15 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
     if not completion.cut:
         return found
     note = (
-        f"{len(completion.cut)} stretches end up to {OVERSHOOT} s behind their recording and are "
-        f"cut there, {completion.cut[0]} first"
+        f"{len(completion.cut)} segments end up to {OVERSHOOT} s after their recording and are "
+        f"cut there, first {completion.cut[0]}"
     )
     return dataclasses.replace(found, notes=(*found.notes, note))
 
 
 @dataclass
 class Completion:
-    """Makes an utterance of the values of a row; cut: ids of those that ended a bit too late."""
+    """Makes an utterance of the values of a row; cut: ids of those that ended too late."""
 
     options: Options
     cut: list[str] = field(default_factory=list)
@@ -114,13 +114,13 @@ class Completion:
                     "text": text,
                     "labels": list(labels_of_text(text, options.unit, where)),
                 }
-            else:  # refused below, if it is there at all
+            else:  # an error below, if it is there
                 row = {**row, "labels": []}
         name = utterance_id(Path(row["source"]), Path(Path(row["source"]).anchor))
         utterance = utterance_from({"id": name, **row, "kind": kind}, folder, where)
         named = utterance.labels or utterance.text is not None
         if not named and utterance.target is None and kind != "series":
-            raise InputError(f"{where}: neither text nor labels; write what is to be read")
+            raise InputError(f"{where}: neither text nor labels; add one of them")
         check_labels(utterance.labels, options.unit, where)
         if kind != "speech":
             seconds = self.measure.seconds(source, kind)
@@ -128,7 +128,7 @@ class Completion:
         return self._measured(utterance, where)
 
     def _measured(self, utterance: Utterance, where: str) -> Utterance:
-        """The utterance with its duration, its stretch and channel held against the recording."""
+        """The utterance with its duration; its segment and channel are checked."""
         if self._last is None or self._last[0] != utterance.source:
             self._last = utterance.source, self.measure.header(utterance.source)
         header = self._last[1]
@@ -153,10 +153,10 @@ class Completion:
 
 
 def resolve(name: str, folder: Path) -> str:
-    """The path of a file that a list names, relative to the list's folder, or as it is.
+    """The path of a file in a list, relative to the list's folder, or as it is.
 
-    Lists of other tools name files from the folder these run in: of the list's folder, those above
-    it and the working folder the first counts where there is such a file.
+    Lists of other tools have paths relative to the folder where the tool ran: the first of the
+    list's folder, its parents and the working folder that has the file is used.
     """
     if os.path.isabs(name):
         return name

@@ -1,4 +1,4 @@
-"""Sets for a person's own data: by folders, by speakers, or by chance that can be repeated."""
+"""Sets for the user's own data: by folders, by speakers, or at random with a seed."""
 
 import hashlib
 import re
@@ -11,14 +11,14 @@ SET_NAMES = ("train", "dev", "test")
 
 
 def set_named(name: str) -> str:
-    """The set that a file's or folder's name is of (`cuts_train-clean.jsonl`), "" for none.
+    """The set in the name of a file or folder (`cuts_train-clean.jsonl`), "" for none.
 
     Raises InputError for a name of two sets.
     """
     words = re.split(r"[^a-z]+", name.lower())
     named = [known for known in SET_NAMES if known in words]
     if len(named) > 1:
-        raise InputError(f"{name}: named after {' and '.join(named)}; it belongs to one set")
+        raise InputError(f"{name}: named after {' and '.join(named)}; name it after one set")
     return named[0] if named else ""
 
 
@@ -28,12 +28,14 @@ def split_by_hash(
     """Divide utterances into train, dev and test.
 
     dev, test: share of the utterances, 0 for none. Utterances, or with `whole_speakers` speakers,
-    are taken in the order of a hash of seed and name, so that a new recording does not move the
-    others about; every set that is asked for gets at least one.
+    are taken in the order of a hash of seed and name, so that new recordings do not move others to
+    another set; every set gets at least one.
     Raises InputError for impossible shares and when there are too few to divide.
     """
     if min(dev, test) < 0 or dev + test >= 1:
-        raise InputError(f"dev = {dev} and test = {test}: shares from 0, together below 1")
+        raise InputError(
+            f"dev = {dev} and test = {test}: must not be negative, and their sum must be below 1"
+        )
     groups: dict[str, list[Utterance]] = {}
     for utterance in utterances:
         name = utterance.speaker if whole_speakers else utterance.id
@@ -48,7 +50,7 @@ def split_by_hash(
     order = sorted(groups, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
     splits: dict[str, list[Utterance]] = {name: [] for name in SET_NAMES}
     for position, (name, share) in enumerate(wanted.items()):
-        still_needed = len(wanted) - position  # a group each for the other sets and train
+        still_needed = len(wanted) - position  # one group for each other set and train
         while len(order) > still_needed:
             if splits[name] and len(splits[name]) >= round(share * len(utterances)):
                 break

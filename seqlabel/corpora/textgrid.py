@@ -1,7 +1,7 @@
 """Praat's TextGrid: its tiers of intervals, from the long and the short text format.
 
-Source: Praat manual, "TextGrid file formats". All that counts are numbers that stand by themselves,
-texts in double quotes and flags in angle brackets, in their order: both formats are one then.
+Source: Praat manual, "TextGrid file formats". Only free-standing numbers, texts in double
+quotes and flags in angle brackets are read, in their order, so that both formats are the same.
 """
 
 import math
@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 
 class Interval(NamedTuple):
-    """A stretch of a tier with its label, which may be empty; times in seconds."""
+    """An interval of a tier with its label, which may be empty; times in seconds."""
 
     label: str
     start: float
@@ -30,20 +30,20 @@ class Interval(NamedTuple):
 def read_textgrid(path: Path) -> dict[str, list[Interval]]:
     """Name -> intervals of each interval tier, in the order of the file; point tiers are left out.
 
-    Raises InputError for a file that is no TextGrid or is cut off, for a second tier of one name,
-    intervals that are backwards or overlap, and for one without interval tiers.
+    Raises InputError for a file that is not a TextGrid, is cut off or has no interval tiers, for
+    two tiers of one name, and for intervals that are reversed or overlap.
     """
     data = read_bytes(path)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             text = data.decode("utf-16")
         except UnicodeDecodeError:
-            raise InputError(f"{path}: begins as UTF-16 text and is none; save it anew") from None
+            raise InputError(f"{path}: begins like UTF-16 text but is not; save it again") from None
     else:
         text = as_text(data, path, fallback="latin-1")
     tokens = _Tokens(path, text)
     if tokens.text() != "ooTextFile" or tokens.text() != "TextGrid":
-        raise InputError(f'{path}: no TextGrid (File type = "ooTextFile", class "TextGrid")')
+        raise InputError(f'{path}: not a TextGrid (File type = "ooTextFile", class "TextGrid")')
     tokens.number(), tokens.number()
     tiers: dict[str, list[Interval]] = {}
     if not tokens.exists():
@@ -72,14 +72,14 @@ def _intervals(tokens: "_Tokens", tier: str) -> Iterator[Interval]:
         if end < start or start < before - 1e-6:
             raise InputError(
                 f"{tokens.path}: tier {tier!r}, interval {number + 1}: from {start:g} to {end:g} "
-                "s, which is backwards or overlaps the one before"
+                "s, which is reversed or overlaps the previous one"
             )
         before = end
         yield Interval(label, start, end)
 
 
 class _Tokens:
-    """The values of a text in their order; InputError for another kind than is asked for."""
+    """The values of a text in their order; InputError for a value of another type."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -110,11 +110,11 @@ class _Tokens:
         except InputError:
             raise
         except ValueError:
-            raise InputError(f"{self.path}: a time that is no number; save it anew") from None
+            raise InputError(f"{self.path}: a time that is not a number; save it again") from None
         return value
 
     def count(self) -> int:
         value = self.number()
         if value != int(value) or not 0 <= value < 1e9:
-            raise InputError(f"{self.path}: a size of {value:g}, which is no number of things")
+            raise InputError(f"{self.path}: a size of {value:g}, which is not a count")
         return int(value)

@@ -1,10 +1,10 @@
 """Transcripts with times beside recordings: .stm, .ctm and Praat's TextGrid.
 
 SRC is a folder or one such file. A recording is the audio file of that name, in the folder of the
-transcript or below, or in `audio`. A line of .stm is an utterance; a .ctm and a TextGrid give a
-whole recording with the times of its labels or words (`segments`, `words` of the manifest), or,
-with intervals=utterances, an utterance for each interval of a TextGrid. `train`, `dev` or `test`
-in the names of all files makes the sets; otherwise they are drawn.
+transcript or below, or in `audio`. A line of .stm is an utterance; a .ctm or TextGrid is a whole
+recording with the times of its labels or words (`segments`, `words` of the manifest), or, with
+intervals=utterances, each interval of a TextGrid is an utterance. If the names of all files contain
+`train`, `dev` or `test`, these are the sets; otherwise sets are drawn at random.
 """
 
 import os
@@ -24,15 +24,16 @@ from seqlabel.corpora.textgrid import Interval, read_textgrid
 from seqlabel.errors import InputError
 
 SEPARATE = ("phone", "word", "symbol", "latex")
-"""Units whose labels are the intervals themselves; of all others they are words."""
+"""Units whose labels are the intervals; for others the intervals are words."""
 
 
 @dataclass(frozen=True)
 class Options(own_data.Options):
     """audio: folder of the recordings, by default that of SRC.
 
-    tier: of a TextGrid, where there are several; a tier called words gives the words beside it.
-    intervals: whether those of a tier are the labels (or words) of one utterance, or utterances.
+    tier: of a TextGrid, if there are several; a tier called words has the words.
+    intervals: whether the intervals of a tier are labels (or words) of one utterance, or
+    utterances.
     """
 
     audio: str = ""
@@ -43,8 +44,8 @@ class Options(own_data.Options):
 def prepare(source: Path, options: Options) -> Prepared:
     """Every transcript with its recording.
 
-    Raises InputError for a recording that is not there or there twice, for a tier that is not
-    there, and for times that go back or lie outside the recording.
+    Raises InputError for a missing or ambiguous recording, a missing tier, and times that decrease
+    or lie outside the recording.
     """
     if source.is_dir():
         files = sorted(p for p in source.rglob("*") if p.suffix.lower() in READERS)
@@ -53,7 +54,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     else:
         files = [source]
     if files[0].suffix.lower() not in READERS:
-        raise InputError(f"{source}: not named {', '.join(READERS)}, which say what a file holds")
+        raise InputError(f"{source}: the name must end in one of {', '.join(READERS)}")
     root = source if source.is_dir() else source.parent
     recordings = Recordings(Path(options.audio) if options.audio else root)
     sets = {path: set_named(path.relative_to(root).as_posix()) for path in files}
@@ -83,12 +84,12 @@ class Recordings:
                     self._files.setdefault(path.stem, []).append(path.resolve())
 
     def find(self, name: str, where: str) -> str:
-        """The file of a recording; InputError where there is none, or more than one."""
+        """The file of a recording; InputError unless there is exactly one."""
         found = self._files.get(name, [])
         if len(found) != 1:
             raise InputError(
-                f"{where}: {len(found) or 'no'} audio files {name}.* below {self.folder}; say "
-                "where they are with --set audio=FOLDER"
+                f"{where}: {len(found) or 'no'} audio files {name}.* below {self.folder}; set "
+                "their folder with --set audio=FOLDER"
             )
         return str(found[0])
 
@@ -165,8 +166,8 @@ def _labelled(intervals: list[Interval], options: Options, where: str) -> dict[s
     for before, after in pairwise(intervals):
         if after.start < before.start:
             raise InputError(
-                f"{where}: {after.label!r} begins at {after.start:g} s, before the label in front "
-                "of it; put them in the order of time"
+                f"{where}: {after.label!r} begins at {after.start:g} s, before the previous "
+                "label; sort them by time"
             )
     rows = [list(interval) for interval in intervals]
     if options.unit in SEPARATE:

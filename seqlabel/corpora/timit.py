@@ -1,11 +1,11 @@
-"""TIMIT in the three layouts that users hold, and corpora written in its layout.
+"""TIMIT in three common layouts, and corpora written in its layout.
 
     TIMIT/TRAIN/DR1/FCJF0/SA1.{WAV,PHN,WRD,TXT}   as on the LDC disc, in any letter case
     data/TRAIN/DR1/FCJF0/SA1.WAV SA1.WAV.wav ...   the copy with two audio files per utterance
     timit/dr1-fvmh0/sa1.{wav,phn,wrd,txt}          the NLTK sample, without TRAIN and TEST
 
 The two SA sentences, which every speaker reads, are left out. Labels are always the 61 symbols;
-folding them belongs to scoring.
+they are folded when they are scored.
 """
 
 import os
@@ -43,8 +43,8 @@ class Speakers:
 @dataclass(frozen=True)
 class Options:
     """speakers: lists for a sample or another corpus in TIMIT's layout; without them the standard
-        lists are used, and the sizes of their sets asserted.
-    keep_sa: keep the SA sentences (not the common protocol: each is in all sets).
+        lists are used, and the sizes of their sets checked.
+    keep_sa: keep the SA sentences (not the usual protocol, since they occur in all sets).
     skip_bad: leave out unusable files and name them, instead of stopping at the first.
     """
 
@@ -72,8 +72,8 @@ class _Recording:
 def prepare(source: Path, options: Options) -> Prepared:
     """Train, dev and core test (or the sets of `options.speakers`), phones and words with times.
 
-    Raises InputError for a folder that is not TIMIT, for a standard set that is not whole, a listed
-    speaker that is absent or in two sets, and for unusable audio and label files.
+    Raises InputError for a folder that is not TIMIT, for an incomplete standard set, a listed
+    speaker who is absent or in two sets, and for unusable audio and label files.
     """
     root = find_folder(source, _looks_like_timit, "TIMIT (TRAIN/ and TEST/, or dr1-fvmh0/ ...)")
     recordings = sorted(_recordings(root), key=lambda recording: recording.id)
@@ -101,7 +101,9 @@ def prepare(source: Path, options: Options) -> Prepared:
     if options.speakers is None and not options.keep_sa:
         notes = _check_sizes(splits)
         if notes and not skip.reasons:
-            raise InputError(f"{root}: {notes[0]}; get a whole copy, or name speakers of a sample")
+            raise InputError(
+                f"{root}: {notes[0]}; get a complete copy, or name the speakers of a sample"
+            )
     return Prepared(
         corpus="timit",
         kind="speech",
@@ -118,7 +120,7 @@ def _looks_like_timit(names: set[str]) -> bool:
 
 
 def _recordings(root: Path) -> Iterator[_Recording]:
-    """All utterances below `root`, each once, whatever the case of the names."""
+    """All utterances below `root`, each once, with names in any letter case."""
     for folder, _, names in os.walk(root):
         utterances: dict[str, list[str]] = {}
         for name in names:
@@ -152,7 +154,7 @@ def _assign(
     if speakers is None:
         if not {name.upper() for name in CORE_TEST} & subset.keys():
             raise InputError(
-                f"{root}: none of the core test speakers is here; for a sample name the speakers "
+                f"{root}: no speaker of the core test set; for a sample, name the speakers "
                 "in a configuration: [speakers] dev = [...] and test = [...]"
             )
         speakers = Speakers(dev=DEV, test=CORE_TEST)
@@ -164,7 +166,7 @@ def _assign(
     }  # fmt: skip
     for name, chosen in lists.items():
         if chosen - subset.keys():
-            raise InputError(f"{root}: {name} speaker {min(chosen - subset.keys())} is not here")
+            raise InputError(f"{root}: {name} speaker {min(chosen - subset.keys())} is missing")
     if not lists["test"]:
         lists["test"] = {s for s in subset if subset[s] == "test"} - lists["dev"] - lists["train"]
     if not lists["train"]:
@@ -196,15 +198,15 @@ def _utterance(recording: _Recording, rate: int, samples: int) -> Utterance:
 
 
 def _check_sizes(splits: dict[str, list[Utterance]]) -> list[str]:
-    """How the standard sets differ from what they must be; empty for a whole corpus."""
+    """Differences from the standard sets; empty for a complete corpus."""
     found = {name: len(splits.get(name, [])) for name in UTTERANCES}
     faults = [
-        f"{found[name]} {name} utterances where the standard set has {count}"
+        f"{found[name]} {name} utterances, but the standard set has {count}"
         for name, count in UTTERANCES.items()
         if found[name] != count
     ]
     for name, count in TOKENS_39.items():
         tokens = sum(len(fold(utterance.labels, TO_39)) for utterance in splits.get(name, []))
         if not faults and tokens != count:
-            faults.append(f"{tokens} {name} tokens (39 phones) where the standard set has {count}")
+            faults.append(f"{tokens} {name} tokens (39 phones), but the standard set has {count}")
     return faults

@@ -1,4 +1,4 @@
-"""TIMIT's label files: `begin end label` a line, positions in samples.
+"""TIMIT's label files: lines `begin end label`, positions in samples.
 
 Phones follow one another without overlap; words may overlap and leave gaps. Ends past the audio by
 up to 10 ms occur and are cut; in `.TXT` files the end is often one sample too large and not used.
@@ -22,13 +22,15 @@ def read_phones(path: Path, rate: int, samples: int) -> tuple[Segment, ...]:
 
     rate: samples per second. samples: length of the audio. Raises InputError for malformed lines,
     symbols that are not among the 61, phones that overlap or are out of order, and ends more than
-    10 ms past the audio; less is cut, with a notice.
+    10 ms past the audio; smaller ones are cut, with a warning.
     """
     phones = []
     previous = 0
     for number, begin, end, label in _lines(path):
         if label not in TO_39:
-            raise InputError(f"{path}:{number}: {label!r} is none of TIMIT's 61 phones; correct it")
+            raise InputError(
+                f"{path}:{number}: {label!r} is not one of TIMIT's 61 phones; correct it"
+            )
         if begin < previous or end <= begin:
             raise InputError(
                 f"{path}:{number}: {begin} to {end} after {previous}: phones out of order; get a "
@@ -50,14 +52,14 @@ def read_phones(path: Path, rate: int, samples: int) -> tuple[Segment, ...]:
 
 
 def read_words(path: Path, rate: int, samples: int) -> tuple[Segment, ...]:
-    """The words of a `.WRD` file, times in seconds; those without extent are left out."""
+    """The words of a `.WRD` file, times in seconds; those of zero length are left out."""
     words = []
     for number, begin, end, label in _lines(path):
         end = min(end, samples)
         if begin < end:
             words.append(Segment(label, begin / rate, end / rate))
         else:
-            log.warning("%s:%d: word %r without extent; left out", path, number, label)
+            log.warning("%s:%d: word %r of zero length; left out", path, number, label)
     return tuple(words)
 
 
@@ -65,12 +67,12 @@ def read_sentence(path: Path) -> str:
     """The sentence of a `.TXT` file, without the sample positions before it."""
     sentences = [label for _, _, _, label in _lines(path)]
     if len(sentences) != 1:
-        raise InputError(f"{path}: {len(sentences)} lines; one is expected: 0 END TEXT")
+        raise InputError(f"{path}: {len(sentences)} lines; expected one line: 0 END TEXT")
     return sentences[0]
 
 
 def _lines(path: Path) -> list[tuple[int, int, int, str]]:
-    """(line number, begin, end, label) of the lines that are not blank."""
+    """(line number, begin, end, label) of the non-empty lines."""
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
         fields = line.split(maxsplit=2)
@@ -81,6 +83,6 @@ def _lines(path: Path) -> list[tuple[int, int, int, str]]:
             rows.append((number, begin, end, fields[2].rstrip()))
         except (IndexError, ValueError):
             raise InputError(
-                f"{path}:{number}: {line.strip()!r} where BEGIN END LABEL is expected (samples)"
+                f"{path}:{number}: {line.strip()!r}; expected: BEGIN END LABEL, in samples"
             ) from None
     return rows

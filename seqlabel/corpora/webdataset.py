@@ -1,9 +1,9 @@
-"""Shards in the layout of WebDataset: plain tar files in which files of one name are a sample.
+"""Shards in the layout of WebDataset: plain tar files in which the files of one name are a sample.
 
 train-000.tar: anna/1.flac anna/1.txt anna/2.flac anna/2.txt ...
 A sample is an audio or ink file with a `.txt` (its transcript) or a `.json` (`text` or `labels`,
-and `speaker`). Its name ends at the first dot, its files lie one after the other. `train`, `dev` or
-`test` in the names of all shards makes the sets; otherwise they are drawn.
+and `speaker`). Its name ends at the first dot, and its files are consecutive. If the names of all
+shards contain `train`, `dev` or `test`, these are the sets; otherwise sets are drawn at random.
 """
 
 import glob
@@ -53,7 +53,7 @@ class Sample:
         return f"{self.shard}: sample {self.key!r}"
 
     def signals(self, kind: Kind) -> list[str]:
-        """Endings of its signals; `.json` is ink only where the labels and no other signal are."""
+        """Endings of its signals; `.json` is ink only if labels and no other signal are there."""
         found = [ending for ending in self.files if f".{ending}" in SUFFIXES[kind]]
         others = [ending for ending in found if ending != "json"]
         if others or "txt" not in self.files or (kind == "ink" and self.signals("speech")):
@@ -64,9 +64,9 @@ class Sample:
 def prepare(source: Path, options: Options) -> Prepared:
     """Every sample of the shards of a folder, a pattern such as `data/train-*.tar`, or one file.
 
-    The manifest points into the shards; nothing is unpacked. Raises InputError that names shard
-    and sample for what `list_members` refuses, a missing or second partner, neither text nor
-    labels, and signals that cannot be read.
+    The manifest refers to places in the shards; nothing is unpacked. Raises InputError that names
+    shard and sample for what `list_members` refuses, missing or duplicate files of a sample,
+    missing text and labels, and signals that cannot be read.
     """
     shards = _shards(source)
     root = source if source.is_dir() else Path(os.path.commonpath([s.parent for s in shards]))
@@ -113,7 +113,7 @@ class _Reader:
         kind, source = self._signal(sample)
         labels, text, speaker = self._labels(sample)
         if not labels and text is None:
-            raise InputError(f"{sample}: neither text nor labels; write what is to be read")
+            raise InputError(f"{sample}: neither text nor labels; add one of them")
         check_labels(labels, self.options.unit, str(sample))
         return Utterance(
             id=utterance_id(sample.shard.with_suffix("") / f"{sample.key}.x", self.root),
@@ -140,12 +140,12 @@ class _Reader:
         return kind, sample.files[ending]
 
     def _labels(self, sample: Sample) -> tuple[tuple[str, ...], str | None, str]:
-        """Labels, text (None where it is not known) and speaker."""
+        """Labels, text (None if not known) and speaker."""
         facts: dict[str, Any] = {}
         if "json" in sample.files and "json" not in sample.signals("ink"):
             facts = _facts(sample.files["json"])
         elif "txt" not in sample.files:
-            raise InputError(f"{sample}: no .txt or .json with its labels; pack one beside it")
+            raise InputError(f"{sample}: no .txt or .json with its labels; add one to the shard")
         text, speaker = facts.get("text"), facts.get("speaker", "")
         if "txt" in sample.files:
             path = sample.files["txt"]
@@ -158,7 +158,7 @@ class _Reader:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Those keys of a sample's JSON that are of use here."""
+    """The keys of a sample's JSON that are used here."""
     try:
         value = json.loads(as_text(read_bytes(path), path))
     except InputError:
@@ -192,7 +192,7 @@ def _samples(shard: Path) -> Iterator[Sample]:
                 yield sample
             if key in seen:
                 raise InputError(
-                    f"{shard}: the files of sample {key!r} do not lie together; pack the shard "
+                    f"{shard}: the files of sample {key!r} are not consecutive; pack the shard "
                     "anew with tar --sort=name"
                 )
             seen.add(key)
@@ -216,9 +216,9 @@ def _shards(source: Path) -> list[Path]:
         found = [source] if source.is_file() else sorted(map(Path, glob.glob(str(source))))
         for path in found:
             if path.suffix != ".tar":
-                raise InputError(f"{path}: not named .tar; shards are plain tar files")
+                raise InputError(f"{path}: the name must end in .tar; shards are plain tar files")
     if not found:
-        raise InputError(f"{source}: no shards here; name a folder of .tar files, or a pattern")
+        raise InputError(f"{source}: no shards; name a folder of .tar files, or a pattern")
     return found
 
 

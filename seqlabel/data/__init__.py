@@ -1,4 +1,4 @@
-"""Prepared corpora become batches: feature stores, buckets by frame budget, sharding by rank."""
+"""Prepared corpora into batches: feature stores, buckets by frame budget, sharding by rank."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ _WITH_TORCH = {"Batch": "tensors", "Dataset": "dataset", "collate": "tensors"}
 
 
 def __getattr__(name: str) -> Any:
-    # Reading with an exported model takes the parts of this room that do without torch.
+    # Reading with an exported model uses the modules that do not import torch.
     if name in _WITH_TORCH:
         return getattr(importlib.import_module(f"seqlabel.data.{_WITH_TORCH[name]}"), name)
     raise AttributeError(f"module 'seqlabel.data' has no attribute {name!r}")

@@ -39,7 +39,7 @@ def growing_array(path: Path, dtype: str) -> Iterator[Callable[[np.ndarray], Non
 
 
 def map_array(path: Path) -> np.ndarray:
-    """An array of a `.npy` file, mapped; OSError or ValueError where it is not whole."""
+    """An array of a `.npy` file, mapped; OSError or ValueError if it is incomplete."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except EOFError:

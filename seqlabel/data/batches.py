@@ -1,4 +1,4 @@
-"""Which utterances go together."""
+"""Grouping of utterances into batches."""
 
 from array import array
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from seqlabel.errors import InputError
 class BatchOptions:
     """How utterances are grouped.
 
-    frames: most frames in a batch, padding included. utterances: most utterances in a batch.
-    pool: batches whose utterances are sorted by length together; a small pool is more random, a
-    large one pads less.
+    frames: maximum number of frames in a batch with padding. utterances: maximum number of these.
+    pool: batches whose utterances are sorted by length together; a small pool is more
+    random, a large one needs less padding.
     """
 
     frames: int = 6000
@@ -26,7 +26,7 @@ class BatchOptions:
     def __post_init__(self) -> None:
         for value in (self.frames, self.utterances, self.pool):
             if not 1 <= value < 2**31:
-                raise InputError("frames, utterances and pool lie between 1 and 2 to the 31")
+                raise InputError("frames, utterances and pool must be between 1 and 2^31")
 
     def usual_size(self, lengths: np.ndarray) -> float:
         """Utterances in a batch of those of mean length."""
@@ -38,7 +38,8 @@ class BatchOptions:
 class BatchPlan(Sequence[list[int]]):
     """M batches of utterance numbers.
 
-    order: (N,) the utterances. starts, ends: (M,) where in it each batch lies, its longest first.
+    order: (N,) the utterances. starts, ends: (M,) where each batch is in it, longest utterance
+    first.
     """
 
     order: np.ndarray
@@ -70,7 +71,7 @@ def make_batches(
 
     With `rng` the utterances are shuffled, sorted by length within pools of `options.pool` batches,
     cut into batches, and the batches shuffled; without it the order is by length, the longest
-    first (for decoding). An utterance longer than the budget makes a batch of its own.
+    first (for decoding). An utterance longer than the budget is a batch of its own.
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if rng is None:
@@ -89,7 +90,7 @@ def make_batches(
 
 
 def _plan(order: np.ndarray, starts: Sequence[int]) -> BatchPlan:
-    """The batches that begin at `starts` and lie without gaps in `order`."""
+    """The batches that begin at `starts` in `order`, without gaps."""
     borders = np.append(np.array(starts, dtype=np.int64), len(order))
     return BatchPlan(order, borders[:-1], borders[1:])
 
@@ -97,7 +98,7 @@ def _plan(order: np.ndarray, starts: Sequence[int]) -> BatchPlan:
 def _cut(sizes: np.ndarray, options: BatchOptions) -> list[int]:
     """Where batches begin when utterances sorted from long to short are cut within the budget.
 
-    The first of a batch is its longest, so it alone decides how many go together.
+    The first utterance of a batch is its longest and determines how many fit.
     """
     room = np.minimum(options.utterances, options.frames // np.maximum(sizes, 1))
     steps = np.maximum(room, 1).tolist()
@@ -122,18 +123,18 @@ def padding_share(batches: BatchPlan, lengths: Sequence[int] | np.ndarray) -> fl
 def shard(batch: Sequence[int], rank: int, world: int) -> tuple[list[int], float]:
     """The part of a batch that one of `world` processes computes, and the weight of its loss.
 
-    The parts of all ranks make up the batch, so that `world` processes take the steps of one. A
-    rank without a part computes the first utterance with weight 0, as every rank must take part
-    in the all-reduce.
+    The parts of all ranks make up the batch, so that `world` processes do the same updates as one.
+    A rank without a part computes the first utterance with weight 0, because every rank must take
+    part in the all-reduce.
     """
     part = list(batch[rank::world])
     return (part, 1.0) if part else ([batch[0]], 0.0)
 
 
 def elapsed_times(times: Sequence[np.ndarray], ids: Sequence[str] = ()) -> np.ndarray:
-    """B arrays (T_b,) of times in seconds -> (B, T) float32, from the frame before to each frame.
+    """B arrays (T_b,) of times in seconds -> (B, T) float32, from the previous frame to each frame.
 
-    0 for the first frame and in the padding. Raises InputError for times that are NaN or go back,
+    0 for the first frame and in the padding. Raises InputError for times that are NaN or decrease,
     with the id of the utterance where `ids` are given.
     """
     elapsed = np.zeros((len(times), max(map(len, times))), np.float32)
@@ -144,7 +145,7 @@ def elapsed_times(times: Sequence[np.ndarray], ids: Sequence[str] = ()) -> np.nd
             frame = int(wrong[0]) + 1
             raise InputError(
                 f"{f'{ids[b]}: ' if ids else ''}frame {frame} has the time {seconds[frame]:g} s "
-                f"after {seconds[frame - 1]:g} s: mend the times, or take a cell without decay"
+                f"after {seconds[frame - 1]:g} s: correct the times, or use a cell without decay"
             )
         row[1 : len(seconds)] = passed
     return elapsed

@@ -1,4 +1,4 @@
-"""Looks through a prepared corpus before anything is trained on it."""
+"""Checks of a prepared corpus before training."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _SILENT = 1e-4
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with an utterance, or with a set as a whole (then `id` is empty)."""
+    """A problem of an utterance, or of a whole set (then `id` is empty)."""
 
     set: str
     id: str
@@ -36,9 +36,11 @@ class Problem:
 
 
 def read_sets(data: Path) -> tuple[Alphabet, dict[str, list[Utterance]]]:
-    """Alphabet and sets of a prepared folder; InputError when it is not one."""
+    """Alphabet and sets of a prepared folder; InputError for other folders."""
     if not (data / "alphabet.json").is_file():
-        raise InputError(f"{data}: no prepared data (alphabet.json is missing); seqlabel prepare")
+        raise InputError(
+            f"{data}: not prepared data (alphabet.json is missing); run seqlabel prepare"
+        )
     paths = sorted(data.glob("*.jsonl"), key=lambda path: (path.stem != "train", path.stem))
     splits = {path.stem: read_manifest(path) for path in paths}
     if not splits:
@@ -52,13 +54,14 @@ def find_problems(
     extractors: Mapping[Kind, Any],
     reduction: int = 1,
 ) -> Iterator[Problem]:
-    """Read every signal, compute its features, and yield what would stop or spoil a training.
+    """Read every signal, compute its features, and yield all problems for training.
 
-    extractors: feature extractor for each kind of signal. reduction: frames that the network joins
-    into one. Found are: signals that cannot be read, silent audio, no or unknown labels, fewer
-    frames than CTC needs for the labels, features that are no numbers, targets that do not fit the
-    frames, hand labels that differ from the labels or leave the signal, an id or a speaker in two
-    sets. Unknown labels outside the training set are no problem, but a remark (`find_remarks`).
+    extractors: feature extractor for each kind of signal. reduction: input frames per
+    output of the network. Problems are signals that cannot be read, silent audio, no or unknown
+    labels, fewer frames than CTC needs for the labels, features that are no numbers, targets that
+    do not fit the frames, hand labels that differ from the labels or leave the signal, an id or a
+    speaker in two sets. Unknown labels outside the training set are no problem, but a remark
+    (`find_remarks`).
     """
     home: dict[str, str] = {}
     for name, utterances in splits.items():
@@ -66,7 +69,7 @@ def find_problems(
             yield Problem(name, "", "the set is empty")
         for utterance in progress_bar(utterances, f"checking {name}"):
             if home.setdefault(utterance.id, name) != name:
-                yield Problem(name, utterance.id, f"the id occurs in {home[utterance.id]} too")
+                yield Problem(name, utterance.id, f"the id also occurs in {home[utterance.id]}")
             unknown = [label for label in utterance.labels if label not in alphabet]
             if unknown and name == "train":
                 yield Problem(name, utterance.id, f"symbol {unknown[0]!r} is not in the alphabet")
@@ -77,7 +80,7 @@ def find_problems(
 
 
 def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
-    """What may be as it should be, but is worth knowing before a figure is quoted."""
+    """Remarks: what is not an error but matters for the interpretation of results."""
     train = splits.get("train", [])
     known_texts = {utterance.labels for utterance in train if utterance.labels}
     known = Counter(label for utterance in train for label in utterance.labels)
@@ -87,11 +90,13 @@ def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) 
             continue
         copies = sum(utterance.labels in known_texts for utterance in utterances)
         if copies:
-            remarks.append(f"{name}: {copies} of {len(utterances)} label sequences are in train")
+            remarks.append(
+                f"{name}: {copies} of {len(utterances)} label sequences also occur in train"
+            )
         labels = {k for utterance in utterances for k in utterance.labels if k in alphabet}
         rare = sorted(labels - known.keys())
         if rare and train:
-            remarks.append(f"{name}: not one training example of {' '.join(rare)}")
+            remarks.append(f"{name}: no training example of {' '.join(rare)}")
     unseen = {name: unseen_labels(us, alphabet) for name, us in splits.items() if name != "train"}
     return [
         *remarks,

@@ -1,4 +1,4 @@
-"""A manifest with its features: what training and evaluation draw their batches from."""
+"""A manifest with its features, the source of batches for training and evaluation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,13 +35,13 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Distortion:
-    """What training does to an utterance before the network sees it.
+    """Augmentation of an utterance in training.
 
     variants: (speed, store) of the same utterances at other speeds; one of them or the plain
     features is drawn with equal chance. signal: distorts the signal, whose features are then
     extracted anew. mask: distorts normalised frames (T, F). noise: standard deviation of Gaussian
-    noise on them. subsample: frames that the network makes one of; where a distortion would leave
-    fewer than the labels need, the utterance stays as it is.
+    noise on them. subsample: frames per output of the network; if a distortion would leave
+    fewer than the labels need, the utterance is not distorted.
     """
 
     variants: Sequence[tuple[float, FeatureStore]] = ()
@@ -57,7 +57,7 @@ def load_features(
     change: Callable[[Signal], Signal] | None = None,
     name: str = "",
 ) -> FeatureStore:
-    """Features of a manifest's utterances, extracted now unless they lie beside it already.
+    """Features of a manifest's utterances, extracted unless they are stored beside it.
 
     `change`, described by `name`, is applied to every signal first (a speed, for example).
     """
@@ -80,9 +80,9 @@ class Dataset:
 
     frame_targets, elapsed: whether batches have `frame_labels`, and times in `elapsed`.
     values: where those of `Batch.values` come from; None for none.
-    lengths: (N,) frames of each utterance as the network gets them (after stacking).
-    targets: alphabet indices of the utterances of the whole manifest. With `unseen` these hold 0
-    for a label that the alphabet lacks; without it such a label raises InputError.
+    lengths: (N,) frames of each utterance after stacking.
+    targets: alphabet indices of the utterances of the whole manifest. With `unseen`, labels
+    that are not in the alphabet are 0; without it they raise InputError.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Dataset:
         elapsed: bool = False,
         values: ValueTargets | None = None,
     ) -> "Dataset":
-        """The dataset of a manifest, undistorted; InputError where it is empty."""
+        """The dataset of a manifest, without augmentation; InputError if it is empty."""
         utterances = open_utterances(manifest)
         if not len(utterances):
             raise InputError(f"{manifest}: no utterances; run seqlabel prepare again")
@@ -146,7 +146,7 @@ class Dataset:
         return part
 
     def _number(self, n: int) -> int:
-        """Where utterance n stands in the manifest and in the stores."""
+        """Number of utterance n in the manifest and in the stores."""
         return n if self._chosen is None else int(self._chosen[n])
 
     def utterance(self, n: int) -> Utterance:
@@ -164,9 +164,9 @@ class Dataset:
     def batch(
         self, chosen: Sequence[int], seed: Sequence[int] | None = None, weight: float = 1.0
     ) -> Batch:
-        """The batch of the chosen utterances, distorted where `seed` is given.
+        """The batch of the chosen utterances, distorted if `seed` is given.
 
-        An utterance's distortion depends on the seed and its number alone, not on its batch mates.
+        An utterance's distortion depends only on the seed and its number, not on the batch.
         """
         rngs = [None if seed is None else np.random.default_rng([*seed, n]) for n in chosen]
         frames = [self.frames(n, rng) for n, rng in zip(chosen, rngs, strict=True)]
@@ -206,7 +206,7 @@ class Dataset:
         return self.values.of(self.utterances[number], frames.x, stride)
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:
-        """Frames of utterance n as the network gets them, distorted where `rng` is given."""
+        """Frames of utterance n after stacking, distorted if `rng` is given."""
         number = self._number(n)
         frames = self._extracted(number, rng)
         own = None if self._own is None else self._own[number]
@@ -259,7 +259,7 @@ class Dataset:
         utterances without labels, with a label that the alphabet lacks, or with fewer frames
         than CTC needs for labels and repeats; the same of every level that the alphabet has.
 
-        output_lengths: frames that the encoder makes of numbers of frames (N,).
+        output_lengths: numbers of frames (N,) -> numbers of outputs of the encoder.
         """
         if self.values is not None:
             return [
@@ -287,7 +287,7 @@ class Dataset:
 
 
 def _level_fault(utterance: Utterance, name: str, alphabet: Alphabet, frames: int) -> str | None:
-    """Why a level of an utterance has no CTC loss, None where it has one."""
+    """Why a level of an utterance has no CTC loss, None if it has one."""
     labels = utterance.levels.get(name, ())
     lacking = [label for label in labels if label not in alphabet]
     if not labels:

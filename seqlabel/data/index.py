@@ -1,7 +1,7 @@
-"""A manifest by its index: training asks arrays on disk, and reads a line when it uses it.
+"""The index of a manifest: arrays on disk, so that lines are read only when they are used.
 
-The index is a folder `features/NAME.index` beside the manifest. It is written when it is first
-asked for, and anew when the manifest has changed.
+The index is a folder `features/NAME.index` beside the manifest. It is written on first use, and
+again when the manifest has changed.
 """
 
 import json
@@ -22,7 +22,7 @@ from seqlabel.errors import InputError
 from seqlabel.files import parse_object, whole_folder, write_json
 
 FORMAT = 1
-"""Raise when the index holds something else, so that those on disk are made anew."""
+"""Increase when the contents of the index change, so that those on disk are rebuilt."""
 
 _CHUNK = 1 << 20  # labels looked through at a time
 
@@ -45,7 +45,7 @@ class Utterances(Sequence[Utterance]):
             map_array(folder / f"{name}.npy") for name in ARRAYS
         )
         if not len(self.starts) == len(self.bounds) == len(self.needed) + 1:
-            raise ValueError("the index is not whole")
+            raise ValueError("the index is incomplete")
         self.symbols: list[str] = meta["symbols"]
         self.kinds: list[str] = meta["kinds"]
         self.content: str = meta["content"]
@@ -72,8 +72,8 @@ class Utterances(Sequence[Utterance]):
     def encoded(self, alphabet: Alphabet, unseen: bool = False) -> "EncodedLabels":
         """The labels as indices of an alphabet.
 
-        A label that it does not have raises InputError that names the first one, or with `unseen`
-        becomes 0, the index of the blank, which is no label.
+        The first label that it lacks raises InputError; with `unseen` such labels are 0, the index
+        of the blank.
         """
         table = np.array(
             [alphabet.encode([s])[0] if s in alphabet else BLANK for s in self.symbols],
@@ -93,7 +93,7 @@ class Utterances(Sequence[Utterance]):
 class EncodedLabels(Sequence[list[int]]):
     """Alphabet indices of the labels of N utterances, looked up when they are used.
 
-    lacking: whether labels may be 0, because the alphabet lacks some.
+    lacking: whether labels may be 0 because they are not in the alphabet.
     """
 
     def __init__(self, labels: np.ndarray, bounds: np.ndarray, table: np.ndarray) -> None:
@@ -115,9 +115,9 @@ class EncodedLabels(Sequence[list[int]]):
 
 
 def open_utterances(path: Path) -> Utterances:
-    """The utterances of a manifest by its index, which is written where there is none that fits.
+    """The utterances of a manifest by its index, which is built if missing or out of date.
 
-    Raises InputError as `read_manifest` does for what is wrong in the manifest.
+    Raises InputError as `read_manifest` does for errors in the manifest.
     """
     folder = path.resolve().parent / "features" / f"{path.stem}.index"
     for attempt in range(2):
@@ -131,7 +131,7 @@ def open_utterances(path: Path) -> Utterances:
             identity = _identity(descriptor)
             os.close(descriptor)
             if attempt:
-                raise InputError(f"{path}: changes while it is read; try again later") from None
+                raise InputError(f"{path}: changed while it was read; try again later") from None
             _write_index(path, folder, identity)
         else:
             weakref.finalize(utterances, os.close, descriptor)
@@ -140,7 +140,7 @@ def open_utterances(path: Path) -> Utterances:
 
 
 def _identity(descriptor: int) -> list[int]:
-    """What tells a file from one that took its place or was written over."""
+    """Identifies a file and its state, to detect that it was replaced or overwritten."""
     status = os.fstat(descriptor)
     return [status.st_ino, status.st_size, status.st_mtime_ns]
 

@@ -14,13 +14,13 @@ from seqlabel.files import fingerprint, read_jsonl_places
 from seqlabel.progress import progress_bar
 
 ARRAYS = {"starts": "<i8", "bounds": "<i8", "needed": "<i4", "speakers": "<i4", "labels": "<i4"}
-"""Name -> type of each; `seqlabel.data.index` says what they hold."""
+"""Name -> type of each, see `seqlabel.data.index`."""
 
 _CHUNK = 1 << 15  # utterances gathered before they are handed on
 
 
 class _Numbers(dict[str, int]):
-    """Numbers strings in the order in which they come."""
+    """Numbers strings in the order of their first occurrence."""
 
     def __missing__(self, name: str) -> int:
         self[name] = number = len(self)
@@ -41,7 +41,7 @@ class ManifestReader:
         self._hashes = array("q")  # of the ids: ten million strings would take a gigabyte
 
     def facts(self) -> dict[str, Any]:
-        """What the index holds besides its arrays, once they are all made."""
+        """The contents of the index besides its arrays, after all of these."""
         return {
             "symbols": list(self.symbols),
             "kinds": sorted(self.kinds),
@@ -103,7 +103,7 @@ class ManifestReader:
         self._check_ids()
 
     def _check_ids(self) -> None:
-        """Refuse ids that occur twice: those of equal hashes are read again and compared."""
+        """InputError for ids that occur twice; those of equal hashes are read and compared."""
         hashes = np.frombuffer(self._hashes, np.int64) if self._hashes else np.zeros(0, np.int64)
         ordered = np.sort(hashes)
         equal = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -114,8 +114,8 @@ class ManifestReader:
         for n, (number, _, row) in enumerate(read_jsonl_places(self.path)):
             if n in wanted and seen.setdefault(row["id"], number) != number:
                 raise InputError(
-                    f"{self.path}:{number}: id {row['id']!r} already stands on line "
-                    f"{seen[row['id']]}; every utterance needs an id of its own"
+                    f"{self.path}:{number}: id {row['id']!r} is also on line "
+                    f"{seen[row['id']]}; ids must be unique"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Batches made ahead of their use by one background thread, with the waiting time measured."""
+"""Batches prepared ahead by a background thread, with the waiting time measured."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""The signals of utterances, read from their files and kept where they are needed again."""
+"""The signals of utterances, read from their files and cached if they are needed again."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,11 +20,11 @@ from seqlabel.inputs.reading import naming
 Kept = TypeVar("Kept", bound=Signal | np.ndarray)
 
 KEPT_BYTES = 1 << 30
-"""Bytes of signals kept in memory where they are distorted anew each time: 70,000 lines of ink."""
+"""Bytes of signals kept in memory if they are distorted in each epoch: 70,000 lines of ink."""
 
 
 def read_signal(utterance: Utterance, extractor: Any) -> Signal:
-    """The signal of an utterance as an extractor wants it; InputError names the file.
+    """The signal of an utterance for an extractor; InputError names the file.
 
     Audio comes at the extractor's `rate`, ink without times where its `times` is False.
     """
@@ -32,7 +32,7 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
     if utterance.kind != wanted:
         raise InputError(
             f"{utterance.id}: {utterance.kind}, where features.kind in the configuration is "
-            f"for {wanted}; take the configuration of a recipe for {utterance.kind}"
+            f"for {wanted}; use a configuration for {utterance.kind}"
         )
     if wanted == "speech":
         return read_audio(
@@ -59,7 +59,7 @@ def plain_features(utterance: Utterance) -> dict[str, Any]:
 def extract(
     utterance: Utterance, extractor: Any, change: Callable[[Signal], Signal] | None = None
 ) -> Frames:
-    """The features of an utterance's signal, changed before where `change` says how.
+    """The features of an utterance's signal after `change`.
 
     Raises InputError naming the file.
     """
@@ -69,7 +69,7 @@ def extract(
 
 
 def frames_of_signal(signal: Signal, extractor: Any) -> Frames:
-    """The features of a signal; those of ink bring the ink along, with their clock."""
+    """The features of a signal; those of ink include the ink, with their clock."""
     frames: Frames = extractor(signal)
     if isinstance(signal, Ink):
         frames = replace(frames, ink=on_the_clock(signal if extractor.times else signal.untimed()))
@@ -77,7 +77,7 @@ def frames_of_signal(signal: Signal, extractor: Any) -> Frames:
 
 
 def signal_kind(extractor: Any) -> Kind:
-    """What an extractor turns into frames."""
+    """The kind of signal that an extractor takes."""
     if isinstance(extractor, ImageColumns):
         return "image"
     if isinstance(extractor, SeriesRows):
@@ -88,8 +88,8 @@ def signal_kind(extractor: Any) -> Kind:
 class KeptSignals(Generic[Kept]):
     """Signals or arrays by number: the first `limit` bytes read once, the others each time.
 
-    None is given up for another: epochs meet all signals once each in any order, so that what was
-    met last is not what comes next.
+    Signals are never evicted: epochs use every signal once in any order, so that the most recent
+    ones are not those used next.
     """
 
     def __init__(self, read: Callable[[int], Kept], limit: int = KEPT_BYTES) -> None:

@@ -1,4 +1,4 @@
-"""Normalisation by speaker: the statistics of all that one person says or writes in a set."""
+"""Normalisation by speaker: the statistics of all utterances of a speaker in a set."""
 
 import numpy as np
 
@@ -7,9 +7,10 @@ from seqlabel.features.normalisation import Statistics
 
 
 class SpeakerStatistics:
-    """Statistics over all frames of an utterance's speaker, fitted when they are first asked for.
+    """Statistics over all frames of an utterance's speaker, computed on first use.
 
-    speakers: (N,) the same number for the same speaker; an utterance with -1 stands alone.
+    speakers: (N,) the same number for the same speaker; an utterance with -1 has its own
+    statistics.
     """
 
     def __init__(self, store: FeatureStore, speakers: np.ndarray) -> None:

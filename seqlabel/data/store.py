@@ -1,4 +1,4 @@
-"""Extracted features on disk, mapped into memory: extracted once, whatever is trained on them."""
+"""Extracted features on disk, mapped into memory and used by all trainings."""
 
 import contextlib
 import json
@@ -22,10 +22,10 @@ from seqlabel.files import fingerprint, whole_folder, write_json
 from seqlabel.inputs.shards import signal_file
 
 FORMAT = 2
-"""Raise when an extractor's numbers change, so that stores on disk are made anew."""
+"""Increase when the values of an extractor change, so that stores on disk are rebuilt."""
 
 CHECKED = 10_000
-"""Signals whose size and time are held against a store; of more, as many are picked evenly."""
+"""Signals whose size and time are compared with a store; of more, an even selection."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class FeatureStore:
         """Mean and deviation of every feature over all frames; kept beside them once computed."""
         path = self.folder / "statistics.safetensors"
         if path.is_file():
-            with contextlib.suppress(InputError):  # a damaged file is written anew
+            with contextlib.suppress(InputError):  # a damaged file is rewritten
                 return Statistics.load(path)
         statistics = Statistics.fit([self.x])
         statistics.save(path)
@@ -80,9 +80,9 @@ class FeatureStore:
 
 
 def store_path(folder: Path, name: str, extractor: Any, utterances: Utterances) -> Path:
-    """Where the store of these utterances under this extractor lies; other options, other name.
+    """The path of the store of these utterances and this extractor; other options, other name.
 
-    The files of `CHECKED` utterances are looked at, so that other signals get another name, too.
+    The files of `CHECKED` utterances are examined, so that changed signals have another name too.
     """
     parts = [str(FORMAT), json.dumps(extractor_table(extractor), sort_keys=True)]
     parts.append(utterances.sources)
@@ -99,7 +99,7 @@ def store_path(folder: Path, name: str, extractor: Any, utterances: Utterances) 
 
 
 def open_store(path: Path) -> FeatureStore | None:
-    """Map a store into memory, or None where there is none or an unfinished one."""
+    """Map a store into memory, or None if there is none or an unfinished one."""
     try:
         meta = json.loads((path / "store.json").read_text(encoding="utf-8"))
         spans, x, times = (map_array(path / f"{name}.npy") for name in ("spans", "x", "times"))
@@ -130,7 +130,7 @@ def build_store(
                 frames = extract(utterance)
                 if not np.isfinite(frames.x).all():
                     raise InputError(
-                        f"{utterance.source}: features hold NaN or infinity; check the file"
+                        f"{utterance.source}: features are NaN or infinite; check the file"
                     )
                 x(frames.x)
                 times(frames.times)

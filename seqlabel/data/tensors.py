@@ -1,4 +1,4 @@
-"""The tensors that utterances become."""
+"""The tensors of a batch of utterances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +17,15 @@ class Batch:
     x: (B, T, F) float32 frames. lengths: (B,) int64 frames.
     targets: (B, S) int64 label indices. target_lengths: (B,) int64.
     ids: B utterance ids. frame_labels: (B, T) int64 label of each frame from a hand segmentation,
-    -1 where there is none; absent unless the criterion needs it. elapsed: (B, T) float32 seconds
-    from the frame before to each frame, 0 for the first; absent unless the cells want them.
+    -1 if there is none; None unless the criterion needs it. elapsed: (B, T) float32 seconds
+    from the previous frame to each frame, 0 for the first; None unless the cells need them.
     levels: targets (B, S') and their lengths (B,) of each level that the labels are made of, the
     finest first; none unless the criterion needs them.
     values: (B, T, D) float32 what is to be predicted of each frame, in its own units, NaN where it
     is not known and in the padding; absent unless the criterion needs it.
-    heights: (B,) int64 rows of images, whose frames are columns of pixels: so many features count,
-    the others are padding. None for other signals and where all images have F rows.
-    weight: share of the batch's utterances that count (0 for a rank's stand-in, see `shard`).
+    heights: (B,) int64 rows of images, whose frames are columns of pixels: the number of features
+    that are not padding. None for other signals and if all images have F rows. weight: share of the
+    batch's utterances that count (0 for a rank without a part, see `shard`).
     """
 
     x: Tensor
@@ -42,7 +42,7 @@ class Batch:
 
     @property
     def frames(self) -> int:
-        """Frames of the signals, the padding not counted."""
+        """Frames of the signals without padding."""
         return int(self.lengths.sum())
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -57,7 +57,7 @@ class Batch:
         )
 
     def select(self, rows: Sequence[int]) -> "Batch":
-        """The batch of some of its utterances, padded as before."""
+        """The batch of some of its utterances, with the same padding."""
         labels, elapsed, heights = self.frame_labels, self.elapsed, self.heights
         values = self.values
         return replace(
@@ -88,12 +88,12 @@ def collate(
 ) -> Batch:
     """Pad B arrays (T_b, F) and their label indices into one batch.
 
-    times: (T_b,) seconds of the frames of each, where `Batch.elapsed` is wanted. levels: B lists of
+    times: (T_b,) seconds of the frames of each, for `Batch.elapsed`. levels: B lists of
     label indices for each level. values: (T_b, D) of each, where `Batch.values` is wanted.
     """
     lengths = [len(x) for x in frames]
     x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
-    rows = x.numpy()  # features mapped from disk are read-only, which torch does not know
+    rows = x.numpy()  # features mapped from disk are read-only, which torch does not support
     for row, sequence in zip(rows, frames, strict=True):
         row[: len(sequence)] = sequence
     aligned = None

@@ -1,4 +1,4 @@
-"""Values to be predicted of every frame: what a regression learns."""
+"""Target values of every frame for regression."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from seqlabel.inputs.series import read_values
 
 @dataclass(frozen=True)
 class ValueTargets:
-    """Where the values of a frame come from.
+    """Source of the values of a frame.
 
     kind: "file", the array that the manifest names as `target`, a row for each frame as extracted;
     "next", the frame `ahead` frames later, as extracted (and joined with its neighbours where the
@@ -45,18 +45,19 @@ class ValueTargets:
         rows = read_values(utterance.target)
         if -(-len(rows) // stride) != len(frames):
             raise InputError(
-                f"{utterance.id}: {len(rows)} rows in {utterance.target}, where the signal has "
+                f"{utterance.id}: {len(rows)} rows in {utterance.target}, but the signal has "
                 f"{len(frames)} frames{f' of {stride} rows each' if stride > 1 else ''}"
             )
         if self.size and rows.shape[1] != self.size:
             raise InputError(
-                f"{utterance.id}: {rows.shape[1]} values in a row of {utterance.target}, "
+                f"{utterance.id}: {rows.shape[1]} values per row of {utterance.target}, but "
                 f"criterion.size in the configuration is {self.size}"
             )
         return rows[::stride]
 
     def before(self, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """(T, D) what is known last before each of the values (T, D): persistence predicts it.
+        """(T, D) the last known values before each of the values (T, D), which persistence
+        predicts.
 
         For "next" the frame itself; for "file" the row `ahead` frames before, NaN where there is
         none.
@@ -71,9 +72,9 @@ class ValueTargets:
 def value_statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (D,) float64 of all known values of some (T, D) arrays.
 
-    One that hardly varies has a deviation of 1. Raises InputError where some column has no value.
+    Nearly constant values have a deviation of 1. Raises InputError if a column has no value.
     """
-    # Two sums about the first values met, which are near enough to the mean to lose no digits.
+    # Two sums about the first values, which are close enough to the mean to keep precision.
     count = total = square = origin = np.zeros(0)
     for values in arrays:
         x = values.astype(np.float64)

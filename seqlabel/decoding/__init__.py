@@ -1,4 +1,4 @@
-"""Log-probabilities become labels: greedy, beam, lexicon, n-grams, alignment, spotting."""
+"""Log-probabilities into labels: greedy, beam, lexicon, n-grams, alignment, spotting."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ _COMPILED = {"BeamDecoder": "beam", "Lexicon": "lexicon", "NgramLM": "lm"}
 
 
 def __getattr__(name: str) -> Any:
-    # numba is imported only by those who need it: greedy decoding starts without it.
+    # numba is imported only if needed: greedy decoding starts without it.
     if name in _COMPILED:
         return getattr(importlib.import_module(f"seqlabel.decoding.{_COMPILED[name]}"), name)
     raise AttributeError(f"module 'seqlabel.decoding' has no attribute {name!r}")

@@ -39,7 +39,7 @@ log = logging.getLogger("seqlabel")
 
 LARGEST_WEIGHT = 100.0
 LARGEST_BONUS = 80.0
-"""Nats whose factor float32, the type of the table of a language model's factors, still holds."""
+"""Maximum bonus in nats, so that factors are in the range of float32."""
 
 GROUP_SIZE = 2**18
 """Probabilities, float64, of the utterances that a thread takes at a time, at most."""
@@ -60,16 +60,17 @@ class BeamDecoder:
     beam: the number of prefixes kept from frame to frame; with enough of them the result is exact.
     lm: an n-gram model over the symbols of the alphabet; the score of a labelling is then
         ln p(labels | x) + lm_weight ln p_lm(labels) + bonus (number of labels),
-        with the model's <s> before and </s> behind.
-    lexicon: only labellings that spell words of it, and `lm` and `bonus` count words in place of
-        labels. Where no such labelling is within the beam at the end, the best beginning of one.
-    unknown_penalty: nats that a word outside the lexicon costs, which is scored as the model's
-        <unk> besides; None for none such. Needs a lexicon with a separator that is not optional.
-    label_count, label_min_prob: in each frame only so many labels, the most probable, and only
-        labels with at least that probability count; the others have probability zero there (the
-        blank always counts).
+        with <s> before and </s> after the labels.
+    lexicon: only labellings that spell its words; `lm` and `bonus` then apply to words instead of
+        labels. If no such labelling is in the beam at the end, the result is the best prefix of
+        one.
+    unknown_penalty: cost in nats of a word outside the lexicon, in addition to <unk> in the model;
+        None allows no such words. Needs a lexicon with a separator that is not optional.
+    label_count, label_min_prob: use only the so many most probable labels of each frame, and only
+        labels with at least that probability; the others have probability zero (the blank is
+        always used).
     beam_threshold: prefixes whose score is further than this below the frame's best are dropped.
-    threads: at most so many utterances at a time; None for one on each core.
+    threads: maximum number of threads, one utterance each; None for the number of cores.
     device: "cuda" searches on the GPU, without `lm`, `lexicon`, `bonus` and `beam_threshold`, see
         `seqlabel.decoding.search.triton_beam`; it needs torch with triton. Streams are searched on
         the CPU.
@@ -94,7 +95,7 @@ class BeamDecoder:
     ) -> None:
         for name, count in (("beam", beam), ("label_count", label_count), ("threads", threads)):
             if count is not None and count < 1:
-                raise InputError(f"{name} is {count}, at least 1 is expected")
+                raise InputError(f"{name} is {count}; it must be at least 1")
         if not 0 <= label_min_prob < 1:
             raise InputError(f"label_min_prob is {label_min_prob}, expected 0 <= value < 1")
         if beam_threshold is not None and not beam_threshold > 0:
@@ -106,7 +107,7 @@ class BeamDecoder:
                 f"bonus is {bonus}, expected {-LARGEST_BONUS:g} to {LARGEST_BONUS:g} nats"
             )
         if not isinstance(beam, int):
-            raise InputError(f"beam is {beam!r}, a whole number is expected")
+            raise InputError(f"beam is {beam!r}; it must be a whole number")
         if device not in ("cpu", "cuda"):
             raise InputError(f'device is {device!r}, expected "cpu" or "cuda"')
         if device == "cuda" and (lm or lexicon or bonus or beam_threshold is not None):
@@ -194,7 +195,7 @@ class BeamDecoder:
         return self.results(hypotheses, log_probs, lengths)
 
     def stream(self) -> BeamStream:
-        """Begin an utterance whose frames come in chunks, see `seqlabel.decoding.stream`."""
+        """Begin an utterance with frames in chunks, see `seqlabel.decoding.stream`."""
         return BeamStream(self)
 
     def _search(
@@ -251,7 +252,7 @@ class BeamDecoder:
         check_chunk(chunk, len(self.alphabet))
 
     def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray:
-        """What the search reads of frames (T, K): float64, what the cuts leave out zero."""
+        """Probabilities of frames (T, K) for the search: float64, pruned labels zero."""
         return self._cut(frame_probabilities(log_probs, name))
 
     def results(
@@ -352,7 +353,7 @@ class BeamDecoder:
         )
 
     def _cut(self, probs: np.ndarray) -> np.ndarray:
-        """Give the labels that the cuts leave out probability zero, in place."""
+        """Set pruned labels to probability zero, in place."""
         if self.label_min_prob > 0:
             blank = probs[..., BLANK].copy()
             np.putmask(probs, probs < self.label_min_prob, 0.0)  # twice as fast as by index
@@ -380,7 +381,7 @@ class _Worker:
         return self._decoder.plain_search()
 
     def memory(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Room for float64 numbers: fresh memory costs more time than what fills it."""
+        """Reused memory for float64 numbers, because fresh memory is slow."""
         size = math.prod(shape)
         if self._memory.size < size:
             self._memory = np.empty(size)

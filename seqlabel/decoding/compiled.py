@@ -10,6 +10,7 @@ _UNCOUNTED = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
 kernel = partial(njit, nogil=True, **_UNCOUNTED)
 """`numba.njit` for code that allocates no array: without reference counts.
 
-What calls a kernel holds its arrays. numba nevertheless counts every array that passes into a
-function or out of a tuple, atomically, which took three quarters of a search with a language model.
+The caller of a kernel owns its arrays. numba nevertheless counts, atomically, references of every
+array that is passed to a function or taken out of a tuple, which took three quarters of the time of
+a search with a language model.
 """

@@ -1,4 +1,4 @@
-"""How sure a result is of each label and word, and whether it is as often right as it is sure."""
+"""Confidences of labels and words of a result, and their calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ def label_confidences(
 ) -> tuple[float, ...]:
     """p(label | x, the other labels) for each label, from the forward-backward algorithm.
 
-    Each label is held against every other one in its place and against none at all. Needs no
-    n-best list and no language model; one float a label. Arguments and errors as of
+    Each label is compared with all others in its place and with none. Needs neither n-best list nor
+    language model. One float per label. Arguments and errors as of
     `seqlabel.decoding.alignment.aligner`.
     """
     return tuple(span.probability for span in align(log_probs, labels, alphabet, name).spans)
@@ -32,8 +32,8 @@ def with_label_confidences(
 ) -> Result:
     """The same result with `label_confidences` as the probabilities of its spans.
 
-    log_probs: (T, K) of this utterance. A word has that of its least sure label. A result without
-    labels comes back as it is.
+    log_probs: (T, K) of this utterance. A word has the minimum of its labels. A result without
+    labels is returned unchanged.
     """
     if not result.labels:
         return result
@@ -55,11 +55,11 @@ def with_label_confidences(
 def n_best_confidences(
     sequences: Sequence[Sequence[str]], log_probs: Sequence[float]
 ) -> tuple[float, ...]:
-    """For each element of the first sequence, the share of the n-best list that keeps it.
+    """For each element of the first sequence, the share of the n-best list that contains it.
 
     sequences: labels or words, best first; log_probs: natural log-scores, which weigh them. An
-    element is kept by a sequence when an alignment with the least edits says so. One sequence
-    alone gives 1.0 throughout: the list should hold ten or more.
+    element is contained in a sequence if an alignment with minimum edits pairs it with an equal
+    one. A single sequence gives 1.0 for all: the list should have ten or more.
     """
     if not sequences:
         return ()
@@ -78,7 +78,7 @@ def n_best_confidences(
 def result_confidences(result: Result, words: bool = False) -> tuple[float, ...]:
     """`n_best_confidences` of a result and its alternatives: of its labels, or of its text's words.
 
-    Alternatives that read as the same words count together.
+    Alternatives with the same words count together.
     """
     ranking = [result, *result.alternatives]
     sequences = [r.text.split() if words else r.labels for r in ranking]
@@ -87,7 +87,7 @@ def result_confidences(result: Result, words: bool = False) -> tuple[float, ...]
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers with a confidence in low..high: how many, their mean confidence, how often right."""
+    """Answers with a confidence in low..high: their number, mean confidence and accuracy."""
 
     low: float
     high: float
@@ -166,10 +166,10 @@ class Recalibration:
 
     @classmethod
     def fit(cls, confidences: Sequence[float], correct: Sequence[bool]) -> "Recalibration":
-        """Logistic regression by Newton's method on other data than it will be used for.
+        """Logistic regression by Newton's method, on held-out data.
 
-        One right and one wrong answer are added at even odds, so that a set that is all right or
-        all wrong has a solution too.
+        One right and one wrong answer with a confidence of 0.5 are added, so that there is a
+        solution even if all answers are right or all are wrong.
         """
         x = np.append(_logit(confidences), [0.0, 0.0])
         y = np.append(np.asarray(correct, float), [0.0, 1.0])

@@ -19,14 +19,14 @@ class GreedyDecoder:
     """The labelling of the single most probable path.
 
     `log_prob` of a result is the probability of that path alone, and a span covers the frames of
-    its label on that path. Of equally probable labels in a frame the first in the alphabet wins
-    (the blank before all).
+    its label on that path. Of equally probable labels in a frame the first in the alphabet is
+    chosen (the blank before all).
     """
 
     alphabet: Alphabet
 
     def stream(self) -> "GreedyStream":
-        """Begin an utterance whose frames come in chunks, see `GreedyStream`."""
+        """Begin an utterance with frames in chunks, see `GreedyStream`."""
         return GreedyStream(self)
 
     def check(self, chunk: np.ndarray) -> None:
@@ -53,7 +53,7 @@ class GreedyDecoder:
         inside = np.arange(T) < np.asarray(lengths)[:, None]
         totals = np.where(inside, best, 0.0).sum(axis=1)
 
-        # A run is a stretch of frames with one label; padding counts as blank.
+        # A run is a sequence of frames with one label; padding counts as blank.
         path = np.where(inside & np.isfinite(totals)[:, None], path, BLANK)
         before = np.pad(path, ((0, 0), (1, 0)), constant_values=BLANK)[:, :-1]
         after = np.pad(path, ((0, 0), (0, 1)), constant_values=BLANK)[:, 1:]
@@ -85,7 +85,7 @@ def best_path(log_probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class GreedyStream:
-    """Greedy decoding under way, with the methods of `BeamStream`."""
+    """Greedy decoding of a stream, with the methods of `BeamStream`."""
 
     def __init__(self, decoder: GreedyDecoder) -> None:
         self._decoder = decoder
@@ -95,7 +95,7 @@ class GreedyStream:
         self._last, self._frames, self._total = BLANK, 0, 0.0
 
     def push(self, log_probs: Any) -> None:
-        """Read frames (T, K); InputError for what `decode` refuses, and nothing of them is read."""
+        """Read frames (T, K); InputError as in `decode`, in which case none of them is read."""
         chunk = as_array(log_probs)
         self._decoder.check(chunk)
         frame_probabilities(chunk, f"the chunk from frame {self._frames} on")
@@ -121,17 +121,17 @@ class GreedyStream:
         return self.partial().labels
 
     def finish(self, n_best: int = 1) -> Result:
-        """The result of all frames pushed. Raises InputError where there were none."""
+        """The result of all frames pushed. Raises InputError if there are none."""
         check_one_best(n_best)
         if not self._frames:
-            raise InputError("no frames were pushed; there is nothing to decode")
+            raise InputError("no frames were pushed; push some before finish()")
         path, best = np.concatenate(self._paths)[None], np.concatenate(self._best)[None]
         return self._decoder.collapse(path, best, [self._frames])[0]
 
 
 def check_one_best(n_best: int) -> None:
-    """Raise InputError where more than the one best path is asked for."""
+    """Raise InputError if more than the best path is requested."""
     if n_best != 1:
         raise InputError(
-            f"n_best is {n_best}; greedy decoding has one best, use BeamDecoder (--beam 50)"
+            f"n_best is {n_best}; greedy decoding gives one result; use BeamDecoder (--beam 50)"
         )

@@ -1,4 +1,4 @@
-"""Labels and the levels they are made of, read in one call."""
+"""Decoding of labels and their lower levels in one call."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -20,10 +20,10 @@ class LabelDecoder(Protocol):
 
 @dataclass(frozen=True)
 class LevelsDecoder:
-    """Reads the outputs of a network of hierarchical CTC.
+    """Decodes the outputs of a hierarchical CTC network.
 
-    alphabet: of the labels, with its levels. labels: the decoder of the labels; every level below
-    them is read greedily.
+    alphabet: of the labels, with its levels. labels: the decoder of the labels; the levels below
+    them are decoded greedily.
     """
 
     alphabet: Alphabet

@@ -1,4 +1,4 @@
-"""What a decoder answers: labels, where they lie, how probable they are, and the runners-up."""
+"""Results of decoders: labels with times and probabilities, and alternatives."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,16 +15,15 @@ class _Span(NamedTuple):
 
 
 class Span(_Span):
-    """One label (or word) and the stretch of the signal that it covers: a tuple of four.
+    """One label (or word) and its part of the signal: a tuple of four.
 
     start (inclusive) and end (exclusive) are frame numbers, or seconds after `Result.with_times`.
-    probability: the largest posterior that the label has within its span; of a word, the least
-    probability among its labels. Of ink, `strokes` are the numbers of the strokes it was read from;
-    it is no part of the tuple.
+    probability: the largest posterior that the label has within its span; of a word, the minimum
+    of its labels. Of ink, `strokes` are the numbers of its strokes; it is not part of the tuple.
     """
 
     strokes: tuple[int, ...] | None = None
-    """Strokes from 0 in the order of writing, () for a blank between words; None for speech."""
+    """Strokes from 0 in the order of writing, () for a space between words; None for speech."""
 
     def of_strokes(self, strokes: Iterable[int]) -> "Span":
         """The same span with the numbers of its strokes."""
@@ -38,7 +37,7 @@ class Span(_Span):
         return span
 
     def to_json(self) -> list[Any]:
-        """[label, start, end, probability], with the list of the strokes behind where it is ink."""
+        """[label, start, end, probability], for ink followed by the list of strokes."""
         return [*self, *([] if self.strokes is None else [list(self.strokes)])]
 
 
@@ -59,13 +58,13 @@ class Result:
 
     labels: the symbols, without blanks and repeats.
     log_prob: natural log. Of a beam search: the summed probability of the paths of the labelling,
-        plus the weighted language model and bonus terms where those are used. Of a greedy search:
-        the probability of the one best path. -inf, with no labels, when every path is impossible.
+        plus the weighted language model and bonus terms if used. Of a greedy search:
+        the probability of the one best path. -inf, with no labels, if every path is impossible.
     spans: one for each label, in order; empty for alternatives and partial results.
     alternatives: the next best labellings, best first.
     text: the labels as running text; with a lexicon, the words.
-    words: one span for each word where the decoder knows words.
-    levels: the results of the levels that the labels are made of, by name, the finest first.
+    words: one span for each word, if the decoder has words.
+    levels: the results of lower levels of labels by name, the finest first.
     """
 
     labels: tuple[str, ...]
@@ -80,8 +79,8 @@ class Result:
         """The same result with spans in seconds.
 
         times: (T,) start of each frame in seconds, increasing; period: the nominal length of a
-        frame. A span ends one period after its last frame starts, or earlier where the next
-        frame starts earlier (so a pen lift behind a label does not lengthen it).
+        frame. A span ends one period after its last frame starts, or earlier if the next
+        frame starts earlier (so a pen lift after a label does not lengthen it).
         """
 
         def seconds(span: Span) -> Span:

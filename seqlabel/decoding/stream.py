@@ -1,4 +1,4 @@
-"""Decoding while the signal still comes in, chunk by chunk."""
+"""Decoding while the signal comes in, chunk by chunk."""
 
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from seqlabel.errors import InputError
 
 
 class StreamingDecoder(Protocol):
-    """What a stream asks of a decoder: the parts of its search."""
+    """The methods of a decoder that a stream uses."""
 
     def check(self, chunk: np.ndarray) -> None: ...
 
@@ -34,12 +34,12 @@ class StreamingDecoder(Protocol):
 
 
 class BeamStream:
-    """A beam search under way. Whatever the chunks, `finish` gives what one call would give.
+    """A beam search of a stream. `finish` gives the result of a single call, whatever the chunks.
 
     stream = decoder.stream()
     stream.push(chunk)          # (T, K) natural log-probabilities, any T
     stream.partial().text       # the best labelling so far
-    stream.stable()             # the labels at its beginning that will not change any more
+    stream.stable()             # its first labels, which will not change any more
     result = stream.finish()
     """
 
@@ -51,7 +51,7 @@ class BeamStream:
         self._chunks: list[np.ndarray] = []
 
     def push(self, log_probs: Any) -> None:
-        """Read frames; InputError for what `decode` refuses, and then nothing of them is read."""
+        """Read frames; InputError as in `decode`, in which case none of them is read."""
         chunk = np.ascontiguousarray(as_array(log_probs))
         self._decoder.check(chunk)
         if self._plain and self._kernels.ready:
@@ -69,10 +69,10 @@ class BeamStream:
         return self._decoder.partial([Hypothesis(self._search.stable(), 0.0)]).labels
 
     def finish(self, n_best: int = 1) -> Result:
-        """The result of all frames pushed. Raises InputError where there were none."""
+        """The result of all frames pushed. Raises InputError if there are none."""
         check_n_best(n_best)
         if not self._search.frames:
-            raise InputError("no frames were pushed; there is nothing to decode")
+            raise InputError("no frames were pushed; push some before finish()")
         hypotheses = self._search.best(n_best)
         frames = np.concatenate(self._chunks)[None]
         return self._decoder.results([hypotheses], frames, np.array([frames.shape[1]]))[0]

@@ -1,14 +1,14 @@
-"""Which ink became which label: strokes given to the labels that were read from them.
+"""Assignment of strokes to recognised labels.
 
-The output of a CTC network fires once for a label, anywhere in the ink that it stands for. A stroke
-in which one label fires is that label's; a stroke in which several fire (joined letters) is shared
-by them; a stroke in which none fires (a dot, the bar of a t) joins the label of the ink that lies
-nearest to it. Labels that no pen writes, such as the blank between words, own nothing.
+A CTC network fires once for a label, anywhere in its ink. A stroke in which one label fires belongs
+to that label; a stroke in which several fire (joined letters) belongs to all of these; a stroke in
+which none fires (a dot, the bar of a t) belongs to the label of the nearest ink. Labels without
+ink, such as the space between words, have no strokes.
 
-Nearest in place is right more often than nearest in time, since dots and bars may be written after
-the whole word. Of the strokes without a label in 162 synthetic words read correctly by three
-networks, 501 of 551 were right by place and 242 by time; of the 1593 in 400 training formulas of
-CROHME whose symbols are taken to fire in one of their strokes at random, 94 % and 74 %.
+The nearest in space is correct more often than the nearest in time, because dots and bars may be
+written after the whole word. Of the strokes without a label in 162 synthetic words recognised by
+three networks, 501 of 551 were correct by space and 242 by time; of the 1593 in 400 training
+formulas of CROHME whose symbols are taken to fire in one of their strokes at random, 94 % and 74 %.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from seqlabel.decoding.results import Result, Span
 
 _BLOCK = 1 << 18
-"""Distances computed at a time, which bounds memory where strokes have many points."""
+"""Distances computed at a time, which bounds memory for strokes with many points."""
 
 
 def with_strokes(
@@ -54,7 +54,7 @@ def strokes_of_labels(
     fired: Sequence[float],
     inkless: Collection[str] = (),
 ) -> list[tuple[int, ...]]:
-    """The numbers of the strokes of each label, ascending; every stroke is some label's.
+    """The numbers of the strokes of each label, ascending; every stroke belongs to a label.
 
     strokes, fired: as in `owners`. inkless: labels that no pen writes.
     """
@@ -71,7 +71,7 @@ def owners(strokes: Sequence[ArrayLike], fired: Sequence[float]) -> list[list[in
 
     strokes: (P, 3 or more) x, y, t with P >= 1, in order of time. fired: when each label fires, on
     the clock of t; a label that fires between strokes counts as fired in the stroke nearest in
-    time. Empty lists where `fired` is empty.
+    time. Empty lists if `fired` is empty.
     """
     arrays = [np.asarray(stroke, np.float64) for stroke in strokes]
     times = np.asarray(fired, np.float64)
@@ -129,7 +129,7 @@ def _nearest(
 
 
 def _distances(own: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(P',) how far each point of `other` (P', 2) is from the nearest of `own` (P, 2)."""
+    """(P',) distance of each point of `other` (P', 2) from the nearest of `own` (P, 2)."""
     nearest = np.full(len(other), np.inf)
     block = max(1, _BLOCK // len(other))
     for first in range(0, len(own), block):

@@ -1,15 +1,15 @@
-"""The demonstration page: write or speak in a browser, and see a model read it.
+"""The demo page: recognition of writing and speech in a browser.
 
-`serve(app)` answers on the loopback address until Ctrl-C. Features, network and decoder run here,
-in Python, so that they are the trained ones; the page captures, draws and asks.
+`serve(app)` answers on the loopback address until Ctrl-C. Features, network and decoder run in
+Python; the page captures, draws and sends requests.
 
-    page/        what the browser gets: HTML, CSS and JavaScript modules
-    server       requests to answers
-    connections  time limits and how many connections there may be
-    security     who may ask
-    bodies       what a request may hold
-    reading      signals to readings, as the page draws them
-    recordings   sound that is still coming in
-    examples     ink for those who have no pen at hand
-    corpus       ink and sound kept with their right text
+    page/        files for the browser: HTML, CSS and JavaScript modules
+    server       requests and answers
+    connections  limits of time and number of connections
+    security     checks of requests
+    bodies       contents of requests
+    reading      signals into results for the page
+    recordings   sound in progress
+    examples     synthetic ink as an example
+    corpus       ink and sound stored with their text
 """

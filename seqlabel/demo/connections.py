@@ -1,8 +1,8 @@
-"""A server of many connections that none of them can hold up.
+"""A server with limits of connections and time.
 
-Every request has to arrive within `REQUEST_SECONDS` of its first byte, and its answer has to be
-taken within `ANSWER_SECONDS`; a connection without a request is closed after `IDLE_SECONDS`. Where
-`MOST_CONNECTIONS` are open, a new one takes the place of the one that has waited longest.
+Every request must arrive within `REQUEST_SECONDS` of its first byte, and its answer must be
+received within `ANSWER_SECONDS`; a connection without a request is closed after `IDLE_SECONDS`. If
+`MOST_CONNECTIONS` are open, a new one replaces the one that has waited longest.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ class BoundedServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def waiting(self, connection: Any, waiting: bool) -> None:
-        """Note that a connection waits for a request, or that one has come whole."""
+        """Note that a connection waits for a request, or that one is complete."""
         with self._lock:
             if not waiting:
                 self._waiting.pop(connection, None)
@@ -88,7 +88,7 @@ class BoundedServer(ThreadingHTTPServer):
 
 
 class TimedHandler(BaseHTTPRequestHandler):
-    """HTTP/1.1 requests within their time limits; answers go out in one piece."""
+    """HTTP/1.1 requests within time limits; answers are sent in one piece."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -119,11 +119,11 @@ class TimedHandler(BaseHTTPRequestHandler):
         self.connection.sendall(head if self.command == "HEAD" else head + body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not written down: their paths hold the token."""
+        """Requests are not logged, because their paths have the token."""
 
 
 class _TimedReader(io.RawIOBase):
-    """What a socket receives; TimeoutError once the time of a request is up."""
+    """Received data; TimeoutError after the time limit of a request."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

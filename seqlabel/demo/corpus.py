@@ -1,8 +1,8 @@
-"""Ink and sound kept with their right text, in a folder that `seqlabel prepare folder` takes.
+"""Ink and sound with their correct text, in a folder for `seqlabel prepare folder`.
 
-DIR/ink-20260131-120000-4f1c09.json    what was written, in the form of web pages
-DIR/ink-20260131-120000-4f1c09.txt     what it says
-DIR/speech-20260131-120312-90ab7e.wav  what was spoken
+DIR/ink-20260131-120000-4f1c09.json    the ink, in the form of web pages
+DIR/ink-20260131-120000-4f1c09.txt     its text
+DIR/speech-20260131-120312-90ab7e.wav  the sound
 """
 
 import io
@@ -20,7 +20,7 @@ from seqlabel.inputs.formats.ink_json import write_ink_json
 
 
 class Corpus:
-    """A folder that grows; names of files are made here, never taken from a request."""
+    """A growing folder; file names are generated here, never taken from a request."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,8 +28,8 @@ class Corpus:
     def add(self, signal: Ink | tuple[np.ndarray, int], text: str) -> str:
         """Write a signal and its transcript; returns the name of the signal's file.
 
-        signal: ink, or samples (N,) float32 with their rate. The transcript comes first: one
-        without a signal is no utterance, where a signal without a transcript is an error.
+        signal: ink, or samples (N,) float32 with their rate. The transcript is written
+        first, because a signal without a transcript would be an error.
         """
         kind = "ink" if isinstance(signal, Ink) else "speech"
         stem = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"

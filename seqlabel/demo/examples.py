@@ -1,4 +1,4 @@
-"""Ink for those who have no pen at hand: a synthetic hand writes something."""
+"""Example ink of a synthetic hand."""
 
 import random
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ PHRASES = (
     "quick brown fox", "read me", "one word more", "curly letters", "long memory",
 )  # fmt: skip
 LENGTH = 4, 7
-"""Characters where the alphabet has none of the phrases."""
+"""Number of characters if the alphabet does not cover any phrase."""
 MOST_CHARACTERS = 14
-"""Of words of a lexicon: more do not fit on a telephone."""
+"""Maximum characters of lexicon words, to fit on a phone."""
 
 
 def example(
@@ -27,13 +27,15 @@ def example(
 ) -> tuple[str, Ink]:
     """A text in symbols of the alphabet, and ink of it; y grows downwards, times are in seconds.
 
-    words: a lexicon to take it from. Without a seed each is another. Raises InputError for an
-    alphabet whose characters no synthetic hand can write.
+    words: a lexicon to draw from. Without a seed each call gives another. Raises InputError for an
+    alphabet without characters that synthetic hands can write.
     """
     rng = np.random.default_rng(random.getrandbits(64) if seed is None else seed)
     known = {symbol for symbol in alphabet.symbols if symbol in GLYPHS}
     if len(known) < 2:
-        raise InputError("no synthetic hand can write the labels of this model; write yourself")
+        raise InputError(
+            "synthetic hands cannot write the labels of this model; write something yourself"
+        )
     space = {" "} & set(alphabet.symbols)
     phrases = [p for p in words or PHRASES if set(p) <= known | space and p.strip()]
     if words and phrases:

@@ -1,4 +1,4 @@
-"""A recording that a model reads while it comes in, each frame once."""
+"""Recognition of a recording in progress, each frame once."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from seqlabel.stream import DecoderStream, StreamableDecoder
 
 
 def reads_live(recognizer: Recognizer) -> bool:
-    """Whether a model and its present decoder need not wait for the end of a signal."""
+    """Whether a model and its current decoder can stream."""
     return recognizer.latency < float("inf") and isinstance(recognizer.decoder, StreamableDecoder)
 
 
 class Live:
-    """The stream of a recording. taken: samples that have gone into it."""
+    """The stream of a recording. taken: number of samples pushed."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         assert isinstance(recognizer.decoder, StreamableDecoder)
@@ -25,12 +25,12 @@ class Live:
         self.finished = False
 
     def push(self, samples: np.ndarray) -> None:
-        """Take more samples (n,) at the model's rate."""
+        """Push samples (n,) at the model's rate."""
         self._stream.push(samples)
         self.taken += len(samples)
 
     def finish(self) -> None:
-        """The recording is over."""
+        """End the recording."""
         if not self.finished and self.taken:
             self.finished = True
             self._stream.finish()
@@ -41,7 +41,7 @@ class Live:
         return len(self._stream.stable)
 
     def reading(self, n_best: int) -> tuple[Output, Result] | None:
-        """What the network has said and what is read of it; None before the first output."""
+        """Output of the network and result so far; None before the first output."""
         if not self._watched.frames:
             return None
         frames = np.concatenate(self._watched.frames)
@@ -51,7 +51,7 @@ class Live:
 
 
 class _Watched:
-    """A decoder that keeps the frames of its stream (one at a time), for who draws them."""
+    """A decoder that keeps the frames of its stream (one at a time) for drawing."""
 
     def __init__(self, decoder: StreamableDecoder) -> None:
         self._decoder = decoder

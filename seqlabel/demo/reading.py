@@ -1,4 +1,4 @@
-"""Signals to readings, as the page draws them: text, letters and their places, posteriors."""
+"""Signals into results for the page: text, letters with positions, posteriors."""
 
 import math
 import time
@@ -22,25 +22,25 @@ from seqlabel.recognizer import Decoder, Output, Recognizer
 from seqlabel.report.evidence import VISIBLE, cut_strokes
 
 READINGS = 5
-"""Labellings shown, the best among them."""
+"""Number of results shown, including the best."""
 MOST_FRAMES = 20_000
-"""Of a signal: longer ones would keep everybody waiting."""
+"""Maximum frames of a signal, so that other requests do not wait long."""
 
 
 NOTHING: dict[str, Any] = {
     "text": "", "letters": [], "words": [], "readings": [], "scale": "share", "times": [],
     "period": 0.01, "spikes": [], "blank": [], "ms": 0.0,
 }  # fmt: skip
-"""The reading of silence."""
+"""The result for silence."""
 
 
 @dataclass(frozen=True)
 class Choice:
     """A decoder that the page offers.
 
-    title: what it does, in words. scale: what exp(log_prob) of its results is: the "posterior" of
-    the labelling, the probability of one best "path", or a "score" into which other models went.
-    readings: labellings to ask it for, the best among them.
+    title: description. scale: meaning of exp(log_prob) of its results: "posterior" of the
+    labelling, probability of the best "path", or "score" with further models. readings: number of
+    results, including the best.
     """
 
     title: str
@@ -51,9 +51,9 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """A model with its decoders, the one to begin with last.
+    """A model with its decoders, the default one last.
 
-    example: a recording that it can be tried with; ink is written by synthetic hands.
+    example: an example recording; for ink, synthetic hands write an example.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Reader:
     example: Path | None = None
 
     def about(self) -> dict[str, Any]:
-        """What the page has to know of the model."""
+        """Information about the model for the page."""
         return {
             "name": self.name,
             "kind": self.recognizer.kind,
@@ -73,15 +73,15 @@ class Reader:
         }
 
     def choose(self, choice: int) -> None:
-        """Let the recognizer use a decoder; InputError where there is none of this number."""
+        """Let the recognizer use a decoder; InputError for an unknown number."""
         if choice >= len(self.choices):
-            raise InputError(f"decoder {choice} is not there; reload the page")
+            raise InputError(f"decoder {choice} does not exist; reload the page")
         self.recognizer.decoder = self.choices[choice].decoder
 
     def read(self, signal: Audio | Ink, choice: int, offset: float = 0.0) -> dict[str, Any]:
-        """What a signal says; `offset` in seconds is added to all times.
+        """The result for a signal; `offset` in seconds is added to all times.
 
-        Raises InputError for a signal that is too long or of no use.
+        Raises InputError for a signal that is too long or unusable.
         """
         begin = time.perf_counter()
         self.choose(choice)
@@ -93,10 +93,10 @@ class Reader:
         return answer | {"ms": _milliseconds(begin)}
 
     def read_recording(self, recording: Recording, choice: int, final: bool) -> dict[str, Any]:
-        """What a recording says so far; `final`: it is over.
+        """The result for a recording so far; `final`: it has ended.
 
-        Models that can read it as it comes. For the others it is read anew each time, without the
-        silence around the speech.
+        With a streaming model each frame is computed once. For other models the recording is
+        processed again each time, without the silence around the speech.
         """
         self.choose(choice)
         rate = self.recognizer.rate or recording.rate
@@ -129,12 +129,12 @@ class Reader:
     def answer(
         self, output: Output, result: Result, choice: int, offset: float = 0.0
     ) -> dict[str, Any]:
-        """A result with the posteriors behind it, for `json.dumps`.
+        """A result with its posteriors, for `json.dumps`.
 
-        letters: [label, start s, end s, probability]; words alike. readings: [text, probability].
-        spikes: runs of frames where a label is visible, [label, position in letters or -1, first
-        frame, probabilities in per cent]; blank: per frame; times: start of each frame, s.
-        Of a model that reads live also stable: letters that will not change any more.
+        letters: [label, start s, end s, probability]; words likewise. readings: [text,
+        probability]. spikes: runs of frames where a label is visible, [label, position in letters
+        or -1, first frame, probabilities in per cent]; blank: per frame; times: start of each
+        frame, s. For streaming models also stable: letters that will not change any more.
         """
         scale = self.choices[choice].scale
         answer: dict[str, Any] = {
@@ -170,14 +170,14 @@ class Reader:
 
 
 class Ended(Exception):
-    """The program is about to end and reads nothing more."""
+    """The program is ending."""
 
 
 class Readers:
-    """Models that read one signal at a time, all in the same thread.
+    """Models that process one signal at a time, all in one thread.
 
-    What is set for a thread (denormals, the kernels' own threads) is set once, and no two
-    requests disturb each other.
+    Settings of the thread (denormals, threads of the kernels) are made once, and requests do not
+    interfere.
     """
 
     def __init__(self) -> None:
@@ -185,7 +185,7 @@ class Readers:
         self.models: list[Reader] = []
 
     def run(self, work: Any, *arguments: Any) -> Any:
-        """The result of `work(*arguments)` in the thread; Ended when the program ends."""
+        """The result of `work(*arguments)` in the thread; Ended if the program ends."""
         try:
             future = self._thread.submit(work, *arguments)
         except RuntimeError:
@@ -193,11 +193,11 @@ class Readers:
         return future.result()
 
     def model(self, number: int, kind: str = "") -> Reader:
-        """A model by its number; InputError where there is none or it reads something else."""
+        """A model by its number; InputError for an unknown one or another kind of signal."""
         if number >= len(self.models):
-            raise InputError(f"model {number} is not there; reload the page")
+            raise InputError(f"model {number} does not exist; reload the page")
         if kind not in ("", self.models[number].recognizer.kind):
-            raise InputError(f"model {number} does not read {kind}")
+            raise InputError(f"model {number} is not for {kind}; reload the page")
         return self.models[number]
 
 
@@ -215,7 +215,7 @@ def _per_cent(values: np.ndarray) -> list[int]:
 
 
 def _readings(result: Result, scale: str) -> list[list[Any]]:
-    """[text, probability], best first; shares of the list where the scores are no probabilities."""
+    """[text, probability], best first; shares of the list if the scores are not probabilities."""
     ranking = [result, *result.alternatives]
     scores = np.array([r.log_prob for r in ranking], np.float64)
     if not math.isfinite(scores[0]):

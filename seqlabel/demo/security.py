@@ -1,9 +1,9 @@
-"""Who may ask: the address's token, the host it was asked under, the page that asks.
+"""Checks of requests: token in the address, host, origin.
 
-The server may be reached by every program of the machine and by every page that its browsers show.
-Three checks keep them out: a random token begins every path, so that only who was given the address
-can ask; the Host has to be one of ours, so that no foreign name can be made to point here (DNS
-rebinding); and what changes anything is taken from our own page alone (cross-site requests).
+The server can be reached by every program of the machine and by every page in its browsers. Three
+checks exclude them: every path begins with a random token, so that the address must be known; the
+Host must be one of the server's, so that other names cannot point here (DNS rebinding); and
+requests that change anything must come from the server's own page (cross-site requests).
 """
 
 import hmac
@@ -26,15 +26,15 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of every answer: nothing from elsewhere, nowhere in a frame, nothing kept."""
+"""Headers of every answer: no external content, no frames, no caching."""
 
 POSTED = ("application/json", "application/octet-stream")
-"""Types of bodies. A form of a foreign page can send neither without asking first."""
+"""Types of bodies. A form of another page can send neither without a preflight request."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An HTTP status of 400 or more, and why in one line."""
+    """An HTTP status of 400 or more, with the reason in one line."""
 
     status: int
     reason: str
@@ -42,7 +42,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Gate:
-    """Lets requests through or says why not.
+    """Decides whether requests are answered.
 
     host: the address or name that the server listens on; port: its port.
     """
@@ -58,13 +58,13 @@ class Gate:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/{self.token}/"
 
     def refusal(self, method: str, path: str, headers: Message) -> Refusal | None:
-        """None for a request that may be answered. path: as it was sent, without its query."""
+        """None for a request that may be answered. path: as sent, without its query."""
         host = headers.get("Host", "")
         if not self._is_ours(host):
             return Refusal(421, f"not served under the name {host[:80]!r}")
         given = path.split("/")[1] if path.startswith("/") else ""
         if not hmac.compare_digest(given.encode(), self.token.encode()):
-            return Refusal(403, "open the whole address that seqlabel demo has printed")
+            return Refusal(403, "open the complete address that seqlabel demo printed")
         if method in ("GET", "HEAD"):
             return None
         if headers.get("Origin") != f"http://{host}":
@@ -72,11 +72,13 @@ class Gate:
         if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return Refusal(403, "only the page of this server may send anything")
         if headers.get("Content-Type", "").partition(";")[0].strip() not in POSTED:
-            return Refusal(415, f"a body of the type {' or '.join(POSTED)} is expected")
+            return Refusal(415, f"expected a body of type {' or '.join(POSTED)}")
         return None
 
     def _is_ours(self, given: str) -> bool:
-        """Whether a Host is an address (names can be made to point anywhere) or our own name."""
+        """Whether a Host is an address (names can be made to point anywhere) or the server's own
+        name.
+        """
         name, _, port = given.rpartition(":")
         if port != str(self.port):
             return False
@@ -90,7 +92,7 @@ class Gate:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody outside this machine can reach a server that listens on `host`."""
+    """Whether a server that listens on `host` is unreachable from other machines."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

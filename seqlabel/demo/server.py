@@ -1,13 +1,13 @@
-"""Requests to answers.
+"""Requests and answers.
 
     GET  .../                 the page and its files
     GET  .../about            the models, and whether they are ready
-    POST .../ink              {strokes, model, choice} -> reading
-    POST .../sound?...        16-bit samples that follow on those before -> reading of all so far
+    POST .../ink              {strokes, model, choice} -> result
+    POST .../sound?...        further 16-bit samples -> result of all so far
     POST .../keep             {text, strokes or recording} -> name of the file in the corpus
     POST .../example          {model, choice} -> strokes of a synthetic hand, or samples
 
-Whatever a request holds, the answer is JSON; {"error": one line} where it cannot be done.
+The answer is always JSON; {"error": one line} for errors.
 """
 
 import contextlib
@@ -51,9 +51,9 @@ _BUSY = (errno.EADDRINUSE, getattr(errno, "WSAEACCES", None))
 
 
 class App:
-    """What the page can ask for.
+    """Functions of the page.
 
-    corpus: where what was misread is kept; None to keep nothing.
+    corpus: folder for corrected samples; None to store nothing.
     """
 
     def __init__(self, readers: Readers, corpus: Corpus | None = None) -> None:
@@ -63,7 +63,7 @@ class App:
         self.ready = False
 
     def about(self) -> dict[str, Any]:
-        """The models, and what can be done with them."""
+        """The models and their functions."""
         return {
             "models": [model.about() for model in self.readers.models],
             "corpus": None if self.corpus is None else str(self.corpus.folder),
@@ -71,7 +71,7 @@ class App:
         }
 
     def warm_up(self) -> None:
-        """Read something with every model and decoder, so that nothing is left to compile."""
+        """Run every model and decoder once, so that everything is compiled."""
         t = np.arange(40)
         ink = Ink([np.column_stack([3 * t, 50 + 20 * np.sin(t / 3), t / 100, 0 * t + 0.5])], "px")
         for model in self.readers.models:
@@ -79,23 +79,25 @@ class App:
             sound = Audio(0.1 * np.sin(np.arange(rate) / 5).astype(np.float32), rate)
             signal = ink if model.recognizer.kind == "ink" else sound
             for choice in range(len(model.choices)):
-                with contextlib.suppress(InputError):  # whom this is of no use to compiles later
+                with contextlib.suppress(InputError):  # if this fails, it is compiled later
                     self.readers.run(model.read, signal, choice)
         self.ready = True
 
     def ink(self, body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
-        """A reading of ink."""
+        """The result for ink."""
         asked = json_object(body)
         model, choice = self._chosen(asked, "ink")
         return self.readers.run(model.read, ink_of(asked.get("strokes")), choice)
 
     def sound(self, body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
-        """A reading of a recording with what has come of it by now."""
+        """The result for a recording so far."""
         model, choice = self._chosen(query, "speech")
         at = whole_number(query.get("at"), "at", 1 << 30)
         rate = whole_number(query.get("rate"), "rate", max(RATES))
         if rate not in (*RATES, model.recognizer.rate):
-            raise InputError(f"rate: {rate} samples per second are not read; 16000 are, or 48000")
+            raise InputError(
+                f"rate: {rate} samples per second are not supported; use 16000 or 48000"
+            )
         name = query.get("id", "")
         samples = samples_of(body)
         if at == 0:
@@ -110,9 +112,9 @@ class App:
             return self.readers.run(model.read_recording, recording, choice, final)
 
     def keep(self, body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
-        """Write ink or sound with its right text into the corpus."""
+        """Write ink or sound with its correct text into the corpus."""
         if self.corpus is None:
-            raise InputError("nothing is kept; start seqlabel demo with --corpus DIR")
+            raise InputError("samples are not stored; start seqlabel demo with --corpus DIR")
         asked = json_object(body)
         text = transcript_of(asked.get("text"))
         if "recording" in asked:
@@ -122,11 +124,11 @@ class App:
         return {"file": self.corpus.add(ink_of(asked.get("strokes")), text)}
 
     def example(self, body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
-        """Something to read: strokes [x, y, t in ms, pressure], or samples of 16 bits."""
+        """An example: strokes [x, y, t in ms, pressure], or samples of 16 bits."""
         model, choice = self._chosen(json_object(body))
         if model.recognizer.kind == "speech":
             if model.example is None:
-                raise InputError("this model has no example; speak yourself")
+                raise InputError("this model has no example; record something yourself")
             audio = read_audio(model.example, model.recognizer.rate)
             whole = np.rint(audio.samples * 32767).astype(int)
             return {"samples": whole.tolist(), "rate": audio.rate}
@@ -166,7 +168,7 @@ class Handler(TimedHandler):
         elif (file := FILES.get(path or "index.html")) is not None:
             self._send(200, TYPES[file.suffix], file.read_bytes())
         else:
-            self._json(404, {"error": "there is no such page"})
+            self._json(404, {"error": "no such page"})
 
     do_HEAD = do_GET
 
@@ -180,7 +182,7 @@ class Handler(TimedHandler):
         self.server.waiting(self.connection, False)
         post = POSTS.get(path)
         if post is None:
-            self._json(404, {"error": "there is no such request"})
+            self._json(404, {"error": "no such request"})
             return
         try:
             query = dict(parse_qsl(self.path.partition("?")[2], max_num_fields=10))
@@ -190,19 +192,19 @@ class Handler(TimedHandler):
         except OSError as error:  # of the corpus; those of the connection are not met here
             self._json(507, {"error": one_line(f"{error.filename}: {error.strerror}")})
         except Ended:
-            self._json(503, {"error": "seqlabel demo has been ended"})
+            self._json(503, {"error": "seqlabel demo has ended"})
         except Exception as error:
             log.error(one_line(f"seqlabel demo: {type(error).__name__}: {error}"))
-            self._json(500, {"error": "that failed here; the terminal says why"})
+            self._json(500, {"error": "internal error; see the terminal"})
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no HTTP that is spoken here; the connection is of no use any more."""
+        """Reject invalid HTTP and close the connection."""
         self.close_connection = True
         self.command = getattr(self, "command", None) or "GET"
-        self._json(int(code), {"error": message or "this cannot be answered"})
+        self._json(int(code), {"error": message or "invalid request"})
 
     def _admitted(self) -> str | None:
-        """The path behind the token; None where the request has been refused."""
+        """The path after the token; None if the request was rejected."""
         path = self.path.partition("?")[0]
         refusal = self.server.gate.refusal(self.command, path, self.headers)
         if refusal is not None:
@@ -215,11 +217,11 @@ class Handler(TimedHandler):
         return path.split("/", 2)[2]
 
     def _body(self) -> bytes | None:
-        """The whole body; None where the request has been refused."""
+        """The whole body; None if the request was rejected."""
         length = self.headers.get("Content-Length", "")
         refusal = None
         if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
-            refusal = 411, "a Content-Length is expected"
+            refusal = 411, "Content-Length is missing"
         elif len(length) > 10 or int(length) > MOST_BYTES:
             refusal = 413, f"more than {MOST_BYTES} bytes; send less at a time"
         if refusal:
@@ -228,7 +230,7 @@ class Handler(TimedHandler):
             return None
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            raise ConnectionAbortedError("the browser has gone")
+            raise ConnectionAbortedError("the browser closed the connection")
         return body
 
     def _json(self, status: int, value: Any) -> None:
@@ -241,7 +243,7 @@ class Handler(TimedHandler):
 
 
 class DemoServer(BoundedServer):
-    """The server of an app, listening from its making on."""
+    """The server of an app, which listens immediately."""
 
     def __init__(self, app: App, host: str, port: int) -> None:
         self.app = app
@@ -252,25 +254,25 @@ class DemoServer(BoundedServer):
 def open_server(app: App, host: str, port: int) -> DemoServer:
     """A server on `port`, or on the next free one, or on any free one for port 0.
 
-    Raises InputError where none of `PORTS_TRIED` ports can be had.
+    Raises InputError if none of `PORTS_TRIED` ports is free.
     """
     if not 0 <= port < 65536:
-        raise InputError(f"--port {port}: 0 to 65535 is expected")
+        raise InputError(f"--port {port}: must be 0 to 65535")
     for number in range(port, min(port + PORTS_TRIED, 65536)):
         try:
             return DemoServer(app, host, number)
         except socket.gaierror:
-            raise InputError(f"--host {host}: no address of this machine") from None
+            raise InputError(f"--host {host}: not an address of this machine") from None
         except PermissionError:
-            raise InputError(f"--port {number}: not allowed; take one above 1023") from None
+            raise InputError(f"--port {number}: not allowed; use one above 1023") from None
         except OSError as error:
             if error.errno not in _BUSY:
                 raise InputError(f"--host {host}: {error.strerror}") from None
-    raise InputError(f"--port {port}: all of {PORTS_TRIED} ports from here on are busy")
+    raise InputError(f"--port {port}: all of {PORTS_TRIED} ports from here on are in use")
 
 
 def serve(server: DemoServer, open_browser: bool) -> None:
-    """Answer until Ctrl-C; the models warm up meanwhile."""
+    """Answer until Ctrl-C; models are compiled in the meantime."""
     threading.Thread(target=_prepare, args=(server, open_browser), daemon=True).start()
     try:
         server.serve_forever()
@@ -286,7 +288,7 @@ def _prepare(server: DemoServer, open_browser: bool) -> None:
 
 
 def _has_display() -> bool:
-    """Whether a browser would come up in a window, not in the terminal."""
+    """Whether a browser would open in a window, not in the terminal."""
     return (
         os.name == "nt"
         or sys.platform == "darwin"

@@ -1,29 +1,28 @@
-"""The part of a recording in which somebody speaks.
+"""The part of a recording with speech.
 
-Between pressing a button and speaking there is a while of silence, and another behind. Models read
-utterances as their corpora cut them; much silence around one, and digital silence above all, shifts
-the mean that features are normalised with.
+Recordings begin and end with silence. Much silence around an utterance, above all digital silence,
+shifts the mean with which features are normalised.
 """
 
 import numpy as np
 
 FRAME = 0.02
-"""Seconds over which loudness is measured."""
+"""Seconds per frame of loudness."""
 MARGIN = 0.3
 """Seconds kept on either side."""
 CONTRAST = 10.0
-"""dB between the quietest and the loudest frames from which on somebody speaks."""
+"""Minimum dB between the quietest and the loudest frames for speech."""
 QUIET = -40.0
-"""dB below full scale that sound without contrast has to exceed to count as speech."""
+"""dB below full scale that sound without contrast must exceed to be speech."""
 DEEPEST = -90.0
 """dB of digital silence."""
 
 
 def speech_part(samples: np.ndarray, rate: int) -> tuple[int, int]:
-    """First sample, and the one behind the last, of what is spoken in samples (N,).
+    """First and last (exclusive) sample of speech in samples (N,).
 
-    (0, 0) where nothing is.
-    A frame is loud where it lies in the upper three quarters, in dB, between the quietest tenth and
+    (0, 0) if there is none.
+    A frame is loud if it lies in the upper three quarters, in dB, between the quietest tenth and
     the loudest twentieth of the frames, and at most 40 dB below the latter.
     """
     size = max(1, round(FRAME * rate))

@@ -1,4 +1,4 @@
-"""One direction of a layer in ONNX: an operator where it has the cell's equations, else a Scan.
+"""One direction of a layer in ONNX: an operator if it has the cell's equations, else a Scan.
 
 The operators LSTM, GRU and RNN take weights gate by gate in an order of their own (i, o, f, c for
 LSTM, whose peephole vectors come as i, o, f), a sequence length for each row of the batch, and
@@ -8,10 +8,10 @@ leave zeros in the padding. LSTM is
     f = f(W_f x + R_f h⁻ + p_f ∘ c⁻ + b_f) or 1 - i    h = o ∘ h(c)
     c = f ∘ c⁻ + i ∘ g(W_c x + R_c h⁻ + b_c)
 
-A gate that a cell lacks is one whose bias is 100: in single precision σ(100) is 1. A squashing
-function other than tanh is one of the operator's. What it cannot say (projection, clipped cells,
-recurrent gates, decay, peepholes of blocks or with c⁻ in the place of h⁻) is a Scan over the frames
-with the equations of `seqlabel.lstm.reference` in its body.
+A missing gate is one with a bias of 100, because σ(100) is 1 in single precision. Squashing
+functions other than tanh are those of the operator. What it cannot express (projection, clipped
+cells, recurrent gates, decay, peepholes of blocks or with c⁻ instead of h⁻) is a Scan over the
+frames with the equations of `seqlabel.lstm.reference` in its body.
 """
 
 from collections.abc import Sequence
@@ -42,10 +42,10 @@ States = Sequence[str]
 
 @dataclass(frozen=True)
 class Run:
-    """What a direction runs over.
+    """Inputs of a direction.
 
-    x: name of the frames (T, B, I). lengths: of int32 (B,). states: initial ones, zeros where None.
-    backwards: from each sequence's last frame to its first. fade: (T, B, 1), what time takes of the
+    x: name of the frames (T, B, I). lengths: of int32 (B,). states: initial ones, zeros if None.
+    backwards: from each sequence's last frame to its first. fade: (T, B, 1), decay of the
     short-term part of the state (`seqlabel.lstm.elapsed`), for cells with `decay`.
     """
 
@@ -57,7 +57,7 @@ class Run:
 
 
 class Ran(NamedTuple):
-    """y: name of the outputs (T, B, R), zero behind the lengths. states: after the last frame."""
+    """y: name of the outputs (T, B, R), zero in the padding. states: after the last frame."""
 
     y: str
     states: list[str]
@@ -75,11 +75,11 @@ def has_operator(cell: AnyCell) -> bool:
 
 
 def run_direction(graph: Graph, cell: AnyCell, weights: Weights, run: Run) -> Ran:
-    """One direction of a layer; raises InputError for a cell of no known equations."""
+    """One direction of a layer; raises InputError for an unknown cell."""
     if not isinstance(cell, Cell | Gru | TanhRnn):
         raise InputError(
             f"seqlabel export has no ONNX form of the cell {cell}: train another of the LSTM "
-            "family, or read with the model directory"
+            "family, or use the model directory"
         )
     arrays = {
         name: None if w is None else w.detach().cpu().numpy().astype(np.float32)

@@ -1,10 +1,10 @@
-"""What an exported model says of itself: metadata of the ONNX file, each value JSON.
+"""Description of an exported model: metadata of the ONNX file, each value JSON.
 
 format       version of these keys              seqlabel      version that wrote the file
 alphabet     as in a model directory            features      extractor and its options
 front_end    normalisation and stacking         statistics    mean and deviation, or null
 batches      how a set is cut into batches      network       `Shape`
-rate         samples per second, or null        latency       seconds, null without a bound
+rate         samples per second, or null        latency       seconds, null if unbounded
 """
 
 import json
@@ -25,22 +25,22 @@ from seqlabel.features.normalisation import Statistics
 from seqlabel.features.stream import signal_latency
 
 FORMAT = 1
-"""Version of the keys; a reader refuses any other."""
+"""Version of the keys; others cannot be read."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How the graph is called.
+    """Inputs and outputs of the graph.
 
-    input: "frames" (B, T, F) of the front end, or "samples" (B, N) where the graph holds it; each
+    input: "frames" (B, T, F) of the front end, or "samples" (B, N) if the graph includes it; each
     with "lengths" (B,).
-    subsample: frames that become one of "log_probs" (B, T', K), with "output_lengths" (B,).
+    subsample: frames per output of "log_probs" (B, T', K), with "output_lengths" (B,).
     states: sizes (layers, width) of the states that go in as NAME0 and come out as NAMEn,
-    (layers, B, width), zero at first; none for a graph that takes whole signals alone.
-    chunk, lookahead: frames, for latency-controlled nets, else 0. Such a graph takes one window at
-    a time: a chunk and the look-ahead behind it; outputs and states are those of the chunk.
-    timed: whether "elapsed" (B, T) goes in too: the seconds from the frame before to each frame.
-    waits: frames behind a frame that its outputs wait for at most, none for all of them.
+    (layers, B, width), initially zero; none for a graph that takes whole signals only.
+    chunk, lookahead: frames, for latency-controlled networks, else 0. Such a graph takes one window
+    at a time, a chunk with its look-ahead; outputs and states are those of the chunk.
+    timed: whether "elapsed" (B, T) is an input: the seconds since the previous frame.
+    waits: maximum number of later frames that an output waits for, none for all of them.
     """
 
     input: Literal["frames", "samples"] = "frames"
@@ -54,7 +54,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Description:
-    """All of a recognizer but its network."""
+    """A recognizer without its network."""
 
     alphabet: Alphabet
     front_end: FrontEnd
@@ -63,11 +63,11 @@ class Description:
 
     @property
     def latency(self) -> float:
-        """Seconds, inf where there is no bound; see `Recognizer.latency`."""
+        """Seconds, inf if unbounded; see `Recognizer.latency`."""
         return signal_latency(self.front_end, self.shape.waits)
 
     def to_metadata(self) -> dict[str, str]:
-        """The keys and values that the file carries."""
+        """The keys and values of the file."""
         from seqlabel import __version__
 
         statistics = self.front_end.statistics
@@ -88,18 +88,18 @@ class Description:
 
     @classmethod
     def of_metadata(cls, metadata: Mapping[str, str], path: Path) -> "Description":
-        """What `to_metadata` wrote; InputError that names the file for anything else."""
+        """Read the output of `to_metadata`; InputError that names the file for anything else."""
         if "format" not in metadata or "alphabet" not in metadata:
             raise InputError(
-                f"{path}: an ONNX file that seqlabel export did not write (no alphabet, no front "
+                f"{path}: not an ONNX file of seqlabel export (no alphabet, no front "
                 "end); export a model directory"
             )
         try:
             value = {key: json.loads(metadata[key]) for key in _KEYS}
             if value["format"] != FORMAT:
                 raise InputError(
-                    f"exported in format {value['format']!r}, this version reads {FORMAT}; export "
-                    "the model directory again"
+                    f"exported in format {value['format']!r}, but this version reads {FORMAT}; "
+                    "export the model directory again"
                 )
             alphabet = Alphabet.from_json(value["alphabet"], path.name)
             statistics = value["statistics"] and Statistics(

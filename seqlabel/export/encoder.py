@@ -33,9 +33,9 @@ from seqlabel.models.network import Encoder
 
 @dataclass
 class States:
-    """Initial states of the forward direction of all layers, and what becomes of them.
+    """Initial and final states of the forward direction of all layers.
 
-    initial: one name for each of `cell.state`, (layers, B, width); none where states are zero.
+    initial: one name for each of `cell.state`, (layers, B, width); none for zero states.
     final: per layer, the names of (B, width).
     """
 
@@ -59,7 +59,7 @@ def add_encoder(
 ) -> tuple[str, str]:
     """x (B, T, F), int64 lengths (B,) -> outputs (B, T', E), lengths' (B,).
 
-    elapsed: (B, T) seconds from the frame before to each frame, for cells that want them.
+    elapsed: (B, T) seconds since the previous frame, for cells that need them.
     """
     options = encoder.options
     x = graph.add("Transpose", x, perm=[1, 0, 2])
@@ -129,7 +129,7 @@ def _window(
 
 
 def _connect(graph: Graph, connection: nn.Module, x: str, y: str) -> str:
-    """What `seqlabel.lstm.between` makes of a layer's input x and output y."""
+    """The connection `seqlabel.lstm.between` of a layer's input x and output y."""
     if isinstance(connection, Residual):
         return graph.add("Add", x, y)
     if isinstance(connection, Highway):
@@ -147,7 +147,7 @@ def _linear(graph: Graph, layer: nn.Linear, x: str) -> str:
 def _fades(graph: Graph, cell: AnyCell, elapsed: str, lengths: str) -> tuple[str, str]:
     """elapsed (B, T) -> (T, B, 1) fades of the forward and the backward direction.
 
-    As `seqlabel.lstm.elapsed`: backwards the time to the frame behind counts, 0 for the last one.
+    As `seqlabel.lstm.elapsed`: backwards it is the time to the next frame, 0 for the last one.
     """
     assert isinstance(cell, Cell)
     seconds = graph.add("Cast", graph.add("Transpose", elapsed, perm=[1, 0]), to=DOUBLE)
@@ -201,8 +201,8 @@ def add_output_layer(graph: Graph, model: Model, encoded: str, lengths: str) -> 
     if not isinstance(criterion, Ctc | Framewise):
         raise InputError(
             f"criterion {type(criterion).__name__.lower()}: its search runs a network from label "
-            "to label, which is no graph over frames; export a model of criterion.kind = 'ctc', "
-            "or read with the model directory"
+            "to label, which is not a graph over frames; export a model of criterion.kind = 'ctc', "
+            "or use the model directory"
         )
     delay = criterion.options.delay if isinstance(criterion, Framewise) else 0
     if delay:

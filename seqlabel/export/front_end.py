@@ -1,8 +1,8 @@
-"""The speech front end in ONNX: samples become the frames that the network sees.
+"""The speech front end in ONNX: samples into the frames for the network.
 
 The short-time spectrum is one product of the windows with a matrix: removal of the mean, first
-difference, window and Fourier transform are all linear. It is taken in double precision, as the
-front end itself does.
+difference, window and Fourier transform are all linear. It is computed in double precision, as in
+the front end.
 """
 
 import math
@@ -36,12 +36,12 @@ def add_front_end(graph: Graph, front_end: FrontEnd, samples: str, lengths: str)
     extractor, options = front_end.extractor, front_end.options
     if not isinstance(extractor, Fbank | Mfcc):
         raise InputError(
-            "--front-end is for speech: the normalisation of ink is no graph of tensors; leave it "
-            "out, seqlabel.load computes the features beside the network"
+            "--front-end is for speech: the normalisation of ink is not a graph of tensors; leave "
+            "it out, then seqlabel.load computes the features"
         )
     x, lengths = _static(graph, extractor, samples, lengths)
     x = _add_deltas(graph, x, lengths, extractor)
-    if options.normalise in ("utterance", "speaker"):  # a graph sees one signal of a speaker
+    if options.normalise in ("utterance", "speaker"):  # a graph has one signal of a speaker
         x = _normalise_own(graph, x, lengths)
     elif options.normalise != "none":
         assert front_end.statistics is not None

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 17
-"""Version of the operators; onnxruntime 1.12 and later know it."""
+"""Version of the operators, supported by onnxruntime 1.12 and later."""
 
 IR_VERSION = 8
 """Version of the file format that goes with these operators."""
@@ -22,7 +22,7 @@ Value = str | np.ndarray | np.generic
 
 
 class Graph:
-    """Nodes in the order in which they were added; each hands out the name of what it computes."""
+    """Nodes in the order in which they were added; each returns the name of its output."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -58,7 +58,7 @@ class Graph:
         return name
 
     def name_output(self, value: str, name: str) -> None:
-        """Give a value a name of one's own choice."""
+        """Give a value a chosen name."""
         import onnx
 
         self.nodes.append(onnx.helper.make_node("Identity", [value], [name], name=name))
@@ -98,7 +98,7 @@ def numbers_up_to(graph: Graph, count: str) -> str:
 def gather_frames(
     graph: Graph, x: str, lengths: str, offsets: np.ndarray, stride: int = 1
 ) -> tuple[str, str]:
-    """Neighbouring frames side by side, at every `stride`-th frame.
+    """Stack neighbouring frames at every `stride`-th frame.
 
     x (B, T, F), int64 lengths (B,), offsets (n,) -> (B, ceil(T / stride), n, F), and its lengths.
     Beyond a sequence's ends its first and last frames are repeated.

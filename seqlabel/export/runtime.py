@@ -1,4 +1,4 @@
-"""Exported models run by onnxruntime; nothing here needs torch."""
+"""Exported models in onnxruntime, without torch."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ States = dict[str, np.ndarray]
 
 
 class OnnxNetwork:
-    """The network of an exported model. shape: how its graph is called."""
+    """The network of an exported model. shape: inputs and outputs of its graph."""
 
     per_label = True
 
@@ -34,7 +34,7 @@ class OnnxNetwork:
 
     @property
     def timed(self) -> bool:
-        """Whether the cells want the time between frames."""
+        """Whether the cells need the time between frames."""
         return self.shape.timed
 
     def __call__(
@@ -49,20 +49,20 @@ class OnnxNetwork:
 
     @property
     def waits(self) -> int | None:
-        """Frames behind a frame that its outputs wait for, at most; None for all of them."""
+        """Maximum number of later frames that an output waits for; None for all of them."""
         return self.shape.waits
 
     def stream(self) -> "OnnxStream":
-        """The same for frames in pieces; InputError for a graph that takes whole signals alone."""
+        """The same for frames in pieces; InputError for a graph that takes whole signals only."""
         if self.shape.waits is None:
             raise InputError(
-                "this exported model reads whole signals only; export one of one direction or with "
-                "chunk and lookahead, without --front-end, for streams"
+                "this exported model takes whole signals only; export a unidirectional one or one "
+                "with chunk and lookahead, without --front-end, for streams"
             )
         return OnnxStream(self)
 
     def zero_states(self, batch: int) -> States:
-        """The states before the first frame; none for a graph that takes whole signals alone."""
+        """The states before the first frame; none for a graph that takes whole signals only."""
         return {
             name: np.zeros((layers, batch, width), np.float32)
             for name, (layers, width) in self.shape.states.items()
@@ -73,7 +73,7 @@ class OnnxNetwork:
     ) -> tuple[np.ndarray, np.ndarray, States]:
         """One run of the graph: outputs (B, T', K), their lengths and the states after them.
 
-        A net of one direction takes any number of further frames (a multiple of `subsample`), a
+        A unidirectional network takes any number of further frames (a multiple of `subsample`), a
         latency-controlled one a chunk with its look-ahead.
         """
         if not len(x):  # onnxruntime ends the process
@@ -105,8 +105,8 @@ class OnnxNetwork:
 class OnnxStream:
     """Frames (n, F) in, natural log-probabilities (m, K) out, `seqlabel.stream.NetworkStream`.
 
-    The graph runs over as few frames at a time as it can, always as many, so that the pieces change
-    no bit of the outputs.
+    The graph always runs over the same minimum number of frames, so that the pieces do not change
+    the outputs, bit for bit.
     """
 
     def __init__(self, network: OnnxNetwork) -> None:
@@ -119,12 +119,12 @@ class OnnxStream:
         self.reset()
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """The outputs that are settled by more frames."""
+        """The outputs that further frames determine."""
         self._frames = np.concatenate([self._frames, x]) if len(self._frames) else x
         return self._run(self._window)
 
     def finish(self) -> np.ndarray:
-        """The outputs that waited for more; then it begins anew."""
+        """The remaining outputs; then it is reset."""
         outputs = self._run(1)
         self.reset()
         return outputs
@@ -135,7 +135,7 @@ class OnnxStream:
         self._frames = np.zeros((0, 0), np.float32)
 
     def _run(self, least: int) -> np.ndarray:
-        """Outputs while at least so many frames are there."""
+        """Outputs as long as there are at least so many frames."""
         parts = [np.zeros((0, self._labels), np.float32)]
         start = 0
         while len(self._frames) - start >= least:
@@ -151,11 +151,11 @@ class OnnxStream:
 def load_onnx(path: Path, device: str = "cpu") -> tuple[OnnxNetwork, Description]:
     """The network and the description of a file that `seqlabel export` wrote.
 
-    device: "cpu", or "cuda" where onnxruntime-gpu is installed. Raises InputError for a file that
-    is missing, cut or written by something else, and where onnxruntime is missing.
+    device: "cpu", or "cuda" if onnxruntime-gpu is installed. Raises InputError for a file that is
+    missing, cut off or not of seqlabel export, and if onnxruntime is missing.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such exported model; make one with seqlabel export")
+        raise InputError(f"{path}: no such exported model; seqlabel export writes one")
     try:
         import onnxruntime
     except ImportError:
@@ -171,7 +171,7 @@ def load_onnx(path: Path, device: str = "cpu") -> tuple[OnnxNetwork, Description
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=[provider])
-    except Exception as error:  # of many classes that have no other in common
+    except Exception as error:  # the exceptions have no other common base
         cause = str(error).partition(" : ")[2] or str(error)
         raise InputError(
             f"{path}: onnxruntime cannot load it ({cause[:200].strip()}); copy or export it again"

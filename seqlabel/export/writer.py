@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("seqlabel")
 
 MOST_BYTES = 2**31 - 2**20
-"""Of weights: an ONNX file is a protobuf message, which ends at 2 GB."""
+"""Maximum bytes of weights: an ONNX file is a protobuf message of at most 2 GB."""
 
 
 def export(
@@ -35,16 +35,16 @@ def export(
 ) -> Description:
     """Write a model as an ONNX file, whole or not at all.
 
-    folder: a model directory, or the name of a model that comes along. front_end: let the graph
-    take samples instead of frames. Raises InputError for a model that has no ONNX form, with the
-    reason, and where the package onnx is missing.
+    folder: a model directory, or the name of a model that comes with seqlabel. front_end: let the
+    graph take samples instead of frames. Raises InputError for a model that has no ONNX form, and
+    if the package onnx is missing.
     """
     check_installed()
     experiment, alphabet, features, model = load_model(resolve(folder))
     if 4 * model.weight_count > MOST_BYTES:
         raise InputError(
-            f"{folder}: {4 * model.weight_count / 1e9:.1f} GB of weights, an ONNX file holds 2 GB; "
-            "read with the model directory"
+            f"{folder}: {4 * model.weight_count / 1e9:.1f} GB of weights, but an ONNX file has at "
+            "most 2 GB; read with the model directory"
         )
     if front_end and features.options.normalise == "speaker":
         log.warning(
@@ -61,7 +61,7 @@ def export(
 
 
 def check_installed() -> None:
-    """Raise InputError where the package onnx is missing."""
+    """Raise InputError if the package onnx is missing."""
     try:
         import onnx  # noqa: F401
     except ImportError:
@@ -69,28 +69,26 @@ def check_installed() -> None:
 
 
 def model_shape(model: Model, front_end: bool = False) -> Shape:
-    """How the graph of a model is called.
+    """Inputs and outputs of the graph of a model.
 
-    Nets of one direction and latency-controlled ones hand their states out, unless the graph needs
-    the whole signal for another reason.
+    Unidirectional and latency-controlled networks output their states, unless the graph needs the
+    whole signal for another reason.
     """
     encoder = model.encoder
     if not isinstance(encoder, Encoder):
-        raise InputError(
-            "networks over pixels have no ONNX form yet: read with the model directory"
-        )
+        raise InputError("networks over pixels have no ONNX form: use the model directory")
     if isinstance(model.criterion, Regression):
         raise InputError("a regression has no ONNX form: predict with the model directory")
     options = encoder.options
     if front_end and options.chunk:
         raise InputError(
-            "--front-end: a latency-controlled net takes one window of frames at a time; leave it "
-            "out, seqlabel.load computes the features beside the network"
+            "--front-end: a latency-controlled network takes one window of frames at a time; "
+            "leave it out, then seqlabel.load computes the features"
         )
     if options.chunk and options.timed:
         raise InputError(
-            "cells with decay in chunks have no ONNX form: export a net without chunk, or read "
-            "with the model directory"
+            "cells with decay in chunks have no ONNX form: export a network without chunk, or use "
+            "the model directory"
         )
     delayed = isinstance(model.criterion, Framewise) and model.criterion.options.delay
     states: dict[str, tuple[int, int]] = {}

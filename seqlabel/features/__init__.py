@@ -1,1 +1,1 @@
-"""Signals become frames: front ends for speech, ink and images, normalisation, augmentation."""
+"""Signals into frames: front ends for speech, ink and images, normalisation, augmentation."""

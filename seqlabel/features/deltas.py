@@ -43,9 +43,9 @@ def delta_filters(order: int, window: int) -> np.ndarray:
 
 
 def check_deltas(order: int, window: int) -> None:
-    """Raise InputError for derivatives that no one computes."""
+    """Raise InputError for unreasonable options."""
     if not 0 <= order <= 8 or not 1 <= window <= 1000:
         raise InputError(
-            f"deltas of order {order} with window {window}; at least 0 and 1 are expected, and at "
+            f"deltas of order {order} with window {window}; they must be at least 0 and 1, and at "
             "most 8 and 1000"
         )

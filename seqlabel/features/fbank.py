@@ -29,7 +29,7 @@ class Fbank(Windowing):
         super().__post_init__()
         check_deltas(self.deltas, self.delta_window)
         if self.filters < 1:
-            raise InputError(f"filters = {self.filters}: at least 1 is expected")
+            raise InputError(f"filters = {self.filters}: must be at least 1")
         mel_filters(self, self.filters)
 
     @property
@@ -42,7 +42,7 @@ class Fbank(Windowing):
         return frames_of(add_deltas(self.static(signal), self.deltas, self.delta_window), self)
 
     def static(self, signal: Audio) -> np.ndarray:
-        """(T, filters + energy) float32 without derivatives, each frame from its window alone."""
+        """(T, filters + energy) float32 without derivatives, each frame from its window only."""
         logs, energy = log_mel(signal, self, self.filters)
         return np.column_stack([energy, logs]) if self.energy else logs
 

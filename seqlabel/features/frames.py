@@ -1,4 +1,4 @@
-"""Frames: what every feature extractor returns, for speech and for ink."""
+"""Frames: the output of all feature extractors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from seqlabel.inputs.ink import Ink
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """T feature vectors and the places in the signal that they stand for.
+    """T feature vectors and their places in the signal.
 
-    x: (T, F) float32. times: (T,) float64, seconds; frame t stands for the signal from times[t]
-    on. period: seconds from one frame to the next (nominal where frames are not equidistant).
-    strokes: (T,) int32 number of the stroke a frame belongs to; None where there are none.
-    ink: what was written, as captured, with t on the clock of `times`; None for other signals, and
-        where nobody put it there.
-    height: rows of an image whose columns the frames are, where that is not F; what follows is 0.
+    x: (T, F) float32. times: (T,) float64, seconds; frame t represents the signal from
+    times[t]. period: seconds from one frame to the next (nominal if frames are not equidistant).
+    strokes: (T,) int32 number of the stroke of a frame; None for other signals.
+    ink: the captured ink, with t on the clock of `times`; None for other signals, and if it was not
+        added.
+    height: rows of the image if that is not F; the other features are 0.
 
     Of an image, times and period count columns of pixels instead of seconds.
     """
@@ -40,7 +40,7 @@ class Frames:
 
 
 def heights_of(frames: Sequence[Frames]) -> list[int] | None:
-    """Rows of each image of a batch, None where all features of all of them are rows."""
+    """Rows of each image of a batch, None if all of them have F rows."""
     if all(f.height is None for f in frames):
         return None
     return [f.x.shape[1] if f.height is None else f.height for f in frames]

@@ -16,8 +16,8 @@ from seqlabel.inputs.audio import Audio
 class Mfcc(Windowing):
     """Cepstra of the log-mel filterbank, equal to Kaldi's `compute-mfcc-feats` without dither.
 
-    ceps: coefficients c0 ... c(ceps - 1). filters: mel filters they are made of. energy: put the
-    log energy of the window in the place of c0. lifter: quefrency weighting, 0 for none. deltas:
+    ceps: coefficients c0 ... c(ceps - 1). filters: number of mel filters. energy: replace
+    c0 by the log energy of the window. lifter: quefrency weighting, 0 for none. deltas:
     order of the derivatives appended, each over `delta_window` frames to either side.
     """
 
@@ -34,7 +34,7 @@ class Mfcc(Windowing):
             raise InputError(f"ceps = {self.ceps} must lie between 1 and filters = {self.filters}")
         check_deltas(self.deltas, self.delta_window)
         if self.lifter < 0:
-            raise InputError(f"lifter = {self.lifter}: at least 0 is expected")
+            raise InputError(f"lifter = {self.lifter}: must not be negative")
         mel_filters(self, self.filters)
 
     @property
@@ -47,7 +47,7 @@ class Mfcc(Windowing):
         return frames_of(add_deltas(self.static(signal), self.deltas, self.delta_window), self)
 
     def static(self, signal: Audio) -> np.ndarray:
-        """(T, ceps) float32 without derivatives, each frame from its window alone."""
+        """(T, ceps) float32 without derivatives, each frame from its window only."""
         from seqlabel.features.spectrum_kernel import sum_cosines  # numba, when it is needed
 
         logs, energy = log_mel(signal, self, self.filters)

@@ -1,8 +1,8 @@
-"""Mean and variance normalisation: over an utterance, a speaker, the training set, or as it comes.
+"""Mean and variance normalisation: by utterance, speaker, training set, or running.
 
 Statistics of the training set belong to the model and are saved with it; those of an utterance or
-of a speaker are fitted to the very frames they are applied to. Running statistics begin with those
-of the training set and take in the signal frame by frame, so that they suit streams.
+of a speaker are computed from the frames they are applied to. Running statistics start with those
+of the training set and are updated frame by frame, which suits streams.
 """
 
 import os
@@ -20,24 +20,24 @@ from seqlabel.files import whole_file
 _BLOCK = 1 << 16  # frames taken at a time, so that float64 copies stay small
 
 LEAST_STD = 1e-5
-"""A feature that hardly varies is only centred (a constant one has no scale)."""
+"""Minimum deviation; features that vary less are only centred."""
 
 PRIOR_FRAMES = 200
-"""Frames that the training set counts for in running statistics: 2 s at 10 ms."""
+"""Weight of the training set in running statistics, in frames: 2 s at 10 ms."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """mean, std: (F,) float32. `apply` makes features of mean 0 and standard deviation 1."""
+    """mean, std: (F,) float32. `apply` normalises features to mean 0 and standard deviation 1."""
 
     mean: np.ndarray
     std: np.ndarray
 
     @classmethod
     def fit(cls, arrays: Iterable[np.ndarray]) -> "Statistics":
-        """Statistics over all frames of some (T, F) arrays, gathered in float64.
+        """Statistics over all frames of some (T, F) arrays, computed in float64.
 
-        Raises InputError when there is no frame, and for features that are NaN or infinite.
+        Raises InputError if there is no frame, and for features that are NaN or infinite.
         """
         count, mean, square = 0, np.zeros(0), np.zeros(0)
         blocks = (x[n : n + _BLOCK] for x in arrays for n in range(0, len(x), _BLOCK))
@@ -54,13 +54,13 @@ class Statistics:
             square = square + square_x * len(x) + shift**2 * (count * len(x) / total)
             count = total
         if not count:
-            raise InputError("normalisation: no frames to take statistics from")
+            raise InputError("normalisation: no frames")
         std = np.sqrt(square / count)
         std[std < LEAST_STD * np.maximum(1.0, np.abs(mean))] = 1.0
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """(T, F) -> (T, F) float32; InputError when F is not that of the statistics."""
+        """(T, F) -> (T, F) float32; InputError if F is not that of the statistics."""
         _check_width(x, self.mean)
         return np.asarray((x - self.mean) / self.std, dtype=np.float32)
 
@@ -71,7 +71,7 @@ class Statistics:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Statistics":
-        """Read what `save` wrote; raises InputError that names the file for anything else."""
+        """Read the output of `save`; raises InputError that names the file for anything else."""
         if not Path(path).is_file():
             raise InputError(f"{path}: no such file; the model directory is incomplete")
         try:
@@ -79,7 +79,7 @@ class Statistics:
             mean, std = arrays["mean"], arrays["std"]
         except (SafetensorError, KeyError) as error:
             raise InputError(
-                f"{path}: no normalisation statistics ({error}); train the model again"
+                f"{path}: not normalisation statistics ({error}); train the model again"
             ) from None
         if mean.ndim != 1 or mean.shape != std.shape or not (std > 0).all():
             raise InputError(f"{path}: mean and std do not fit; train the model again")
@@ -94,8 +94,8 @@ class RunningStatistics:
         mean   m + (d_0 + ... + d_t) / (N + t + 1)
         var    (N s² + d_0² + ... + d_t²) / (N + t + 1) - (mean - m)²
 
-    as if N frames of the training set's statistics had gone before. The sums run in float64, one
-    frame after the other, so that frames in pieces give, bit for bit, what all at once give.
+    as if N frames with the training set's statistics came first. The sums are computed in float64,
+    frame by frame, so that the result does not depend on pieces, bit for bit.
     """
 
     def __init__(self, training: Statistics) -> None:
@@ -105,7 +105,7 @@ class RunningStatistics:
         self._square = PRIOR_FRAMES * training.std.astype(np.float64) ** 2
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """The next frames (T, F) -> (T, F) float32; InputError when F is another."""
+        """The next frames (T, F) -> (T, F) float32; InputError if F differs."""
         _check_width(x, self._mean)
         if not len(x):
             return np.asarray(x, dtype=np.float32)
@@ -122,6 +122,6 @@ class RunningStatistics:
 def _check_width(x: np.ndarray, mean: np.ndarray) -> None:
     if x.shape[-1] != len(mean):
         raise InputError(
-            f"normalisation of {len(mean)} features met {x.shape[-1]}; "
-            "the features are not those of the training"
+            f"normalisation of {len(mean)} features, but the input has {x.shape[-1]}; "
+            "use the features of the training"
         )

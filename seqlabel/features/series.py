@@ -1,4 +1,4 @@
-"""The rows of a series as they are."""
+"""Series: rows of values without changes."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ class SeriesRows:
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 1 << 20:
-            raise InputError(f"size = {self.size} values in a row; 1 ... {1 << 20} are expected")
+            raise InputError(f"size = {self.size} values per row; must be in 1 ... {1 << 20}")
         if not 0 < self.period < float("inf"):
-            raise InputError(f"period = {self.period} seconds must be positive")
+            raise InputError(f"period = {self.period} seconds; must be positive")
 
     @property
     def dim(self) -> int:
@@ -31,9 +31,10 @@ class SeriesRows:
         return self.size
 
     def __call__(self, series: Series) -> Frames:
-        """(T, F) as they are; InputError where F is not `size`."""
+        """(T, F) unchanged; InputError if F is not `size`."""
         if series.size != self.size:
             raise InputError(
-                f"{series.size} values in a row, features.size in the configuration is {self.size}"
+                f"{series.size} values per row, but features.size in the configuration is "
+                f"{self.size}"
             )
         return Frames(series.values, np.arange(len(series)) * self.period, self.period)

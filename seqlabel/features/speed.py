@@ -8,9 +8,9 @@ from seqlabel.inputs.resampling import SHORT, resample
 
 
 def check_speed(factor: float) -> None:
-    """Raise InputError for a factor that `change_speed` does not take."""
+    """Raise InputError for a factor outside the range of `change_speed`."""
     if not 0.5 <= factor <= 2:
-        raise InputError(f"speed {factor}: a factor between 0.5 and 2 is expected")
+        raise InputError(f"speed {factor}: must be between 0.5 and 2")
 
 
 def change_speed(audio: Audio, factor: float) -> Audio:

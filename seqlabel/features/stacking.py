@@ -1,4 +1,4 @@
-"""Fewer, wider frames: neighbours side by side."""
+"""Stacking of neighbouring frames into fewer, wider ones."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ def stack_frames(frames: Frames, size: int = 1, stride: int = 1) -> Frames:
     frames. Times and strokes are those of the first frame of each stack.
     """
     if size < 1 or stride < 1:
-        raise InputError(f"stacking {size} frames every {stride}; both are at least 1")
+        raise InputError(f"stacking {size} frames every {stride}; both must be at least 1")
     if size == stride == 1:
         return frames
     first = np.arange(0, len(frames), stride)

@@ -1,8 +1,8 @@
-"""Feature extraction whose input comes in pieces: windows, derivatives, normalisation, stacking.
+"""Feature extraction from input in pieces: windows, derivatives, normalisation, stacking.
 
-Every stage has `push`, which takes new rows and returns those that are settled by them, and
-`finish`, which returns the rest once nothing more will come. Whatever the pieces, together these
-are, bit for bit, what the function for whole signals gives.
+Every stage has `push`, which takes new rows and returns those that they determine, and `finish`,
+which returns the rest. Together these equal, bit for bit, the output of the function for whole
+signals.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Windows:
         self._skip = 0  # samples that no window holds, where the step is longer than the window
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """x: (n,) samples, float or int16, n from 0 on. InputError for what `Audio` refuses."""
+        """x: (n,) samples, float or int16, n may be 0. InputError as in `Audio`."""
         rate, step = self._extractor.rate, self._extractor.step_samples
         if len(x) or x.ndim != 1:
             samples = Audio(x, rate).samples
@@ -49,7 +49,7 @@ class Windows:
         return features
 
     def finish(self) -> np.ndarray:
-        """Nothing: what is left fills no window."""
+        """Nothing, because the rest is shorter than a window."""
         return self._nothing()
 
     def _nothing(self) -> np.ndarray:
@@ -57,7 +57,7 @@ class Windows:
 
 
 class Deltas:
-    """`add_deltas`: a frame waits for order * window frames behind it."""
+    """`add_deltas`: a frame waits for order * window later frames."""
 
     def __init__(self, dim: int, order: int, window: int) -> None:
         self._order, self._window, self._reach = order, window, order * window
@@ -70,7 +70,7 @@ class Deltas:
         return self._give(max(self._given, len(self._kept) - self._reach))
 
     def finish(self) -> np.ndarray:
-        """The frames that waited, the last one repeated behind them."""
+        """The remaining frames, with the last one repeated after them."""
         return self._give(len(self._kept))
 
     def _give(self, end: int) -> np.ndarray:
@@ -108,7 +108,7 @@ class Stacking:
         return self._give(max(0, (len(self._kept) - self._size) // self._stride + 1))
 
     def finish(self) -> np.ndarray:
-        """The stacks that the end cuts, filled with the last frame."""
+        """The incomplete stacks, filled with the last frame."""
         return self._give(-(-len(self._kept) // self._stride))
 
     def _give(self, count: int) -> np.ndarray:
@@ -120,19 +120,19 @@ class Stacking:
 
 
 class Chain:
-    """Stages one after the other; the first takes what is pushed."""
+    """Stages one after the other; the first takes the input."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """What comes out of the last stage."""
+        """The output of the last stage."""
         for stage in self._stages:
             x = stage.push(x)
         return x
 
     def finish(self) -> np.ndarray:
-        """The rest of every stage, passed through those behind it."""
+        """The rest of every stage, passed through the later ones."""
         first, *others = self._stages
         rest = first.finish()
         for stage in others:

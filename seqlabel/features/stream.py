@@ -1,12 +1,12 @@
-"""A front end whose signal comes in pieces; its frames are, bit for bit, those of the whole signal.
+"""A front end for signals in pieces; its frames equal, bit for bit, those of the whole signal.
 
-What streams, and what does not:
+What can stream, and what cannot:
 
     windows, derivatives, stacking   wait for the samples they cover (`stages.py`)
-    normalise = "train", "running"   need nothing but what has come: they stream
+    normalise = "train", "running"   need no later frames: they stream
     normalise = "none"               streams
-    normalise = "utterance", "speaker"   need all frames first: they do not
-    ink                              stroke by stroke where it can (`ink/strokes.py`)
+    normalise = "utterance", "speaker"   need all frames first: they cannot stream
+    ink                              stroke by stroke if possible (`ink/strokes.py`)
 """
 
 import math
@@ -31,7 +31,7 @@ Speech = Fbank | Mfcc
 
 
 def why_not(front_end: FrontEnd) -> str | None:
-    """What keeps a front end from streaming, with the way out; None if nothing does."""
+    """Why a front end cannot stream, with the solution; None if it can."""
     kind = front_end.options.normalise
     if kind in ("utterance", "speaker"):
         return (
@@ -41,14 +41,14 @@ def why_not(front_end: FrontEnd) -> str | None:
     if isinstance(front_end.extractor, Speech):
         return None
     if isinstance(front_end.extractor, SeriesRows):
-        return "series are read whole: seqlabel.load(EXP).read(FILE), or seqlabel decode"
+        return "series cannot stream: use seqlabel.load(EXP).read(FILE) or seqlabel decode"
     return strokes.why_not(front_end.extractor)
 
 
 def latency(front_end: FrontEnd, further: int = 0) -> float:
     """Seconds from the first sample of a frame's first window to the last sample it waits for.
 
-    further: frames behind it that it waits for besides. For speech alone.
+    further: later frames that it also waits for. For speech only.
     """
     extractor, options = front_end.extractor, front_end.options
     assert isinstance(extractor, Speech)
@@ -57,9 +57,9 @@ def latency(front_end: FrontEnd, further: int = 0) -> float:
 
 
 def signal_latency(front_end: FrontEnd, waits: int | None) -> float:
-    """Seconds that outputs lag behind the signal at worst, see `Recognizer.latency`.
+    """Maximum delay of outputs in seconds, see `Recognizer.latency`.
 
-    waits: frames behind a frame that its outputs wait for, None for all of them.
+    waits: later frames that an output waits for, None for all of them.
     """
     if waits is None or why_not(front_end):
         return math.inf
@@ -69,20 +69,20 @@ def signal_latency(front_end: FrontEnd, waits: int | None) -> float:
 
 
 def _reach(extractor: Speech) -> int:
-    """Frames behind its own that derivatives wait for."""
+    """Later frames that derivatives wait for."""
     return extractor.deltas * extractor.delta_window
 
 
 class FrontEndStream:
-    """A signal to the frames a network sees, as it comes.
+    """A signal in pieces to the frames of a network.
 
     stream = FrontEndStream(front_end)
-    stream.push(samples)            # speech: (n,) -> (m, F) frames; n and m from 0 on
+    stream.push(samples)            # speech: (n,) -> (m, F) frames; n and m may be 0
     stream.push(points, pen_up=True)  # ink: (n, 2 to 4) points of one stroke, which ends here
-    stream.finish()                 # the frames that waited for more
-    stream.times, stream.period     # of all frames given out, as in `Frames`
+    stream.finish()                 # the remaining frames
+    stream.times, stream.period     # of all frames so far, as in `Frames`
 
-    Raises InputError, with the way out, for a front end that cannot stream.
+    Raises InputError for a front end that cannot stream.
     """
 
     def __init__(self, front_end: FrontEnd) -> None:
@@ -98,12 +98,12 @@ class FrontEndStream:
         self._ink_strokes: list[int] = []
         self._finished = False
         self.frames = 0
-        """Frames given out."""
+        """Number of frames so far."""
 
     def push(self, signal: Any, pen_up: bool = False) -> np.ndarray:
-        """The frames (m, F) that are settled by n more samples or points.
+        """The frames (m, F) determined by n more samples or points.
 
-        Raises InputError for a signal that cannot be read, and nothing of it is taken then.
+        Raises InputError for unusable input, none of which is then taken.
         """
         self._check_open()
         if self._strokes is not None:
@@ -113,7 +113,7 @@ class FrontEndStream:
         return self._count(self._chain.push(np.asarray(signal)))
 
     def finish(self) -> np.ndarray:
-        """The frames that waited for more. Raises InputError where the signal has no frame."""
+        """The remaining frames. Raises InputError if the signal has no frame."""
         self._check_open()
         last = [] if self._strokes is None else [self.push((), pen_up=True)]
         self._finished = True
@@ -122,12 +122,12 @@ class FrontEndStream:
             what = "no points were pushed"
             if self._strokes is None:
                 what = "the signal is shorter than a window of the features"
-            raise InputError(f"{what}: there is nothing to read")
+            raise InputError(f"{what}: no frames")
         return np.concatenate(last)
 
     @property
     def times(self) -> np.ndarray:
-        """(T,) seconds at which the frames given out start."""
+        """(T,) seconds at which the frames so far start."""
         stride = self._front_end.options.stride
         if self._strokes is not None:
             return np.array(self._ink_times)[::stride][: self.frames]
@@ -135,7 +135,7 @@ class FrontEndStream:
 
     @property
     def period(self) -> float:
-        """Seconds from one frame to the next; of ink, so far."""
+        """Seconds from one frame to the next; for ink, so far."""
         stride = self._front_end.options.stride
         if self._strokes is None:
             return self._empty(0).period * stride
@@ -144,7 +144,7 @@ class FrontEndStream:
 
     @property
     def strokes(self) -> np.ndarray | None:
-        """(T,) int32 strokes of the frames given out, None for speech."""
+        """(T,) int32 strokes of the frames so far, None for speech."""
         if self._strokes is None:
             return None
         stride = self._front_end.options.stride
@@ -174,11 +174,11 @@ class FrontEndStream:
 
     def _check_open(self) -> None:
         if self._finished:
-            raise InputError("the stream is finished; begin another one")
+            raise InputError("the stream is finished; start another one")
 
 
 def _stages(front_end: FrontEnd) -> Iterator[Stage]:
-    """What a signal of samples, or the features of strokes, go through."""
+    """The stages for samples, or for the features of strokes."""
     extractor, options = front_end.extractor, front_end.options
     if isinstance(extractor, Speech):
         windows = Windows(extractor)

@@ -2,8 +2,8 @@
 
 Source: Kaldi's `feature-window.cc` and `mel-computations.cc` without dither; `torchaudio.
 compliance.kaldi` is the reference that the tests compare with. Here the frames go through the
-Fourier transform in blocks that stay in the processor's cache. A frame's features depend on its own
-samples alone, to the last bit, whether it comes in a block of many or by itself.
+Fourier transform in blocks that stay in the processor's cache. A frame's features depend only on
+its own samples, bit for bit, in a block of any size.
 """
 
 import functools
@@ -16,7 +16,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.inputs.audio import Audio
 
-LONGEST_WINDOW = 1 << 16  # samples: more is a slip of the pen
+LONGEST_WINDOW = 1 << 16  # samples
 
 _BLOCK = 128  # frames; with their spectra they take a megabyte at 16 kHz
 EPSILON = float(np.finfo(np.float32).eps)
@@ -27,10 +27,9 @@ _INTEGER_SCALE = 32768.0  # Kaldi's samples are 16-bit integers
 class Windowing:
     """How a signal is cut into frames.
 
-    rate: samples per second the signal must have; a configuration that does not state it takes that
-    of the corpus. window, step: milliseconds.
-    preemphasis: coefficient of the first difference. low, high: Hz, edges of the filters; a `high`
-    of 0 or less counts from half the sampling rate.
+    rate: samples per second of the signal; in a configuration by default that of the corpus.
+    window, step: milliseconds. preemphasis: coefficient of the first difference. low, high: Hz,
+    edges of the filters; a `high` of 0 or less is relative to half the sampling rate.
     """
 
     rate: int = 16000
@@ -125,7 +124,7 @@ def count_frames(audio: Audio, windowing: Windowing) -> int:
     """T of a signal; InputError for another rate and for less than a window."""
     if audio.rate != windowing.rate:
         raise InputError(
-            f"audio of {audio.rate} samples per second where the features expect {windowing.rate}; "
+            f"audio of {audio.rate} samples per second, but the features need {windowing.rate}; "
             "resample it (read_audio(path, rate=...))"
         )
     total = windowing.count(len(audio.samples))
@@ -148,7 +147,7 @@ def scaled_povey(length: int) -> np.ndarray:
 def mel_filters(windowing: Windowing, filters: int) -> MelFilters:
     """Triangular filters, equally spaced on the scale mel(f) = 1127 ln(1 + f / 700).
 
-    Raises InputError when there are so many filters that one of them catches no frequency.
+    Raises InputError if there are so many filters that one of them contains no frequency.
     """
     if filters > windowing.fft_samples // 2:
         raise InputError(
@@ -160,7 +159,7 @@ def mel_filters(windowing: Windowing, filters: int) -> MelFilters:
     if not caught.any(axis=0).all():
         raise InputError(
             f"{filters} mel filters are too many for a window of {windowing.window} ms: "
-            f"filter {int(np.argmin(caught.any(axis=0)))} catches no frequency"
+            f"filter {int(np.argmin(caught.any(axis=0)))} contains no frequency"
         )
     return MelFilters(caught.argmax(axis=0), caught.sum(axis=0), weights.T[caught.T])
 
@@ -180,7 +179,7 @@ def _mel(frequency: np.ndarray | float) -> np.ndarray:
 
 
 def frames_of(x: np.ndarray, windowing: Windowing) -> Frames:
-    """Give feature vectors their times: a frame stands for one step about its window's centre."""
+    """Add times to feature vectors: a frame represents one step around its window's centre."""
     step = windowing.step_samples / windowing.rate
     margin = (windowing.window_samples - windowing.step_samples) / 2 / windowing.rate
     return Frames(x, margin + step * np.arange(len(x)), step)

@@ -1,4 +1,4 @@
-"""What comes in from a file: audio samples, digital ink, images and series, whatever the format."""
+"""Input files: audio, digital ink, images and series in all their formats."""
 
 from seqlabel.inputs.audio import Audio, read_audio
 from seqlabel.inputs.image import Image, read_image

@@ -1,4 +1,4 @@
-"""Audio files become mono samples; whatever is wrong with a file is said before it is used."""
+"""Audio files into mono samples, with checks of the files."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from seqlabel.inputs.containers import for_soundfile, sphere_header, unreadable
 from seqlabel.inputs.recording import Recording
 
 SUFFIXES = (".wav", ".sph", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".nist")
-"""File names that a folder of recordings is searched for (a file's content decides its format)."""
+"""Suffixes of recordings in a folder (the format is that of the content)."""
 
 _COMPRESSED = ("FLAC", "MP3", "OGG")
 """Formats of libsndfile whose headers do not tell where the file ends."""
@@ -56,7 +56,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class AudioHeader:
-    """What an audio file says about itself: `frames` samples in each of `channels` channels."""
+    """The header of an audio file: `frames` samples in each of `channels` channels."""
 
     rate: int
     channels: int
@@ -69,9 +69,9 @@ class AudioHeader:
 
 
 def read_audio_header(path: str | os.PathLike[str]) -> AudioHeader:
-    """Read the header of an audio file and hold it against the size of the file.
+    """Read the header of an audio file and compare it with the size of the file.
 
-    Raises InputError, as `read_audio` does, for all that can be seen without the samples.
+    Raises InputError as `read_audio` does, except for errors in the samples.
     """
     path = Path(path)
     header = sphere_header(path)
@@ -80,9 +80,9 @@ def read_audio_header(path: str | os.PathLike[str]) -> AudioHeader:
             with for_soundfile(path) as source, soundfile.SoundFile(source) as stream:
                 rate, channels, frames = stream.samplerate, stream.channels, stream.frames
                 if stream.format in _COMPRESSED and frames > 0:
-                    stream.seek(frames - 1)  # the end is missed only by who looks for it
+                    stream.seek(frames - 1)  # a truncated end shows only when it is read
                     if len(stream.read(1)) < 1:
-                        raise InputError(f"{path}: truncated; get a whole copy")
+                        raise InputError(f"{path}: truncated; get a complete copy")
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise unreadable(path, error) from None
     else:
@@ -102,14 +102,14 @@ def read_audio(
 ) -> Audio:
     """Read a recording: NIST SPHERE by its first bytes, anything else by libsndfile.
 
-    rate: samples per second wanted. A file with another rate is resampled, with one notice per
-        pair of rates, or refused when `resample` is False.
-    channel: which channel of several to take, from 0; without it several channels are refused.
-    start, end: seconds of a stretch, which alone is read; an end of 0 is that of the file. Its
-        samples are, bit for bit, those of the whole file's, resampled or not.
+    rate: sampling rate of the result. A file with another rate is resampled, with one log line per
+        pair of rates, or an error if `resample` is False.
+    channel: channel to use, from 0; without it several channels are an error.
+    start, end: seconds of the segment to be read; an end of 0 is that of the file. Its samples are
+        those of the whole file, bit for bit, resampled or not.
     Raises InputError naming the file for one that is missing, unreadable, truncated, compressed
-    SPHERE, without samples, with several channels, or with samples that are no numbers, and for a
-    stretch that is empty or not within the file.
+    SPHERE, without samples, with several channels, or with samples that are not numbers, and for a
+    segment that is empty or not within the file.
     """
     with Recording(path, rate, channel, resample) as recording:
         first, last = recording.stretch(start, end)

@@ -1,4 +1,4 @@
-"""Containers of audio: which one a file is, and whether the file is as long as it says."""
+"""Containers of audio: the type of a file, and whether it has the length in its header."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from seqlabel.inputs import sphere
 from seqlabel.inputs.shards import open_signal, shard_of
 
 UNKNOWN_SIZE = 0x7FFFF000
-"""RIFF sizes from here on are what streaming writers put when they cannot know the size."""
+"""RIFF sizes from here on are placeholders of writers that do not know the size."""
 
 
 def sphere_header(path: Path) -> sphere.SphereHeader | None:
@@ -27,25 +27,26 @@ def sphere_header(path: Path) -> sphere.SphereHeader | None:
     except FileNotFoundError:
         raise InputError(f"{path}: no such audio file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder, an audio file is expected") from None
+        raise InputError(f"{path}: is a folder; name an audio file") from None
     except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions") from None
+        raise InputError(f"{path}: permission denied; change its permissions") from None
     except InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         cause = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path}: cannot be read: {cause}") from None
     if not begin:
-        raise InputError(f"{path}: the file is empty (0 bytes); get a whole copy")
+        raise InputError(f"{path}: the file is empty (0 bytes); get a complete copy")
     if begin.startswith(sphere.MAGIC):
         return sphere.read_sphere_header(path)
     return None
 
 
 def _check_size(path: Path, head: bytes, held: int) -> None:
-    """Refuse RF64, W64, AIFF and AU files that are shorter than they say, as `_check_riff` does.
+    """InputError for RF64, W64, AIFF and AU files shorter than their header says, as in
+    `_check_riff`.
 
-    head: the first 36 bytes. held: the bytes of the file.
+    head: the first 36 bytes. held: bytes of the file.
     """
     promised = 0
     if len(head) == 36 and head[:4] == b"RF64" and head[12:16] == b"ds64":
@@ -59,13 +60,13 @@ def _check_size(path: Path, head: bytes, held: int) -> None:
         promised = offset + size if size < UNKNOWN_SIZE else 0
     if held < promised:
         raise InputError(
-            f"{path}: truncated: the header promises {promised} bytes, the file holds {held}; get "
-            "a whole copy"
+            f"{path}: truncated: the header says {promised} bytes, the file has {held}; get "
+            "a complete copy"
         )
 
 
 def _check_riff(path: Path, stream: BinaryIO) -> None:
-    """Refuse a WAV file that ends before its samples do (libsndfile reads on silently)."""
+    """InputError for a WAV file that ends before its samples (libsndfile does not report it)."""
     place = stream.tell()
     end = stream.seek(0, os.SEEK_END)
     stream.seek(place)
@@ -75,8 +76,8 @@ def _check_riff(path: Path, stream: BinaryIO) -> None:
             held = end - stream.tell()
             if held < size < UNKNOWN_SIZE:
                 raise InputError(
-                    f"{path}: truncated: the header promises {size} bytes of samples, the file "
-                    f"holds {held}; get a whole copy"
+                    f"{path}: truncated: the header says {size} bytes of samples, the file "
+                    f"has {held}; get a complete copy"
                 )
             return
         stream.seek(size + size % 2, os.SEEK_CUR)
@@ -96,6 +97,6 @@ def for_soundfile(path: Path) -> Iterator[bytes | BinaryIO]:
 def unreadable(path: Path, error: Exception) -> InputError:
     cause = " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
     return InputError(
-        f"{path}: no readable audio ({cause}); the file is damaged or of an unknown format: "
+        f"{path}: not readable as audio ({cause}); the file is damaged or its format unknown: "
         "convert it to WAV"
     )

@@ -1,6 +1,6 @@
-"""Images of handwriting or print: grey pixels, whatever the file.
+"""Images of handwriting or print as grey pixels.
 
-Pillow decodes the files; it comes with `pip install seqlabel[image]`.
+Pillow decodes the files; install it with `pip install seqlabel[image]`.
 """
 
 import io
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 SUFFIXES = (".png", ".tif", ".tiff", ".pgm", ".pbm", ".ppm", ".jpg", ".jpeg", ".bmp", ".webp")
-"""File names that a folder of images is searched for (a file's content decides its format)."""
+"""Suffixes of images in a folder (the format is that of the content)."""
 
 FORMATS = ("PNG", "TIFF", "PPM", "JPEG", "BMP", "WEBP")
-"""What is decoded, by Pillow's names (PPM stands for PGM and PBM too); nothing else is tried."""
+"""Formats by Pillow's names (PPM includes PGM and PBM); no others are tried."""
 
 MOST_PIXELS = 50_000_000
-"""Of an image; a page of A4 at 600 dpi has 35 million."""
+"""Maximum pixels of an image; a page of A4 at 600 dpi has 35 million."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +64,25 @@ class Image:
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
-    """Read an image file in any of `FORMATS`: colours become grey, what is transparent white.
+    """Read an image file in any of `FORMATS`: colours become grey, transparent pixels white.
 
     Raises InputError that names the file for one that is missing, cut, of another format, larger
-    than `MOST_PIXELS` or of several pages, and where Pillow is not installed.
+    than `MOST_PIXELS` or of several pages, and if Pillow is not installed.
     """
     data = read_bytes(path)
     pillow, operations = _pillow(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on metadata, and on sizes refused below
+            warnings.simplefilter("ignore")  # about metadata, and sizes checked below
             image = pillow.open(io.BytesIO(data), formats=FORMATS)
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise InputError(f"{path}: {_too_large(width, height)}")
             if not width or not height:
-                raise InputError(f"{path}: an image of {width} x {height} pixels; nothing to read")
+                raise InputError(f"{path}: an image of {width} x {height} pixels; it is empty")
             pages = getattr(image, "n_frames", 1)
             if pages > 1:
-                raise InputError(f"{path}: {pages} pages; save each as a file of its own")
+                raise InputError(f"{path}: {pages} pages; save each in its own file")
             image.load()
             form = image.format
             image = operations.exif_transpose(image)
@@ -93,16 +93,14 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         ) from None
     except pillow.UnidentifiedImageError:
         raise InputError(
-            f"{path}: no image of a format known here, or one without pixels; expected PNG, TIFF, "
+            f"{path}: not an image of a known format, or without pixels; expected PNG, TIFF, "
             "PGM, JPEG, BMP or WebP"
         ) from None
     except InputError:
         raise
-    except Exception as error:  # decoders raise many classes that have no other in common
+    except Exception as error:  # the exceptions of decoders have no other common base
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: a damaged image ({reason}); copy it again from where it came"
-        ) from None
+        raise InputError(f"{path}: a damaged image ({reason}); copy it again") from None
 
 
 def read_image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -120,14 +118,13 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
 
 
 def _grey(image: "PillowImage", form: str | None, path: str | os.PathLike[str]) -> np.ndarray:
-    """(H, W) brightness in 0...1 of an image that came in a format."""
+    """(H, W) brightness in 0...1 of an image of a format."""
     mode = image.mode
     if mode.startswith("I;16") or (mode == "I" and form in ("PNG", "PPM")):
         return np.asarray(image, dtype=np.float32).clip(0, 65535) / 65535
     if mode in ("I", "F"):
         raise InputError(
-            f"{path}: pixels of 32 bits, whose range a file does not say; save it as grey of 8 or "
-            "16 bits"
+            f"{path}: pixels of 32 bits, whose range is not known; save it as grey of 8 or 16 bits"
         )
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         coloured = image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""Ink: what a pen wrote, stroke by stroke."""
+"""Digital ink: a pen trajectory as strokes."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from seqlabel.errors import InputError
 from seqlabel.inputs.ink_svg import strokes_to_svg
 
 LARGEST = 1e12
-"""Coordinates and times beyond this are refused: their squares would lose the writing."""
+"""Maximum of coordinates and times, so that their squares keep their precision."""
 WITHOUT_TIMES = (
     "read the file without times (times=False; --set times=false for seqlabel prepare, and "
     "times = false under [features])"
 )
-"""The way out where times are missing or wrong."""
+"""Solution for missing or wrong times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Ink:
         (C = 3) or x, y, t, pressure (C = 4), the same C throughout. x grows to the right, y grows
         downwards as captured, t is in seconds and never goes back. Without times t is a running
         index over all points of the ink.
-    unit: unit of x and y where the source states one ("mm", "px"), else "".
+    unit: unit of x and y if the source states one ("mm", "px"), else "".
     timed: whether t was measured. It is False for C = 2; t of untimed ink counts points.
 
     The arrays are copied, float64 and read-only: `strokes` are views of `points` (N, 3 or 4), and
@@ -45,10 +45,10 @@ class Ink:
 
     def __init__(self, strokes: Sequence[ArrayLike], unit: str = "", timed: bool = True) -> None:
         if unit.split() not in ([], [unit]):
-            raise InputError(f"unit {unit!r} holds white space")
+            raise InputError(f"unit {unit!r} has white space")
         arrays = [_as_stroke(stroke, number) for number, stroke in enumerate(strokes)]
         if not arrays:
-            raise InputError("ink without a stroke; at least one pen-down point is needed")
+            raise InputError("ink without strokes; at least one pen-down point is needed")
         columns = arrays[0].shape[1]
         for number, array in enumerate(arrays):
             if array.shape[1] != columns:
@@ -64,7 +64,7 @@ class Ink:
         self._fill(points, offsets, unit, timed)
 
     def _fill(self, points: np.ndarray, offsets: np.ndarray, unit: str, timed: bool) -> None:
-        """Set all fields from arrays that nobody else holds; raises InputError for bad values."""
+        """Set all fields from arrays that are not shared; raises InputError for bad values."""
         _check_values(points, offsets, timed)
         points.flags.writeable = False
         offsets.flags.writeable = False
@@ -90,7 +90,7 @@ class Ink:
 
     @property
     def t(self) -> np.ndarray:
-        """(N,) seconds, or a running index where `timed` is False."""
+        """(N,) seconds, or a running index if `timed` is False."""
         return self.points[:, 2]
 
     @property
@@ -101,7 +101,7 @@ class Ink:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first to the last point; 0 where the times are unknown."""
+        """Seconds from the first to the last point; 0 if the times are unknown."""
         return float(self.t[-1] - self.t[0]) if self.timed else 0.0
 
     @property
@@ -140,7 +140,7 @@ class Ink:
         return self.with_points(points)
 
     def untimed(self) -> "Ink":
-        """The same trajectory with a running index in place of its times."""
+        """The same trajectory with a running index instead of times."""
         points = self.points.copy()
         points[:, 2] = np.arange(len(points))
         return Ink(np.split(points, self.offsets[1:-1]), self.unit, timed=False)
@@ -165,7 +165,7 @@ class Ink:
     def to_text(self) -> str:
         """The plain text form, exact to the last bit; `Ink.from_text` reads it back.
 
-        A heading (`ink x y t`, then ` pressure`, ` untimed` and ` unit=mm` as the case may be), one
+        A heading (`ink x y t`, then ` pressure`, ` untimed` and ` unit=mm` if they apply), one
         point per line, and an empty line between strokes.
         """
         words = ["ink", *CHANNELS[: self.points.shape[1]]]
@@ -179,7 +179,7 @@ class Ink:
 
     @classmethod
     def from_text(cls, text: str, times: bool = True) -> "Ink":
-        """Read what `to_text` wrote, or points under the heading `ink x y`.
+        """Read the output of `to_text`, or points under the heading `ink x y`.
 
         With `times=False` times are replaced by a running index. Raises InputError naming the line.
         """
@@ -188,7 +188,7 @@ class Ink:
         unit = words.pop().removeprefix("unit=") if words and words[-1][:5] == "unit=" else ""
         timed = not (words and words[-1] == "untimed" and words.pop())
         if words not in (["ink", *CHANNELS[:columns]] for columns in (2, 3, 4)):
-            raise InputError(f"line 1: {heading[:60]!r} is no heading such as 'ink x y t'")
+            raise InputError(f"line 1: {heading[:60]!r} is not a heading such as 'ink x y t'")
         strokes: list[list[list[float]]] = [[]]
         for line, row in enumerate(body.split("\n"), 2):
             values = row.split()
@@ -197,7 +197,7 @@ class Ink:
                 continue
             if len(values) != len(words) - 1:
                 raise InputError(
-                    f"line {line}: {len(values)} numbers, {len(words) - 1} are expected; "
+                    f"line {line}: {len(values)} numbers, but {len(words) - 1} are expected; "
                     "was the file cut off?"
                 )
             try:

@@ -1,4 +1,4 @@
-"""Ink files of every format, told apart by their content."""
+"""Ink files of all formats, recognised by their content."""
 
 import os
 import re
@@ -21,7 +21,7 @@ SUFFIXES = (
     ".inkml", ".xml", ".ink", ".json", ".upn", ".unipen", ".dat", ".npy", ".npz", ".xopp", ".xoj",
     ".svg",
 )  # fmt: skip
-"""File names that a folder of ink is searched for (a file's content decides its format)."""
+"""Suffixes of ink files in a folder (the format is that of the content)."""
 
 FORMATS = (
     "IAM-OnDB XML, InkML, UNIPEN, JSON, Xournal++, SVG, stroke-3 or stroke-5 arrays, or the text "
@@ -30,11 +30,11 @@ FORMATS = (
 
 
 def read_ink(path: str | os.PathLike[str], times: bool = True) -> Ink:
-    """Read the ink of a file in any of the formats known here (`FORMATS`).
+    """Read the ink of a file in any of the formats `FORMATS`.
 
-    With `times=False` times are dropped, which also reads files whose times go back. Labels,
-    groups and annotations: use the reader of the format.
-    Raises InputError that names the file, the cause and the way out.
+    With `times=False` times are dropped, so that files with decreasing times can be read too.
+    Labels, groups and annotations: use the reader of the format. Raises InputError that names the
+    file.
     """
     data = unpacked(read_bytes(path), path)
     if data.startswith((b"\x93NUMPY", b"PK\x03\x04")):
@@ -60,7 +60,7 @@ def read_ink(path: str | os.PathLike[str], times: bool = True) -> Ink:
     text = as_text(data, path, fallback="latin-1")
     if re.search(r"^\.(COORD|VERSION|PEN_DOWN|INCLUDE)\b", text, re.MULTILINE):
         return unipen_of_text(text, Path(path), times).ink
-    raise InputError(f"{path}: no ink format known here; expected {FORMATS}")
+    raise InputError(f"{path}: not a known ink format; expected {FORMATS}")
 
 
 def write_ink(path: str | os.PathLike[str], ink: Ink) -> None:

@@ -15,8 +15,8 @@ log = logging.getLogger("seqlabel")
 def record(rate: int, device: str | None = None) -> Iterator[np.ndarray]:
     """Blocks of samples (n,) float32 until the caller stops.
 
-    device: number or part of a name, as `python -m sounddevice` lists them; the system's default
-    where None. Raises InputError where the extra, PortAudio, or a microphone is missing.
+    device: number or part of a name, as listed by `python -m sounddevice`; None for the system's
+    default. Raises InputError if the extra, PortAudio, or a microphone is missing.
     """
     sounddevice = _sounddevice()
     blocks: SimpleQueue[np.ndarray] = SimpleQueue()
@@ -37,7 +37,7 @@ def record(rate: int, device: str | None = None) -> Iterator[np.ndarray]:
         what = "no microphone" if device is None else f"microphone {device!r}"
         cause = " ".join(str(error).split())
         raise InputError(
-            f"{what}: {cause}; see `python -m sounddevice` for those there are, or pipe samples in"
+            f"{what}: {cause}; `python -m sounddevice` lists the microphones; or pipe samples in"
         ) from None
     try:
         while True:
@@ -55,9 +55,9 @@ def _sounddevice() -> Any:
         import sounddevice
     except ImportError:
         raise InputError(
-            "the microphone needs an extra: pip install seqlabel[listen]; or pipe samples in"
+            "the microphone needs sounddevice: pip install seqlabel[listen]; or pipe samples in"
         ) from None
-    except OSError as error:  # the binding is there, the library is not
+    except OSError as error:  # the binding is installed, the library is not
         raise InputError(
             f"the microphone needs PortAudio ({error}); install it (Debian: apt install "
             "libportaudio2), or pipe samples in"

@@ -1,4 +1,4 @@
-"""Raw samples from a pipe: PCM without a header, as it comes."""
+"""Raw samples from a pipe: PCM without a header."""
 
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -12,17 +12,17 @@ FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype
 
 _BLOCK = 1 << 16  # bytes taken at most at a time
 _LOUDEST = 100.0
-"""Floats beyond this are no samples, but the bytes of something else."""
+"""Larger floats are not samples but bytes of another format."""
 
 _CONTAINERS = (b"RIFF", b"RF64", b"NIST", b"fLaC", b"OggS", b"FORM", b".snd", b"ID3")
 
 
 def read_pcm(stream: BinaryIO, name: str, form: str) -> Iterator[np.ndarray]:
-    """Blocks of samples (n,), int16 or float32, as soon as bytes are there.
+    """Blocks of samples (n,), int16 or float32, as soon as they arrive.
 
     form: a key of `FORMATS`. Raises InputError, which begins with `name`, for a file with a header,
-    floats that are no samples, and at the end where there was nothing, nothing but zeros, or part
-    of a sample; whole samples before the fault have been given by then.
+    for floats that are not samples, and at the end if there was nothing, only zeros, or part of a
+    sample; samples before the error are given first.
     """
     dtype = FORMATS[form]
     rest, count, heard = b"", 0, False
@@ -48,16 +48,16 @@ def read_pcm(stream: BinaryIO, name: str, form: str) -> Iterator[np.ndarray]:
         yield samples
     if rest:
         raise InputError(
-            f"{name}: ends {len(rest)} bytes into a sample of {dtype.itemsize}; is it cut off, or "
-            f"not --format {form}?"
+            f"{name}: ends {len(rest)} bytes into a sample of {dtype.itemsize}; was it cut off, "
+            f"or is it not --format {form}?"
         )
     if not count:
-        raise InputError(f"{name}: no samples came; is the program before the pipe at fault?")
+        raise InputError(f"{name}: no samples; check the program before the pipe")
     if not heard:
         raise InputError(f"{name}: all {count} samples are 0; is the microphone muted?")
 
 
 def _available(stream: BinaryIO) -> bytes:
-    """Bytes that are there, waiting for the first; b"" at the end."""
+    """Available bytes, waiting for the first; b"" at the end."""
     read = getattr(stream, "read1", stream.read)
     return bytes(read(_BLOCK))

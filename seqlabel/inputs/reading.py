@@ -1,4 +1,4 @@
-"""What every reader of a file needs: its bytes, its text, errors that name it; columns of ink."""
+"""Helpers of all readers: bytes and text of a file, errors that name it, columns of ink."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 def read_bytes(path: str | os.PathLike[str], blank: bool = False) -> bytes:
     """The content of a file; raises InputError for a missing or unreadable one.
 
-    One of nothing but white space is refused too, unless `blank` allows it.
+    Also for a file of white space only, unless `blank` is set.
     """
     try:
         with open_signal(path) as stream:
@@ -31,7 +31,7 @@ def read_bytes(path: str | os.PathLike[str], blank: bool = False) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder, a file is expected") from None
+        raise InputError(f"{path}: is a folder; name a file") from None
     except InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -59,9 +59,9 @@ def as_text(data: bytes, name: str | os.PathLike[str], fallback: str = "") -> st
 
 
 def ink_of_columns(strokes: Sequence[np.ndarray], unit: str = "", times: bool = True) -> Ink:
-    """Ink of strokes (P, 4) with the columns x, y, t, pressure, NaN where a point has no value.
+    """Ink of strokes (P, 4) with the columns x, y, t, pressure, NaN for missing values.
 
-    Times count when every point has one and `times` is set, pressures when every point has one.
+    Times are used if every point has one and `times` is set, pressures if every point has one.
     """
     points = np.concatenate(strokes)
     timed = times and not np.isnan(points[:, 2]).any()

@@ -1,4 +1,4 @@
-"""A recording opened to be read in stretches, at any rate, in memory bounded by the stretch."""
+"""A recording that is read in segments, at any rate, in memory bounded by the segment."""
 
 import logging
 import math
@@ -18,13 +18,13 @@ from seqlabel.inputs.resampling import filter_length, resample_stretch
 log = logging.getLogger("seqlabel")
 
 _MOST_PHASES = 2000
-"""Samples per period of the two rates that resampling takes; its filter has as many phases."""
+"""Maximum samples per period of the two rates in resampling: the phases of its filter."""
 
 _MOST_TAPS = 1 << 22
-"""Of all phases of that filter: what a header of millions of samples per second would ask for."""
+"""Maximum taps of all its phases; a header could state millions of samples per second."""
 
 _BLOCK = 1 << 20
-"""Values read at a time: a damaged header may promise more than there is, and than memory holds."""
+"""Values read at a time, because a damaged header may state more than there is."""
 
 _MOST_SAMPLES = 1 << 30
 """Read at once, 4 GB: 18 hours at 16 kHz. Silence in FLAC takes a thousandth of it on disk."""
@@ -33,7 +33,7 @@ _resampled: set[tuple[int, int]] = set()
 
 
 class Recording:
-    """Samples of one channel of a file; rate: after resampling, where another one was asked for.
+    """Samples of one channel of a file; rate: after resampling, if another one is requested.
 
     with Recording("a.flac", rate=16000) as recording:
         recording.read(0, 16000)        # the first second
@@ -95,7 +95,7 @@ class Recording:
     def stretch(self, start: float, end: float = 0.0) -> tuple[int, int]:
         """First and last (exclusive) sample from `start` to `end` seconds, 0 for the end.
 
-        Raises InputError for a stretch that is empty, backwards or not within the recording.
+        Raises InputError for a segment that is empty, reversed or not within the recording.
         """
         check_stretch(start, end, self.duration, str(self.path))
         last = len(self) if not end else min(round(end * self.rate), len(self))
@@ -120,7 +120,8 @@ class Recording:
                 found = int(raw.min()), int(raw.max())
                 if found != extremes:
                     log.warning(
-                        "%s: samples from %d to %d, the header says %d to %d; is the copy damaged?",
+                        "%s: samples from %d to %d, but the header says %d to %d; is the copy "
+                        "damaged?",
                         self.path, *found, *extremes,
                     )  # fmt: skip
             return raw[:, self._channel].astype(np.float32) / 32768
@@ -128,8 +129,8 @@ class Recording:
         parts, wanted = [np.zeros(0, np.float32)], last - first
         if wanted > _MOST_SAMPLES:
             raise InputError(
-                f"{self.path}: {wanted} samples are more than are read at once ({_MOST_SAMPLES}); "
-                "split it"
+                f"{self.path}: {wanted} samples are more than can be read at once "
+                f"({_MOST_SAMPLES}); split it"
             )
         block = max(1, _BLOCK // self._stream.channels)
         try:
@@ -140,7 +141,7 @@ class Recording:
                 if not len(part):
                     raise InputError(
                         f"{self.path}: truncated after {last - wanted} of {self.frames} samples; "
-                        "get a whole copy"
+                        "get a complete copy"
                     )
                 parts.append(part[:, self._channel].copy())
                 wanted -= len(part)
@@ -149,20 +150,20 @@ class Recording:
         return np.concatenate(parts)
 
     def _check_rate(self, resample: bool) -> None:
-        """Raise InputError for rates that are not to be, or cannot be, converted."""
+        """Raise InputError for rates that must not or cannot be converted."""
         found, wanted = self.found, self.rate
         if found == wanted:
             return
         if not resample:
             raise InputError(
-                f"{self.path}: {found} samples per second where {wanted} are expected; convert it "
+                f"{self.path}: {found} samples per second, but {wanted} are expected; convert it "
                 f"(ffmpeg -i IN -ar {wanted} OUT) or allow resampling"
             )
         phases = wanted // math.gcd(found, wanted)
         if phases > _MOST_PHASES or phases * filter_length(found, wanted) > _MOST_TAPS:
             raise InputError(
-                f"{self.path}: {found} samples per second, which have hardly a factor in common "
-                f"with {wanted}, or are too far from it; convert it (ffmpeg -i IN -ar {wanted} OUT)"
+                f"{self.path}: {found} samples per second have no large common factor "
+                f"with {wanted}, or differ too much; convert it (ffmpeg -i IN -ar {wanted} OUT)"
             )
         if (found, wanted) not in _resampled:
             _resampled.add((found, wanted))
@@ -176,18 +177,19 @@ def check_stretch(start: float, end: float, duration: float, where: str) -> None
     """Raise InputError unless `start` to `end` seconds (0: all) lie within `duration`."""
     if not 0 <= start < duration and (start or end):
         raise InputError(
-            f"{where}: the stretch begins at {start:g} s, the recording ends at {duration:.6g} s"
+            f"{where}: the segment begins at {start:g} s, but the recording ends at "
+            f"{duration:.6g} s"
         )
     if end and end <= start:
-        raise InputError(f"{where}: the stretch ends at {end:g} s, before its start {start:g} s")
+        raise InputError(f"{where}: the segment ends at {end:g} s, before its start {start:g} s")
     if end > duration + TOLERANCE:
         raise InputError(
-            f"{where}: the stretch ends at {end:g} s, the recording at {duration:.6g} s"
+            f"{where}: the segment ends at {end:g} s, but the recording at {duration:.6g} s"
         )
 
 
 TOLERANCE = 1e-3
-"""Seconds by which a stretch may end behind its recording: times are rounded to milliseconds."""
+"""Seconds by which a segment may end after its recording: times are rounded to milliseconds."""
 
 
 def _channel(wanted: int | None, channels: int, path: Path) -> int:

@@ -35,7 +35,7 @@ SHORT = Filter(6, 0.99)
 """For changing the speed of speech: several times as fast, with more aliasing at the band edge."""
 
 LANES = 32
-"""Taps come in multiples of this, the last ones 0: the kernel's vector loop takes them all."""
+"""Taps are padded to multiples of this with zeros, for the kernel's vector loop."""
 
 
 class Phases(NamedTuple):
@@ -54,8 +54,8 @@ def resample(
 ) -> np.ndarray:
     """(N,) float32 samples at rate `found` -> (ceil(N wanted / found),) at rate `wanted`.
 
-    Beyond both ends the signal is taken for silence. Each output sample is computed by itself: it
-    is the same to the last bit whatever surrounds the inputs that its filter reaches.
+    Beyond both ends the signal is zero. Each output sample depends only on the inputs within its
+    filter, bit for bit.
     """
     from seqlabel.inputs.resampling_kernel import interpolate  # numba, which few readers need
 
@@ -79,7 +79,7 @@ def resample_stretch(
     first: int,
     last: int,
 ) -> np.ndarray:
-    """Output samples first ... last - 1 of `resample`, from the inputs that they need alone.
+    """Output samples first ... last - 1 of `resample`, from only the inputs that they need.
 
     read: (first, last) -> input samples; total: their number.
     """

@@ -1,4 +1,4 @@
-"""Series: an array of numbers from a file, one row for each step of time."""
+"""Series: an array of numbers from a file, one row for each time step."""
 
 import io
 import os
@@ -42,13 +42,13 @@ class Series:
 def as_rows(values: np.ndarray) -> np.ndarray:
     """(T, F) float32 of numbers (T,), (T, F) or (T, ...), whose last axes become one.
 
-    Raises InputError for no rows, no values, and what is no number.
+    Raises InputError for no rows, no values, and other types than numbers.
     """
     values = np.asarray(values)
     if values.dtype.kind not in "fiub":
-        raise InputError(f"a series of {values.dtype}; numbers are expected")
+        raise InputError(f"a series of {values.dtype}; must be numbers")
     if not values.ndim or not values.size:
-        raise InputError(f"a series of shape {values.shape}; (T, F), a row a step, is expected")
+        raise InputError(f"a series of shape {values.shape}; must be (T, F), a row per time step")
     rows = values.reshape(len(values), -1)
     with np.errstate(over="ignore"):  # becomes infinite, which the caller looks for
         return np.ascontiguousarray(rows, dtype=np.float32)
@@ -65,30 +65,30 @@ def read_series(path: str | os.PathLike[str]) -> Series:
 def read_values(path: str | os.PathLike[str]) -> np.ndarray:
     """(T, F) float32 of a `.npy` file, where NaN marks what is not known.
 
-    Raises InputError that names the file for one that is missing, cut, no array of numbers, or that
-    holds infinite values.
+    Raises InputError that names the file for one that is missing, cut off, not an array of numbers,
+    or has infinite values.
     """
     data = read_bytes(path)
     stream = io.BytesIO(data)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on headers of Python 2
+            warnings.simplefilter("ignore")  # warnings about headers of Python 2
             version = npy.read_magic(stream)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(stream, max_header_size=_LONGEST_HEADER)
     except Exception as error:  # a damaged header is Python code of any kind to the reader
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise InputError(f"{path}: no .npy file ({reason}); write it with numpy.save") from None
+        raise InputError(f"{path}: not a .npy file ({reason}); write it with numpy.save") from None
     if dtype.hasobject or dtype.kind not in "fiub":
-        raise InputError(f"{path}: an array of {dtype}; numbers are expected")
+        raise InputError(f"{path}: an array of {dtype}; must be numbers")
     count = 1
     for length in shape:
         count *= length
-    # The header is not believed before the memory is taken.
+    # The header is checked before memory is allocated.
     if min(shape, default=0) < 0 or count * dtype.itemsize != len(data) - stream.tell():
         raise InputError(
             f"{path}: {len(data) - stream.tell()} bytes for an array of shape {shape} of {dtype}; "
-            "the file is cut or damaged"
+            "the file is cut off or damaged"
         )
     values = np.frombuffer(data, dtype, offset=stream.tell())
     values = values.reshape(shape, order="F" if fortran else "C")

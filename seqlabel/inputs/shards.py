@@ -1,8 +1,8 @@
-"""Signals inside other files, read where they lie: members of tar files, lines of JSON lines.
+"""Signals inside other files, read in place: members of tar files, lines of JSON lines.
 
 A plain tar file, a shard of WebDataset, keeps each member in one piece, and so does a file of JSON
 lines each line. `SHARD.tar@OFFSET+SIZE/MEMBER` is the path of a member whose bytes begin at OFFSET,
-`FILE.ndjson@OFFSET+SIZE/NAME` that of a line; all that reads a signal takes such a path like that
+`FILE.ndjson@OFFSET+SIZE/NAME` that of a line; all readers of signals take such a path like that
 of a file.
 """
 
@@ -23,7 +23,7 @@ _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"
 
 
 def shard_of(path: str | os.PathLike[str]) -> tuple[Path, int, int] | None:
-    """Shard, offset and size where `path` is that of a member, None for that of a file."""
+    """Shard, offset and size if `path` is that of a member, None for that of a file."""
     place = _PLACE.match(os.fspath(path))
     return (Path(place[1]), int(place[2]), int(place[3])) if place else None
 
@@ -37,7 +37,7 @@ def signal_file(path: Path) -> Path:
 def open_signal(path: str | os.PathLike[str]) -> BinaryIO:
     """A file, a member of a shard, or a line of a file, opened to be read.
 
-    Raises OSError as `open` does, and InputError for a shard that holds something else by now.
+    Raises OSError as `open` does, and InputError for a shard that has changed.
     """
     place = shard_of(path)
     if place is None:
@@ -50,7 +50,7 @@ def open_signal(path: str | os.PathLike[str]) -> BinaryIO:
         whole = b"\n" + around if start == 0 else around
         if whole[:1] != b"\n" or whole[size + 1 : size + 2] not in (b"", b"\n", b"\r"):
             stream.close()
-            raise InputError(f"{path}: the file no longer holds this line there; prepare it again")
+            raise InputError(f"{path}: the file has changed here; run seqlabel prepare again")
         return io.BufferedReader(_Window(stream, start, size))
     try:
         stream.seek(max(0, start - tarfile.BLOCKSIZE))
@@ -62,7 +62,7 @@ def open_signal(path: str | os.PathLike[str]) -> BinaryIO:
     except tarfile.HeaderError:
         stream.close()
         raise InputError(
-            f"{path}: the shard no longer holds this member there; run seqlabel prepare again"
+            f"{path}: the shard has changed here; run seqlabel prepare again"
         ) from None
     return io.BufferedReader(_Window(stream, start, size))
 
@@ -96,15 +96,15 @@ class _Window(io.RawIOBase):
 
 
 def line_of(path: Path, start: int, size: int, name: str) -> Path:
-    """The path for `open_signal` of a line: its first byte, its bytes, a name for people."""
+    """The path for `open_signal` of a line: its first byte, its length, a readable name."""
     return path.with_name(f"{path.name}@{start}+{size}") / name
 
 
 def list_members(shard: Path) -> Iterator[tuple[str, Path]]:
     """Yield (name in the shard, path for `open_signal`) of each file in a shard; hidden ones not.
 
-    Raises InputError for a shard that is compressed, cut off or no tar file, and for members that
-    are links, or whose names lead out of the shard.
+    Raises InputError for a shard that is compressed, cut off or not a tar file, and for members
+    that are links, or whose names point outside the shard.
     """
     with open(shard, "rb") as stream:
         begin = stream.read(5)
@@ -112,7 +112,7 @@ def list_members(shard: Path) -> Iterator[tuple[str, Path]]:
             if begin.startswith(magic):
                 raise InputError(
                     f"{shard}: a compressed tar file; unpack it ({command}), so that its members "
-                    "can be read where they lie"
+                    "can be read in place"
                 )
         stream.seek(0)
         try:
@@ -124,27 +124,24 @@ def list_members(shard: Path) -> Iterator[tuple[str, Path]]:
                 end = tar.offset
         except tarfile.TarError as error:
             raise InputError(
-                f"{shard}: no whole tar file ({error}); was it cut off? get a whole copy"
+                f"{shard}: damaged or cut off tar file ({error}); get a complete copy"
             ) from None
-        # tarfile takes a damaged header for the end; the true end is marked by zeros.
+        # tarfile treats a damaged header as the end; the true end is marked by zeros.
         stream.seek(end)
         if stream.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-            raise InputError(
-                f"{shard}: damaged or cut off at byte {end}, where a member or the end should be; "
-                "get a whole copy"
-            )
+            raise InputError(f"{shard}: damaged or cut off at byte {end}; get a complete copy")
 
 
 def _member_path(shard: Path, member: tarfile.TarInfo) -> Path:
     name = PurePosixPath(member.name)
     if not member.isreg() or member.issparse():
         raise InputError(
-            f"{shard}: member {member.name!r} is a link or a special file; pack the shard anew "
+            f"{shard}: member {member.name!r} is a link or a special file; pack the shard again "
             "with tar --dereference --hard-dereference"
         )
     if name.is_absolute() or ".." in name.parts:
         raise InputError(
-            f"{shard}: member {member.name!r} has a name that leads out of the shard; pack it anew "
-            "with plain names"
+            f"{shard}: member {member.name!r} has a name that points outside the shard; pack it "
+            "again with plain names"
         )
     return shard.with_name(f"{shard.name}@{member.offset_data}+{member.size}") / name

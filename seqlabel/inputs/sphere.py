@@ -1,8 +1,8 @@
 """NIST SPHERE audio, the format of TIMIT and other LDC corpora.
 
 A header of ASCII lines (`name -type value`, its size on line 2, usually 1024 bytes), then samples.
-TIMIT's are 16-bit PCM. Everything the header promises is held against the file, because copies that
-went through an end-of-line conversion circulate: they lost a few bytes and are noise from there on.
+TIMIT's are 16-bit PCM. The header is compared with the file, because damaged copies exist: an
+end-of-line conversion removed a few bytes and turned the rest into noise.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ _BYTE_ORDER = {"01": "<i2", "10": ">i2"}
 
 @dataclass(frozen=True)
 class SphereHeader:
-    """What a SPHERE header says about samples that this module can read.
+    """A SPHERE header for samples that this module can read.
 
     size: bytes of the header. frames: samples per channel. dtype: of one sample, as numpy spells
-    it. extremes: smallest and largest sample value, where stated.
+    it. extremes: smallest and largest sample value, if stated.
     """
 
     size: int
@@ -37,8 +37,8 @@ class SphereHeader:
 def read_sphere_header(path: Path) -> SphereHeader:
     """Read and check a SPHERE header.
 
-    Raises InputError for a header that cannot be read, for compressed or 8-bit samples, and when
-    the file does not hold exactly the samples that the header promises.
+    Raises InputError for a header that cannot be read, for compressed or 8-bit samples, and if
+    the file does not have exactly the samples in its header.
     """
     with open_signal(path) as stream:
         begin = stream.read(16)
@@ -73,8 +73,8 @@ def read_sphere_header(path: Path) -> SphereHeader:
         frames = body // (2 * channels)
     if body != 2 * channels * frames:
         raise InputError(
-            f"{path}: the SPHERE header promises {frames} samples ({2 * channels * frames} bytes), "
-            f"the file holds {body} bytes; the copy is damaged (truncated, or changed by an "
+            f"{path}: the SPHERE header says {frames} samples ({2 * channels * frames} bytes), "
+            f"the file has {body} bytes; the copy is damaged (truncated, or changed by an "
             "end-of-line conversion): get a clean one"
         )
     extremes = None

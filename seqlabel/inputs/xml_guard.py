@@ -1,4 +1,4 @@
-"""XML read without its dangers: no entities of a document's own, nothing fetched from outside."""
+"""XML without entity declarations and external files."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from xml.parsers import expat
 from seqlabel.errors import InputError
 
 DEEPEST = 200
-"""Elements nested deeper than this are refused; ink files nest a dozen levels."""
+"""Maximum depth of nested elements; ink files have about a dozen levels."""
 
 _SECOND_ROOT = expat.errors.codes["junk after document element"]
 
@@ -24,12 +24,12 @@ def parse_xml(data: bytes, name: str | os.PathLike[str]) -> Element:
     root, end = _parse(data, name, 0)
     if end < len(data):
         line = data[:end].count(b"\n") + 1
-        raise InputError(f"{name}:{line}: a second root element; one is expected")
+        raise InputError(f"{name}:{line}: a second root element; expected only one")
     return root
 
 
 def parse_xmls(data: bytes, name: str | os.PathLike[str]) -> list[Element]:
-    """The root elements of XML documents that stand in a file one behind the other.
+    """The root elements of XML documents that follow one another in a file.
 
     A document without a declaration of its own has the encoding of the one before. Raises
     InputError as `parse_xml` does.
@@ -69,8 +69,8 @@ def _parse(data: bytes, name: str | os.PathLike[str], lines: int) -> tuple[Eleme
 
     def refuse(*_: Any) -> int:
         raise InputError(
-            f"{name}:{lines + parser.CurrentLineNumber}: declares an XML entity, which is refused; "
-            "write its text in place"
+            f"{name}:{lines + parser.CurrentLineNumber}: declares an XML entity, which is not "
+            f"allowed; write its text instead"
         )
 
     parser.StartElementHandler = start

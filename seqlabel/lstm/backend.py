@@ -1,11 +1,11 @@
-"""Which of the ways to compute a layer is taken: the choice, its reasons, its report.
+"""Choice of the backend of a layer.
 
     reference   plain torch operations, everywhere and for everything (`reference.py`)
     fused       CPU, float32, one autograd function per layer (`fused.py`)
     library     torch's own LSTM, cuDNN on a GPU: the plain cell (`library.py`)
     triton      GPU, most LSTM cells, the gates of a step as one kernel (`triton_layer.py`)
 
-Every way is a function with the signature of `reference.run_layer`.
+Every backend is a function with the signature of `reference.run_layer`.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Backend = Literal["reference", "fused", "library", "triton"]
 
 
 class Task(NamedTuple):
-    """What is to be computed, where, and in which numbers."""
+    """A layer to be computed: cell, device, and number type."""
 
     cell: AnyCell
     device: torch.device
@@ -34,9 +34,9 @@ class Task(NamedTuple):
 
 
 def choose(wanted: str, task: Task) -> Backend:
-    """The backend for a task: the one wanted, or for "auto" the fastest that can do it.
+    """The backend for a task: the requested one, or for "auto" the fastest possible one.
 
-    Raises InputError, with the reason, if the one wanted cannot.
+    Raises InputError, with the reason, if the requested one is not possible.
     """
     if wanted not in ("auto", *get_args(Backend)):
         raise InputError(f"backend={wanted!r} is not one of auto, {', '.join(get_args(Backend))}")
@@ -48,7 +48,7 @@ def choose(wanted: str, task: Task) -> Backend:
     if (not_fused := _why_not_fused(task)) is None:
         return "fused"
     if task.bf16:
-        raise InputError(f"bf16=True is an option of the fused backend, which {not_fused}: drop it")
+        raise InputError(f"bf16=True needs the fused backend, which {not_fused}: leave it out")
     if task.device.type == "cuda":
         if _why_not_library(task) is None:
             return "library"

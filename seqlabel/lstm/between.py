@@ -1,4 +1,4 @@
-"""What lies between the layers of a stack: dropout, residual and highway connections."""
+"""Connections between the layers of a stack: dropout, residual and highway."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Between = Literal["plain", "residual", "highway"]
 
 
 class Plain(nn.Module):
-    """y: the layer's output goes on alone."""
+    """y: the layer's output only."""
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         return y

@@ -1,4 +1,4 @@
-"""The LSTM family stated once: the flags of a cell, which of them fit together, and its weights.
+"""The LSTM family: the flags of a cell, their valid combinations, and its weights.
 
 With inputs x (I), cells c (N) and recurrent source s (the previous output h, or its projection r),
 
@@ -11,7 +11,7 @@ With inputs x (I), cells c (N) and recurrent source s (the previous output h, or
 (Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000; Gers & Schmidhuber 2000; the
 variants of Greff et al. 2015; projection of Sak, Senior & Beaufays 2014.) Two forms are called
 "peephole LSTM" and are not the same: `diagonal` is the one above, with every h term kept;
-`state` is the one printed in encyclopaedias, where c⁻ takes the place of h⁻ in all three gates
+`state` is the one of encyclopaedias, where c⁻ replaces h⁻ in all three gates
 (the output gate sees c⁻, not c) and the cell input has no recurrence at all.
 
 With `decay` time passes between frames (T-LSTM, Baytas et al. 2017, equations 1 to 4). After Δ
@@ -57,7 +57,7 @@ def _nearest(name: str, known: Any) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """Flags of one LSTM cell. Raises InputError where they contradict each other."""
+    """Flags of one LSTM cell. Raises InputError for contradictory ones."""
 
     forget: bool = True  # False: f = 1, the constant error carousel of 1997
     input_gate: bool = True  # False: i = 1
@@ -78,27 +78,29 @@ class Cell:
         _check_choices(self)
         if self.coupled and not self.input_gate:
             raise InputError(
-                "coupled=True sets f = 1 - i and needs an input gate: drop one of the two flags"
+                "coupled=True sets f = 1 - i and needs an input gate: leave out one of the two "
+                "flags"
             )
         if self.coupled and not self.forget:
             raise InputError(
-                "coupled=True sets f = 1 - i, forget=False sets f = 1: drop one of the two flags"
+                "coupled=True sets f = 1 - i, forget=False sets f = 1: leave out one of the two "
+                "flags"
             )
         if self.peephole != "none" and not self.gates:
             raise InputError(
-                f"peephole={self.peephole!r} looks into gates, but none is left: keep one gate"
+                f"peephole={self.peephole!r} is for gates, but there is none: keep one gate"
             )
         if self.gate_recurrence != "none" and not self.gates:
-            raise InputError("gate_recurrence feeds gates back, but none is left: keep one gate")
+            raise InputError("gate_recurrence is for gates, but there is none: keep one gate")
         if self.gate_recurrence != "none" and self.peephole.startswith("state"):
             raise InputError(
-                f"peephole={self.peephole!r} leaves the cells alone as recurrent source: "
+                f"peephole={self.peephole!r} has only the cells as recurrent source: "
                 "use gate_recurrence='none'"
             )
         if self.decay != "none" and self.peephole.startswith("state"):
             raise InputError(
                 f"peephole={self.peephole!r} reads c⁻ as recurrent source, decay={self.decay!r} "
-                "changes it before: drop one of the two flags"
+                "changes it first: leave out one of the two flags"
             )
         if not 0 < self.time_unit < math.inf:
             raise InputError(f"time_unit={self.time_unit} must be a positive number of seconds")
@@ -117,7 +119,7 @@ class Cell:
 
     @property
     def state(self) -> tuple[str, ...]:
-        """What one step hands to the next."""
+        """Names of the state between steps."""
         return ("h", "c", "gates") if self.gate_recurrence != "none" else ("h", "c")
 
     def gate_width(self, cells: int) -> int:
@@ -140,7 +142,7 @@ class Cell:
         """
         if cells % self.block_size:
             raise InputError(
-                f"{cells} cells do not divide into blocks of {self.block_size}: "
+                f"{cells} cells cannot be divided into blocks of {self.block_size}: "
                 "make hidden_size a multiple of block_size"
             )
         gates, rows = self.gate_width(cells), self.gate_width(cells) + cells
@@ -165,7 +167,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Gru:
-    """Gated recurrent unit (Cho et al. 2014), beside the family.
+    """Gated recurrent unit (Cho et al. 2014).
 
     u = σ(W_u x + R_u h⁻ + b_u),  r = σ(W_r x + R_r h⁻ + b_r),  h = u ∘ h⁻ + (1 - u) ∘ n, and
 
@@ -195,7 +197,7 @@ class Gru:
 
 @dataclass(frozen=True)
 class TanhRnn:
-    """h = tanh(W x + R h⁻ + b) (Elman 1990): the baseline that forgets."""
+    """h = tanh(W x + R h⁻ + b) (Elman 1990): the baseline without gates."""
 
     @property
     def state(self) -> tuple[str, ...]:
@@ -215,7 +217,7 @@ AnyCell = Cell | Gru | TanhRnn
 
 
 def is_timed(cell: AnyCell) -> bool:
-    """Whether a cell wants to know how much time has passed between frames."""
+    """Whether a cell needs the time between frames."""
     return isinstance(cell, Cell) and cell.decay != "none"
 
 
@@ -244,7 +246,7 @@ PRESETS: dict[str, AnyCell] = {
 
 
 def as_cell(cell: AnyCell | str | Mapping[str, Any]) -> AnyCell:
-    """A cell from a preset's name, from flags (as a configuration writes them), or as it is.
+    """A cell from a preset's name, from flags as in a configuration, or unchanged.
 
     Raises InputError for an unknown name or flag, with the nearest known one.
     """

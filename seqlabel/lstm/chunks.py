@@ -2,20 +2,20 @@
 
 Zhang, Chen, Yu, Yao, Khudanpur & Glass 2016, "Highway long short-term memory RNNs for distant
 speech recognition", section 3. A sequence is cut into chunks of C frames. Chunk k is computed in a
-window: its own frames kC ... (k+1)C - 1 and the next R frames, the look-ahead, as far as the
-sequence goes. In a window every layer runs
+window: its own frames kC ... (k+1)C - 1 and the next R frames, the look-ahead, or fewer at the end
+of the sequence. In a window every layer runs
 
-    forwards    over chunk and look-ahead, from the state after the last frame of the chunk before
+    forwards    over chunk and look-ahead, from the state after the last frame of the previous chunk
     backwards   over look-ahead and chunk, from a zero state at the end of the look-ahead
 
-and hands both stretches of outputs to the next layer; of the last layer the chunk's outputs count.
-Look-ahead frames so go through the layers beside their chunk and are dropped with it: the outputs
-of a layer on them have seen nothing behind the window, they are computed again as frames of the
-chunk that follows, and only the state after the chunk's own frames is carried on.
+and passes both parts of its outputs to the next layer; of the last layer the chunk's outputs are
+used. The outputs of look-ahead frames do not depend on frames after the window; they are discarded
+and computed again as frames of the next chunk. Only the state after the chunk's own frames is
+carried over.
 
-Hence no output has seen anything behind the R frames that follow its chunk, however many layers
-there are. Output t waits for frame min(T, (t // C + 1) C + R) - 1: at least R frames, at most
-C + R - 1. Where one chunk covers the sequence the layers are plain bidirectional ones.
+Hence an output depends on at most the R frames after its chunk, for any number of layers. Output t
+waits for frame min(T, (t // C + 1) C + R) - 1: at least R frames, at most C + R - 1. Where one
+chunk covers the sequence the layers are plain bidirectional ones.
 
 The windows of all sequences are rows of one batch (`Rows`), so that a layer takes few and wide time
 steps. The frames of a batch are its packed rows, and behind them the look-ahead of every window
@@ -41,15 +41,13 @@ State = tuple[Tensor, ...]
 
 
 def check_options(chunk: int, lookahead: int, bidirectional: bool) -> None:
-    """Raises InputError where chunks and look-ahead, in frames, make no sense."""
+    """Raises InputError for invalid chunks and look-ahead, in frames."""
     if chunk < 0 or lookahead < 0:
         raise InputError(f"chunk={chunk} and lookahead={lookahead} must not be negative")
     if lookahead and not chunk:
-        raise InputError(f"lookahead={lookahead} is of chunks: set chunk to a number of frames")
+        raise InputError(f"lookahead={lookahead} needs chunk: set it to a number of frames")
     if chunk and not bidirectional:
-        raise InputError(
-            f"chunk={chunk} is for bidirectional layers; one direction needs no chunks: drop it"
-        )
+        raise InputError(f"chunk={chunk} is for bidirectional layers: leave it out")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
-"""The peephole convolutional LSTM (Shi et al. 2015): cells in maps, that see their neighbours.
+"""The peephole convolutional LSTM (Shi et al. 2015): cells in maps with convolutions over their
+neighbours.
 
 "Convolutional LSTM network: a machine learning approach for precipitation nowcasting", equation 3.
 x, h and c are maps with channels, * is a convolution that keeps the size of the maps, ∘ a product
@@ -10,8 +11,8 @@ for each cell:
     o = σ(W_o * x + U_o * h⁻ + p_o ∘ c + b_o)
     h = o ∘ tanh(c)
 
-The peepholes of the weight counts that the paper gives are one for each channel; they may be one
-for each channel and position. The output gate sees the new c, not c⁻ as in some later texts. Other
+By the weight counts of the paper there is one peephole for each channel; there may be one for each
+channel and position. The output gate sees the new c, not c⁻ as in some later texts. Other
 cells of the family (`seqlabel.lstm.cell`) are made convolutional in the same way.
 """
 
@@ -37,7 +38,7 @@ class ConvLSTM(nn.Module):
 
         y, state = layer(x, lengths)    # (B, T, C, H, W), (B,) -> (B, T, D * N, H, W), see forward
 
-    input_channels      C; 0 for maps that get no input and run on from their state
+    input_channels      C; 0 for maps without input
     channels    N of the cells, for each direction
     kernel      width of U and, unless `input_kernel` says otherwise, of W; odd
     cell        a preset's name, a `Cell` or its flags; no blocks, projection, fed-back gates, decay
@@ -72,16 +73,17 @@ class ConvLSTM(nn.Module):
         self.cell = _convolutional(cell)
         if input_channels < 0 or min(channels, kernel, input_kernel) < 1:
             raise InputError(
-                "channels, kernel and input_kernel are at least 1, input_channels is not negative"
+                "channels, kernel and input_kernel must be at least 1, input_channels not negative"
             )
         if kernel % 2 == 0 or input_kernel % 2 == 0:
             raise InputError(
-                f"kernels of width {kernel} and {input_kernel}: odd ones keep the size of the maps"
+                f"kernels of width {kernel} and {input_kernel}: must be odd to keep the size of "
+                "the maps"
             )
         if truncate not in ("none", "1997"):
             raise InputError(f"truncate={truncate!r} is not one of none, 1997")
         if forget_bias is not None and "f" not in self.cell.gates:
-            raise InputError("forget_bias is given, but this cell has no forget gate: drop it")
+            raise InputError("forget_bias is given, but this cell has no forget gate: leave it out")
         self.input_channels, self.channels, self.positions = input_channels, channels, positions
         self.directions = 1 + bidirectional
         self.how = Recurrence(truncate == "1997", tbptt)
@@ -125,8 +127,8 @@ class ConvLSTM(nn.Module):
     ) -> tuple[Tensor, State]:
         """x (B, T, C, H, W), lengths (B,) integers (None: all T) -> y (B, T, D * N, H, W), state.
 
-        state: initial (h, c) of shape (D, B, N, H, W) each, zeros where None; the one returned is
-        that after the last frame of each sequence, of the backward direction after the first one.
+        state: initial (h, c) of shape (D, B, N, H, W) each, zeros if None; the returned one is
+        that after the last frame of each sequence, for the backward direction after the first one.
         y is zero in the padding. Raises InputError for shapes, lengths or values that do not fit.
         """
         if x.dim() != 5 or x.shape[2] != self.input_channels or 0 in x.shape[3:]:
@@ -233,7 +235,7 @@ def _convolutional(cell: AnyCell | str | Mapping[str, Any]) -> Cell:
     """The cell, if it can be made convolutional."""
     made = as_cell(cell)
     if not isinstance(made, Cell):
-        raise InputError(f"{cell!r} has no convolutional form: take an LSTM cell")
+        raise InputError(f"{cell!r} has no convolutional form: use an LSTM cell")
     if (
         made.block_size > 1
         or made.projection

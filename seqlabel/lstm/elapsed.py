@@ -1,7 +1,7 @@
-"""Time that passes between frames, and what it takes from the short-term part of a state.
+"""Time between frames, and the decay of the short-term part of a state.
 
-Equations 1 to 4 of T-LSTM (Baytas et al. 2017), see `seqlabel.lstm.cell`. What time takes is kept
-as a fade of 1 - γ(Δ) for each row, 0 where no time has passed.
+Equations 1 to 4 of T-LSTM (Baytas et al. 2017), see `seqlabel.lstm.cell`. The decay is kept
+as a fade of 1 - γ(Δ) for each row, 0 if no time has passed.
 """
 
 import math
@@ -20,7 +20,7 @@ from seqlabel.lstm.rows import Rows
 _ONE = np.float32(1)
 
 Fades = Sequence[Tensor | None]
-"""Of each direction the fades (rows,) of its frames; None for a cell that knows no time."""
+"""Of each direction the fades (rows,) of its frames; None for a cell without decay."""
 
 
 def fades(
@@ -29,20 +29,20 @@ def fades(
     """The fades of frames whose times are `elapsed` seconds (B, T) apart.
 
     elapsed[b, t] is the time from frame t - 1 to frame t, and before frame 0 the time since the
-    state that the sequence starts from. Backwards the time from frame t + 1 to frame t counts, 0
-    for the last frame. Raises InputError for times that are missing, not wanted, NaN or negative.
+    state that the sequence starts from. Backwards it is the time from frame t + 1 to frame t, 0
+    for the last frame. Raises InputError for times that are missing, not allowed, NaN or negative.
     """
     if not is_timed(cell):
         if elapsed is not None:
             raise InputError(
-                "this cell has no use for elapsed times: drop them or take cell='tlstm'"
+                "this cell does not take elapsed times: leave them out or use cell='tlstm'"
             )
         return [None] * directions
     assert isinstance(cell, Cell)
     if elapsed is None:
         raise InputError(
-            "this cell wants the time that passed before each frame: call it with elapsed=(B, T) "
-            "seconds, or take a cell without decay"
+            "this cell needs the time before each frame: call it with elapsed=(B, T) "
+            "seconds, or use a cell without decay"
         )
     if elapsed.shape != (rows.batch, rows.frames):
         raise InputError(
@@ -70,8 +70,8 @@ def _check(forwards: Tensor, rows: Rows) -> None:
         first = bad[rows.index[bad].argmin()]
         sequence, frame = divmod(int(rows.index[first]), rows.frames)
         raise InputError(
-            f"sequence {sequence}: {forwards[first].item():g} seconds have passed before frame "
-            f"{frame}: times must be finite and never go back"
+            f"sequence {sequence}: {forwards[first].item():g} seconds before frame "
+            f"{frame}: times must be finite and never decrease"
         )
 
 

@@ -1,6 +1,6 @@
 """Weights to and from the state dict of a torch.nn.LSTM.
 
-torch orders the rows i, f, g, o and holds two bias vectors per gate, whose sum is ours.
+torch orders the rows i, f, g, o and has two bias vectors per gate, whose sum is the one here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -70,7 +70,7 @@ def _check_names(layers: list[list[Direction]], theirs: Mapping[str, Tensor]) ->
             if name == "bias":
                 expected["bias_hh" + suffix] = tuple(weight.shape)
     for name in sorted(expected.keys() ^ theirs.keys()):
-        fault = "is missing from the state dict" if name in expected else "has no place here"
+        fault = "is missing from the state dict" if name in expected else "does not exist here"
         raise InputError(
             f"{name} {fault}: layers, directions, bias or projection differ from this layer's"
         )

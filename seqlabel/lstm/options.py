@@ -1,4 +1,4 @@
-"""How the recurrence is run and differentiated."""
+"""Options of the recurrence and its gradient."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from seqlabel.errors import InputError
 
 @dataclass(frozen=True)
 class Recurrence:
-    """Truncations of backpropagation through time, two different things with two names.
+    """Two kinds of truncated backpropagation through time.
 
     `truncate` is the rule of 1997: error leaves gates and cell inputs towards the input of their
     own frame only, not through the recurrent source, the peepholes or the gates of the frame
-    before; the constant error carousel alone carries it back. `tbptt` = k > 0 cuts the gradient
+    before; only the constant error carousel carries it back. `tbptt` = k > 0 cuts the gradient
     (and no value) wherever k consecutive frames end, counted from the first frame, in both
     directions: with the state carried from call to call this is truncated BPTT over k frames.
     """
@@ -21,9 +21,7 @@ class Recurrence:
 
     def __post_init__(self) -> None:
         if self.tbptt < 0:
-            raise InputError(
-                f"tbptt={self.tbptt} frames: give a positive number, or 0 for full BPTT"
-            )
+            raise InputError(f"tbptt={self.tbptt} frames: must be positive, or 0 for full BPTT")
 
     def cuts(self, t: int, backwards: bool) -> bool:
         """Whether no gradient passes between frame t and the frame computed just before it.

@@ -73,17 +73,18 @@ def check_lengths(lengths: Tensor | Sequence[int] | None, batch: int, frames: in
     not one for each sequence.
     """
     if batch == 0 or frames == 0:
-        raise InputError(f"the batch is empty ({batch} sequences of {frames} frames): drop it")
+        raise InputError(f"the batch is empty ({batch} sequences of {frames} frames): skip it")
     if lengths is None:
         return [frames] * batch
     lengths = torch.as_tensor(lengths)
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise InputError(
-            f"lengths are {lengths.dtype}, frames are counted in integers: use lengths.long()"
+            f"lengths are {lengths.dtype}: lengths must be integers, use lengths.long()"
         )
     if lengths.shape != (batch,):
         raise InputError(
-            f"lengths have shape {tuple(lengths.shape)} for {batch} sequences: give one for each"
+            f"lengths have shape {tuple(lengths.shape)} for {batch} sequences; one for each is "
+            "expected"
         )
     numbers = lengths.tolist()
     for place, length in enumerate(numbers):
@@ -93,8 +94,8 @@ def check_lengths(lengths: Tensor | Sequence[int] | None, batch: int, frames: in
             )
         if length > frames:
             raise InputError(
-                f"sequence {place} has length {length}, but the batch holds only {frames} frames: "
-                "give lengths in frames of this input (after subsampling, if there is any)"
+                f"sequence {place} has length {length}, but the batch has only {frames} frames: "
+                "give lengths in frames of this input (after any subsampling)"
             )
     return numbers
 
@@ -113,5 +114,6 @@ def check_finite(x: Tensor, rows: Rows, padded: Tensor) -> None:
         features = padded[sequence, frame]
         value = features[~torch.isfinite(features)][0].item()
         raise InputError(
-            f"sequence {sequence} holds {value} at frame {frame}: mend the features or leave it out"
+            f"sequence {sequence} has {value} at frame {frame}: correct the features or leave it "
+            "out"
         )

@@ -1,4 +1,4 @@
-"""Settings of the process and its threads that decide how fast a CPU step is."""
+"""Settings of the process and its threads for speed on CPUs."""
 
 import ctypes
 import os
@@ -15,10 +15,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def flush_denormals() -> None:
-    """Count denormal numbers as zero in the calling thread from here on.
+    """Flush denormal numbers to zero in the calling thread.
 
-    They take a slow way through the processor: gradients that fade over many frames slow a training
-    step up to 3 times.
+    They are slow on CPUs: gradients that decay over many frames slow a training step up to 3 times.
     """
     # numpy before 2.4 computes these on first use, and warns where denormals are flushed.
     np.finfo(np.float32)
@@ -28,11 +27,11 @@ def flush_denormals() -> None:
 
 @cache
 def settle() -> None:
-    """Keeps freed memory and flushes denormals; called once by the fast path, harmless again.
+    """Keep freed memory and flush denormals; called by the fast path, may be called repeatedly.
 
-    glibc hands large freed blocks back to the system at once and takes them again in the next step;
-    the page faults cost 5 to 25 % of a training step. Gradients that fade over many frames become
-    denormal numbers, which take a slow way through the processor (up to 3 times the whole step).
+    glibc returns large freed blocks to the system at once and gets them again in the next step;
+    the page faults cost 5 to 25 % of a training step. Gradients that decay over many frames become
+    denormal numbers, which are slow (up to 3 times the whole step).
     The first holds for the process, the second for the calling thread.
     """
     flush_denormals()

@@ -1,4 +1,4 @@
-"""Stacks of bidirectional layers: `LSTM`, which stands in for torch.nn.LSTM, with lengths."""
+"""Stacks of bidirectional layers: `LSTM`, a replacement for torch.nn.LSTM with lengths."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -32,19 +32,19 @@ class LSTM(nn.Module):
     dropout     probability between layers; `variational` draws one mask per sequence and feature
                 for all frames (Gal & Ghahramani 2016) instead of a new one for each frame
     recurrent_dropout   probability on the recurrent source, one mask for all frames
-    between     what a layer's input adds to its output from the second layer on: `plain` nothing,
-                `residual` itself (He et al. 2015), `highway` T y + (1 - T) x with
+    between     connection of a layer's input x and output y from the second layer on: `plain` y,
+                `residual` x + y (He et al. 2015), `highway` T y + (1 - T) x with
                 T = σ(W_T x + b_T), b_T = -1 at first (Srivastava, Greff & Schmidhuber 2015)
     init        a name of `seqlabel.lstm.INITIALISATIONS`; `forget_bias` overrides the forget gate's
     chunk       C > 0 makes a bidirectional stack latency-controlled: it is computed in chunks of C
-                frames with `lookahead` = R frames behind each, see `seqlabel.lstm.chunks`; 0 gives
+                frames with `lookahead` = R frames after each, see `seqlabel.lstm.chunks`; 0 gives
                 plain layers, whose backward direction waits for the end of the sequence
     truncate    "1997" cuts the error at gates and cell inputs, `tbptt` = k cuts it every k frames,
                 see `seqlabel.lstm.options.Recurrence`
     bf16        the operands of all products are rounded to bfloat16 (`seqlabel.lstm.products`)
 
-    Sequences are computed without their padding: what lies there, the batch mates and their order
-    change no output and no gradient. Raises InputError for options that contradict each other.
+    Sequences are computed without their padding: padding, batch order and the other sequences
+    change no output and no gradient. Raises InputError for contradictory options.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class LSTM(nn.Module):
         super().__init__()
         for name, size in {"input": input_size, "hidden": hidden_size}.items():
             if size < 1:
-                raise InputError(f"{name}_size={size}: give at least 1")
+                raise InputError(f"{name}_size={size}: must be at least 1")
         if num_layers < 1:
-            raise InputError(f"num_layers={num_layers}: give at least 1")
+            raise InputError(f"num_layers={num_layers}: must be at least 1")
         for name, p in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
             if not 0 <= p < 1:
-                raise InputError(f"{name}={p} is no probability below 1")
+                raise InputError(f"{name}={p} is not a probability below 1")
         if between not in get_args(Between):
             raise InputError(f"between={between!r} is not one of {', '.join(get_args(Between))}")
         if truncate not in ("none", "1997"):
@@ -88,7 +88,7 @@ class LSTM(nn.Module):
             )
         chunks.check_options(chunk, lookahead, bidirectional)
         if chunk and tbptt:
-            raise InputError(f"tbptt={tbptt} cuts sequences that chunk={chunk} cuts: drop one")
+            raise InputError(f"tbptt={tbptt} and chunk={chunk} both cut sequences: use one of them")
         if init not in INITIALISATIONS:
             raise InputError(f"init={init!r} is not one of {', '.join(INITIALISATIONS)}")
         self.cell = _project(cell, projection)
@@ -117,7 +117,7 @@ class LSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all weights anew."""
+        """Draw all weights again."""
         for direction in chain(*self._layers()):
             direction.initialise(INITIALISATIONS[self.init], self.forget_bias)
         for join in self.connections:
@@ -126,7 +126,7 @@ class LSTM(nn.Module):
 
     @property
     def backend(self) -> backends.Backend:
-        """What computes this layer where its weights are now, see `seqlabel.lstm.backend`."""
+        """The backend for this layer on the device of its weights, see `seqlabel.lstm.backend`."""
         weight = next(self.parameters())
         return backends.choose(
             self.wanted_backend,
@@ -140,7 +140,7 @@ class LSTM(nn.Module):
         self.wanted_backend = wanted
 
     def load_torch(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Takes the weights of a torch.nn.LSTM's state dict (plain cell only, else InputError)."""
+        """Load the weights of a torch.nn.LSTM's state dict (plain cell only, else InputError)."""
         interchange.load_torch(self.cell, self._layers(), state_dict)
 
     def torch_state_dict(self) -> dict[str, Tensor]:
@@ -157,19 +157,19 @@ class LSTM(nn.Module):
         state: State | None = None,
         elapsed: Tensor | None = None,
     ) -> tuple[Any, State]:
-        """Runs all layers.
+        """Run all layers.
 
-        x        (B, T, F) with lengths (B,), integers, 1..T, all T where None; or a PackedSequence
-        state    initial state as returned by a call before; zeros where None
-        elapsed  (B, T) seconds from the frame before to each frame (before frame 0: since the
-                 frame of `state`), for a cell with `decay` and for no other
+        x        (B, T, F) with lengths (B,), integers, 1..T, all T if None; or a PackedSequence
+        state    initial state as returned by a previous call; zeros if None
+        elapsed  (B, T) seconds since the previous frame (for frame 0: since the frame of `state`),
+                 only for a cell with `decay`
 
         Returns y (B, T, D * H), zero in the padding (a PackedSequence for a PackedSequence), and
         the state after the last frame of each sequence (after the first one for the direction that
         runs backwards): a tuple of tensors (num_layers * D, B, width) named by `cell.state`, so
         (h, c) for most cells, H replaced by R with projection. In chunks the backward direction
-        starts anew in every window: of the states it reads nothing and leaves zeros.
-        Raises InputError for lengths, sizes or values that cannot be computed on.
+        starts at zero in every window: it ignores the initial state, and its final state is zero.
+        Raises InputError for invalid lengths, sizes or values.
         """
         packed = x if isinstance(x, PackedSequence) else None
         if isinstance(x, PackedSequence):
@@ -252,7 +252,7 @@ def _project(cell: AnyCell | str | Mapping[str, Any], projection: int) -> AnyCel
     if projection:
         if not isinstance(made, Cell):
             raise InputError(
-                f"projection={projection} is for LSTM cells, not for {cell!r}: drop it"
+                f"projection={projection} is for LSTM cells, not for {cell!r}: leave it out"
             )
         made = replace(made, projection=projection)
     if cell == "lstmp" and not projection:

@@ -1,9 +1,9 @@
-"""A stack over one sequence whose frames come in pieces, for reading, not for training.
+"""A stack over one sequence with frames in pieces, for inference only.
 
 A stack in one direction is computed frame by frame, a latency-controlled one (`chunks.py`) window
-by window; its states stay here in between. The compiled time loops do it, in buffers that are laid
-out once, so that a frame costs a few calls besides its arithmetic. Frames are computed in the same
-portions whatever the pieces they come in: these change no bit of the outputs.
+by window; its states are kept in between. The compiled time loops use buffers that are allocated
+once, so that a frame costs few calls besides its arithmetic. Frames are computed in the same
+portions for all pieces, so that the outputs do not depend on these, bit for bit.
 """
 
 import copy
@@ -29,15 +29,15 @@ State = tuple[Tensor, ...]
 
 
 def why_not(stack: LSTM) -> str | None:
-    """What keeps a stack from streaming, with the way out; None if nothing does."""
+    """Why a stack cannot stream, with the solution; None if it can."""
     if stack.bidirectional and not stack.chunk:
         return (
-            "the network reads backwards from the end of the signal; train one with model.chunk "
+            "the network runs backwards from the end of the signal; train one with model.chunk "
             "and model.lookahead, or with model.bidirectional = false"
         )
     if is_timed(stack.cell):
         return (
-            "the network's cells want the time between frames, which streams do not hand on; train "
+            "the network's cells need the time between frames, which streams lack; train "
             "one with a cell without decay"
         )
     return None
@@ -46,7 +46,7 @@ def why_not(stack: LSTM) -> str | None:
 class StackStream:
     """Frames (n, F) in, outputs (m, D * H) out, those of `LSTM.forward` on the whole sequence.
 
-    Weights are read when the stream begins; later training changes nothing here. Computes on the
+    Weights are copied when the stream begins. Computes on the
     CPU, in float32. Raises InputError for a stack that cannot stream.
     """
 
@@ -70,13 +70,13 @@ class StackStream:
         return self._compute(self.chunk + self.lookahead)
 
     def finish(self) -> np.ndarray:
-        """The outputs of the frames that waited; then the stream begins anew, at zero states."""
+        """The remaining outputs; then the stream is reset to zero states."""
         rest = self._compute(1)
         self.reset()
         return rest
 
     def reset(self) -> None:
-        """Begin another sequence: frames that wait are dropped, states are zero."""
+        """Begin another sequence: waiting frames are dropped, states are zero."""
         self._kept = self._kept[:0]
         for layer in self._layers:
             layer.reset()

@@ -1,4 +1,4 @@
-"""The weights of one direction of one layer, and how the papers initialised them."""
+"""The weights of one direction of one layer, and the initialisations of the literature."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from seqlabel.lstm.cell import Cell
 
 
 class Weights(NamedTuple):
-    """Matrices and vectors of `Cell.shapes`; what a cell does not have is None."""
+    """Matrices and vectors of `Cell.shapes`; None for those that a cell lacks."""
 
     input: Tensor
     recurrent: Tensor
@@ -56,7 +56,7 @@ class Direction(nn.Module):
             gates, blocks = getattr(cell, "gates", ""), self.cells
         if forget_bias is not None and "f" not in gates:
             raise InputError(
-                "forget_bias is given, but this cell has no bias of a forget gate: drop it"
+                "forget_bias is given, but this cell has no bias of a forget gate: leave it out"
             )
         for place, gate in enumerate(gates):
             steps = scheme.biases.get(gate, ())

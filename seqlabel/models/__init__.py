@@ -1,1 +1,1 @@
-"""The network and the criteria; a criterion owns its loss and says how its output is decoded."""
+"""The encoders and the criteria; a criterion has the loss and defines how its output is decoded."""

@@ -1,4 +1,4 @@
-"""The encoder a practitioner would build first: small convolutions, then a recurrent stack."""
+"""A baseline encoder of images: small convolutions, then a recurrent stack."""
 
 from dataclasses import dataclass
 from math import prod
@@ -16,7 +16,7 @@ from seqlabel.models.encoder import FrameEncoder
 class ConvOptions:
     """Convolutions of 3 x 3 pixels with ReLU, each followed by a maximum over a block.
 
-    channels: of each convolution. pools: (frames, rows) of the block behind each.
+    channels: of each convolution. pools: (frames, rows) of the block after each.
     """
 
     channels: tuple[int, ...] = (16, 32, 48)
@@ -25,12 +25,12 @@ class ConvOptions:
     def __post_init__(self) -> None:
         if not self.channels or len(self.channels) != len(self.pools):
             raise InputError(
-                f"channels ({len(self.channels)}) and pools ({len(self.pools)}) have an entry for "
-                "each convolution, of which there is at least one"
+                f"channels ({len(self.channels)}) and pools ({len(self.pools)}) need an entry for "
+                "each convolution, and at least one"
             )
         for number in (*self.channels, *(n for pool in self.pools for n in pool)):
             if not 1 <= number <= 4096:
-                raise InputError("channels and pools lie in 1 ... 4096")
+                raise InputError("channels and pools must be in 1 ... 4096")
 
     @property
     def reduction(self) -> int:
@@ -38,7 +38,7 @@ class ConvOptions:
         return prod(frames for frames, _ in self.pools)
 
     def rows(self, inputs: int) -> int:
-        """Rows left of `inputs`."""
+        """Rows that remain of `inputs`."""
         for _, rows in self.pools:
             inputs = -(-inputs // rows)
         return inputs
@@ -47,9 +47,9 @@ class ConvOptions:
 class ConvEncoder(FrameEncoder):
     """Maps (B, T, F) of F rows of pixels -> outputs (B, T', E), T' = ceil(T / reduction).
 
-    After every convolution what lies beyond an image's own frames and rows is set to zero, so that
-    the padding and the batch mates take no part; there is no normalisation over the batch.
-    stack: reads, frame by frame, the channels of all rows that are left.
+    After every convolution the padding is set to zero, so that padding and the other images of the
+    batch have no effect; there is no batch normalisation.
+    stack: its input are, frame by frame, the channels of all remaining rows.
     """
 
     def __init__(self, options: ConvOptions, stack: LSTM, dropout: float = 0.0) -> None:
@@ -76,7 +76,7 @@ class ConvEncoder(FrameEncoder):
     ) -> tuple[Tensor, Tensor]:
         """x (B, T, F), lengths (B,) and heights (B,), F where None -> outputs (B, T', E), lengths'.
 
-        Pixels beyond an image's own frames and rows take no part. elapsed: of no use here.
+        Pixels beyond an image's frames and rows have no effect. elapsed: not used.
         """
         rows = torch.full_like(lengths, x.shape[2]) if heights is None else heights
         y = _mask(x[:, None], lengths, rows)

@@ -1,11 +1,11 @@
-"""Criteria by name. A criterion owns its output layer, its loss and the reading of its output.
+"""Criteria by name. A criterion has an output layer, a loss and the interpretation of its output.
 
 Each is a module built as `cls(E, K, options)` with a nested frozen dataclass `Options`, and has
 
     losses(encoded, lengths, batch) -> (B,)     loss of each utterance, in nats
-    outputs(encoded, lengths) -> (B, T, N)      what a decoder reads of each frame
+    outputs(encoded, lengths) -> (B, T, N)      input of a decoder
     per_label                                   whether these are log-probabilities, N = K, or
-                                                behind these K others, of the levels below
+                                                followed by those of lower levels
     best_labels(encoded, lengths) -> B lists    the greedy labelling, indices without blanks
 
 and, where it has a target for each frame and one output layer, `output`, what training methods that
@@ -14,7 +14,7 @@ fit outputs to targets need
     fitting(encoded, lengths, batch) -> Fitting what `output` reads, its targets, where they are
     squash(found) -> found                      what `output` gives, as it compares to targets
 
-The criterion of levels is built with their K too, that of values with F. In all of these
+The criterion of levels also gets their K, that of values F. In all of these
 encoded (B, T, E) and lengths (B,) come from the encoder and batch is a
 `seqlabel.data.Batch`.
 """
@@ -70,7 +70,7 @@ CRITERIA: dict[str, Any] = {
 
 
 def find_criterion(table: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The class that a table's `kind` names and its options; InputError for what is not known."""
+    """The class named by a table's `kind`, and its options; InputError for unknown ones."""
     rest = dict(table)
     kind = rest.pop("kind", "ctc")
     if kind not in CRITERIA:
@@ -79,11 +79,11 @@ def find_criterion(table: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def has_levels(table: Mapping[str, Any]) -> bool:
-    """Whether a criterion's table asks for the labels of the levels below."""
+    """Whether a criterion needs the labels of lower levels."""
     return table.get("kind") == "levels"
 
 
 def value_options(table: Mapping[str, Any]) -> Regression.Options | None:
-    """The options of a criterion's table that asks for values, None for one of labels."""
+    """The options of a criterion of values, None for one of labels."""
     cls, options = find_criterion(table)
     return options if cls is Regression else None

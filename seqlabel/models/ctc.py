@@ -17,13 +17,13 @@ def ctc_loss(logits: Tensor, lengths: Tensor, targets: Tensor, target_lengths: T
     """-ln p(labels | x) for each row of a batch, in nats, with the gradient y - γ by the logits.
 
     logits: (B, T, K) float32 or float64, before the softmax; index 0 is the blank.
-    lengths: (B,) frames of each row. What lies behind them takes no part and gets no gradient.
+    lengths: (B,) frames of each row. Padding has no effect and gets no gradient.
     targets: (B, S) labels 1..K-1, padded.  target_lengths: (B,).
     Returns (B,) in the type of `logits`. On the CPU the lattice is computed in float64 by a
     compiled kernel, rows in parallel, with the same bits each time; elsewhere by torch.
-    A row whose logits are not finite has a loss that is not finite, and no other row is touched.
-    Raises RowError (an InputError) that names the rows where a length or a label is out of range
-    or where the frames are too few for the labels.
+    A row whose logits are not finite has a loss that is not finite; other rows are not affected.
+    Raises RowError (an InputError) that names rows with a length or a label out of range or with
+    too few frames for the labels.
     """
     sizes = whole_numbers(lengths), whole_numbers(targets), whole_numbers(target_lengths)
     check_targets(logits.shape, *sizes)

@@ -1,4 +1,4 @@
-"""What every encoder has: the interface between the batches and the criteria."""
+"""The common interface of encoders."""
 
 from torch import Tensor, nn
 
@@ -28,7 +28,7 @@ class FrameEncoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """x (B, T, F) and lengths (B,) -> outputs (B, T', E), lengths' (B,).
 
-        Padding changes no output. elapsed: (B, T) seconds from the frame before to each frame,
-        where `ModelOptions.timed`. heights: of images (B,), F where None.
+        Padding changes no output. elapsed: (B, T) seconds since the previous frame, if
+        `ModelOptions.timed`. heights: of images (B,), F if None.
         """
         raise NotImplementedError

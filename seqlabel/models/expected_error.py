@@ -1,4 +1,4 @@
-"""Training for the expected error rate of what CTC reads (Graves & Jaitly 2014, section 4)."""
+"""Training for the expected error rate of CTC outputs (Graves & Jaitly 2014, section 4)."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ def expected_errors(
     logits: (B, T, K), or log-probabilities.  lengths, target_lengths: (B,).  targets: (B, S).
     samples: N paths for each utterance, drawn with torch's default generator.
     Returns (B,) float32: the mean number of errors of the samples, with an unbiased estimate of the
-    gradient of its expectation: at each frame every label takes the sampled one's place, and its
-    errors are compared with the mean of all labels there,
+    gradient of its expectation: at each frame every label replaces the sampled one, and its errors
+    are compared with the mean of all labels there,
 
         ∂L/∂a_t^k ≈ 1/N Σ_i y_t^k (errors(π^i with k at t) - Σ_j y_t^j errors(π^i with j at t)).
 
-    Only the other frames are sampled, which leaves far less variance than weighing whole paths by
+    Only the other frames are sampled, which has much less variance than weighting whole paths by
     their errors. Raises RowError for lengths or labels out of range.
     """
     if samples < 1:
-        raise InputError(f"samples = {samples}: at least one path is needed")
+        raise InputError(f"samples = {samples}: must be at least 1")
     sizes = whole_numbers(lengths), whole_numbers(targets), whole_numbers(target_lengths)
     check_targets(logits.shape, *sizes)
     uniform = torch.rand(len(logits), samples, logits.shape[1], dtype=torch.float64)

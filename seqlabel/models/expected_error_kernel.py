@@ -1,4 +1,4 @@
-"""What would the errors be with another label at one frame? For all frames and labels, compiled."""
+"""Number of errors with another label at one frame, for all frames and labels, compiled."""
 
 import numpy as np
 from numba import njit

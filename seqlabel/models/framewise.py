@@ -11,7 +11,7 @@ from seqlabel.errors import InputError
 from seqlabel.models.targets import Fitting
 
 UNLABELLED = -1
-"""Marks frames without a label: padding, and what lies outside the segmentation."""
+"""Marks frames without a label: padding, and frames outside the segmentation."""
 
 
 class Framewise(nn.Module):
@@ -26,7 +26,7 @@ class Framewise(nn.Module):
     class Options:
         """delay: frames that outputs lag behind their targets, if the network cannot look ahead.
 
-        weighted: every segment counts the same, its frames 1 / duration ("weighted error").
+        weighted: all segments have the same weight, frames have 1 / duration ("weighted error").
         """
 
         delay: int = 0
@@ -42,7 +42,7 @@ class Framewise(nn.Module):
         self.output = nn.Linear(encoder_size, labels - 1)
 
     def losses(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
-        """-Σ_t ln p(label of frame t) of each utterance, weighted if so asked."""
+        """-Σ_t ln p(label of frame t) of each utterance, weighted if requested."""
         expected = frame_targets(encoded, lengths, batch)
         weights = (
             segment_weights(expected)
@@ -57,9 +57,9 @@ class Framewise(nn.Module):
         return (losses * weights * known).sum(dim=1)
 
     def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, K) log-probabilities, the delay undone: frame t is about frame t.
+        """(B, T, K) log-probabilities, without the delay.
 
-        The blank has -inf. The last `delay` frames get the last output there is.
+        The blank has -inf. The last `delay` frames get the last output.
         """
         return F.pad(self._scores(encoded, lengths).log_softmax(dim=2), (1, 0), value=-torch.inf)
 
@@ -104,12 +104,12 @@ class Framewise(nn.Module):
 
 
 def frame_targets(encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
-    """(B, T) labels of the frames, `UNLABELLED` in the padding; InputError where there are none."""
+    """(B, T) labels of the frames, `UNLABELLED` in the padding; InputError if there are none."""
     labels = batch.frame_labels
     if labels is None or not bool((labels != UNLABELLED).any()):
         raise InputError(
             f"{batch.ids[0]}: no hand segmentation; framewise training needs `segments` in the "
-            "manifest, criterion kind ctc does without"
+            "manifest; criterion kind ctc does not"
         )
     if labels.shape != encoded.shape[:2]:
         raise InputError(
@@ -123,7 +123,7 @@ def frame_targets(encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
 def segment_weights(labels: Tensor) -> Tensor:
     """1 / duration of the segment that a frame is in: (B, T) labels -> (B, T) float32.
 
-    A segment is a run of equal labels; two segments of one label that touch count as one.
+    A segment is a run of equal labels; two adjacent segments of one label count as one.
     """
     starts = F.pad(labels[:, 1:] != labels[:, :-1], (1, 0), value=True)
     starts[:, 0] = True

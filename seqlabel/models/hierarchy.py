@@ -1,13 +1,13 @@
 """Hierarchical CTC: levels of labels, each with a CTC loss (Fernández, Graves & Schmidhuber 2007).
 
     "Sequence labelling in structured domains with hierarchical recurrent neural networks", section
-    3. The labels of level l are made of those of level l - 1: words of phones. Every level is a
+    3. The labels of level l consist of those of level l - 1: words of phones. Every level is a
     bidirectional stack with a CTC output layer, and what a level says of each frame,
 
         y_k = exp(a_k) / Σ_j exp(a_j)      blank and labels alike,
 
-    is all that the next one sees. The loss is the sum over levels; a level gets the gradient of its
-    own targets, and what the level above sends back through y.
+    is the only input of the next one. The loss is the sum over levels; a level gets the gradient of
+    its own targets, and that of the level above through y.
 
 The encoder is the stack of the first level. The top level has the labels of the corpus, those below
 have the `levels` of its alphabet. With one level this is CTC.
@@ -51,15 +51,17 @@ class HierarchicalCtc(nn.Module):
         def __post_init__(self) -> None:
             if is_timed(as_cell(self.cell)):
                 raise InputError(
-                    f"cell = {self.cell!r} wants the time between frames, which only the encoder "
-                    "is told"
+                    f"cell = {self.cell!r} needs the time between frames, which only the encoder "
+                    "gets"
                 )
             if self.hidden < 1 or self.layers < 1 or not 0 <= self.dropout < 1:
-                raise InputError("hidden and layers are at least 1, dropout lies in [0, 1)")
+                raise InputError("hidden and layers must be at least 1, dropout in [0, 1)")
             if any(weight < 0 for weight in self.weights) or (
                 self.weights and not self.weights[-1]
             ):
-                raise InputError("weights are not negative, and that of the labels is above 0")
+                raise InputError(
+                    "weights must not be negative, and that of the labels must be above 0"
+                )
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class HierarchicalCtc(nn.Module):
         """Σ_l -weight_l ln p(labels of level l | frames) of each utterance."""
         if len(batch.levels) < len(self.stacks):
             raise InputError(
-                f"{batch.ids[0]}: {len(batch.levels)} levels below its labels, the network has "
+                f"{batch.ids[0]}: {len(batch.levels)} levels below its labels, but the network has "
                 f"{len(self.stacks)}; prepare the corpus with its levels"
             )
         targets = [*batch.levels, (batch.targets, batch.target_lengths)]
@@ -121,7 +123,7 @@ class HierarchicalCtc(nn.Module):
     def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, N) natural log-probabilities: K of the labels, then those of each level below.
 
-        The levels below stand from the finest on; `seqlabel.decoding.LevelsDecoder` reads them all.
+        The finest of the lower levels comes first; see `seqlabel.decoding.LevelsDecoder`.
         """
         *below, top = (a.log_softmax(dim=2) for a in self.scores(encoded, lengths))
         return torch.cat([top, *below], dim=2)

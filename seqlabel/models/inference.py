@@ -1,4 +1,4 @@
-"""A trained model that torch computes, behind the arrays of `seqlabel.recognizer.Network`."""
+"""A trained torch model with the interface `seqlabel.recognizer.Network`."""
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ from seqlabel.models.transducer import Transducer, TransducerDecoder
 
 
 class TorchNetwork:
-    """Runs a model without gradients on one device; raises InputError for one that is not there.
+    """Runs a model without gradients on one device; raises InputError for a missing device.
 
-    Denormal numbers count as zero from here on, which they slow down by far.
+    Denormal numbers, which are slow, are flushed to zero from then on.
     """
 
     def __init__(self, model: Model, device: str | torch.device = "cpu") -> None:
@@ -26,12 +26,12 @@ class TorchNetwork:
 
     @property
     def subsample(self) -> int:
-        """Frames that become one of the outputs."""
+        """Frames per output."""
         return self.model.encoder.reduction
 
     @property
     def takes_samples(self) -> bool:
-        """The front end lies outside."""
+        """False: the front end is separate."""
         return False
 
     @property
@@ -41,13 +41,13 @@ class TorchNetwork:
 
     @property
     def values(self) -> Regression.Options | None:
-        """What is predicted of each frame, where that is values instead of labels."""
+        """The predicted values, for models of values instead of labels."""
         criterion = self.model.criterion
         return criterion.options if isinstance(criterion, Regression) else None
 
     @property
     def timed(self) -> bool:
-        """Whether the cells want the time between frames."""
+        """Whether the cells need the time between frames."""
         return isinstance(self.model.encoder, Encoder) and self.model.encoder.options.timed
 
     def __call__(
@@ -59,7 +59,7 @@ class TorchNetwork:
     ) -> tuple[np.ndarray, np.ndarray]:
         """x (B, T, F), lengths (B,), elapsed (B, T) if `timed` -> outputs (B, T', N), lengths'.
 
-        heights (B,): of images that have not F rows all.
+        heights (B,): of images, unless all have F rows.
         """
         frames, sizes = torch.from_numpy(x).to(self.device), torch.from_numpy(lengths)
         times = None if elapsed is None else torch.from_numpy(elapsed).to(self.device)
@@ -70,7 +70,7 @@ class TorchNetwork:
 
     @property
     def waits(self) -> int | None:
-        """Frames behind a frame that its outputs wait for, at most; None for all of them."""
+        """Maximum number of later frames that an output waits for; None for all of them."""
         return waits(self.model)
 
     def stream(self) -> ModelStream:
@@ -79,7 +79,7 @@ class TorchNetwork:
         return ModelStream(self.model)
 
     def decoder(self, alphabet: Alphabet, beam: int = 0) -> TransducerDecoder | None:
-        """What reads the outputs of a transducer; None for criteria that any decoder reads."""
+        """The decoder of a transducer; None for criteria that any decoder can decode."""
         criterion = self.model.criterion
         if isinstance(criterion, Transducer):
             return TransducerDecoder(criterion, alphabet, beam)
@@ -87,14 +87,14 @@ class TorchNetwork:
 
 
 def find_device(name: str | torch.device) -> torch.device:
-    """A device that is there; InputError for any other."""
+    """An available device; InputError for others."""
     try:
         device = torch.device(name)
         known = device.type in ("cpu", "cuda")
     except RuntimeError:
         known = False
     if not known:
-        raise InputError(f"device {str(name)!r}: cpu, cuda or cuda:N is expected")
+        raise InputError(f"device {str(name)!r}: must be cpu, cuda or cuda:N")
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         raise InputError(f"device {str(name)!r}: torch finds {count} GPUs here; use cpu")

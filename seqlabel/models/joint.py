@@ -1,4 +1,4 @@
-"""How a transducer joins what it has heard and what it has written: two published ways.
+"""The joint network of a transducer, in two published forms.
 
 Both are additions, `frames` of the transcription and `labels` of the prediction network, which the
 search and the loss add at the nodes (t, u) that they visit.
@@ -14,7 +14,7 @@ from seqlabel.models.transducer_loss import loss_row_by_row
 
 
 class Joint(Protocol):
-    """What loss and search ask of either."""
+    """Interface for loss and search."""
 
     def frames(self, encoded: Tensor) -> Tensor: ...
     def labels(self, predicted: Tensor) -> Tensor: ...

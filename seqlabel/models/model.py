@@ -16,11 +16,11 @@ Objective = Callable[[Any, Tensor, Tensor, Any], Tensor]
 
 
 class Model(nn.Module):
-    """Frames to losses when training, frames to what a decoder reads otherwise.
+    """Frames into losses in training, and into the input of a decoder otherwise.
 
     inputs: F. labels: K with the blank. criterion: a table with `kind` and the options of that
-    kind, see `seqlabel.models.criteria`. levels: K of the levels below the labels, the finest
-    first, for a criterion that has levels.
+    kind, see `seqlabel.models.criteria`. levels: K of the lower levels, the finest first, for a
+    criterion with levels.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Model(nn.Module):
                 nn.init.uniform_(weight, -options.initial_range, options.initial_range)
 
     def forward(self, batch: Any, objective: Objective | None = None) -> Tensor:
-        """(B,) losses of a `seqlabel.data.Batch`: what training differentiates, NaN where none is.
+        """(B,) losses of a `seqlabel.data.Batch` for training, NaN if there is none.
 
-        objective: takes the place of the criterion's own loss, with the same arguments.
+        objective: replaces the criterion's loss, with the same arguments.
         """
         encoded, lengths = self.encoder(batch.x, batch.lengths, batch.elapsed, batch.heights)
         try:
@@ -54,7 +54,7 @@ class Model(nn.Module):
             return self.criterion.losses(encoded, lengths, batch)
         except RowError as error:
             # NaN for these rows, still connected to all weights: every process of a distributed run
-            # must get to the all-reduce, and there learns that the update is to be skipped.
+            # must reach the all-reduce, which tells it to skip the update.
             nothing = sum(weight.sum() * 0 for weight in self.criterion.parameters())
             losses = encoded.sum(dim=(1, 2)) * 0 + nothing
             factors = torch.ones_like(losses, requires_grad=False)
@@ -68,9 +68,9 @@ class Model(nn.Module):
         elapsed: Tensor | None = None,
         heights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """x (B, T, F) -> (B, T', N) what a decoder reads of each frame, lengths'.
+        """x (B, T, F) -> (B, T', N) input of the decoder, lengths'.
 
-        elapsed: (B, T) seconds before each frame, for cells that want them. heights: of images
+        elapsed: (B, T) seconds before each frame, for cells that need them. heights: of images
         (B,), see `seqlabel.data.Batch`.
         """
         encoded, lengths = self.encoder(x, lengths, elapsed, heights)
@@ -78,5 +78,5 @@ class Model(nn.Module):
 
     @property
     def weight_count(self) -> int:
-        """Trained numbers."""
+        """Number of weights."""
         return sum(weight.numel() for weight in self.parameters())

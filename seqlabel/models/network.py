@@ -19,7 +19,7 @@ from seqlabel.models.encoder import FrameEncoder
 from seqlabel.models.pyramid import Pyramid, PyramidOptions
 
 MOST_CELLS = 65_536
-"""Of a direction of a layer; more is a slip of the pen."""
+"""Maximum cells of a direction of a layer."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,20 @@ class ModelOptions:
     """Shape of the encoder.
 
     encoder: "lstm" for a stack of layers over frames; "mdlstm" for layers over the pixels of an
-    image, of the shape `mdlstm`; "conv" for the convolutions `conv` under a stack. What is said of
-    layers of a stack does not concern "mdlstm", which takes dropout, init, initial_range and
-    forget_bias alone.
+    image, of the shape `mdlstm`; "conv" for the convolutions `conv` under a stack. Of the
+    options of layers, "mdlstm" uses only dropout, init, initial_range and forget_bias.
     cell: a preset of `seqlabel.lstm.PRESETS` or a table of `Cell`'s flags. hidden: H, cells per
     direction. projection: R, outputs per direction after projection, or 0.
     dropout: between layers and before the output layer; variational: one mask for all frames.
-    between: what joins layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
+    between: connection of layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
     initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
-    truncate, tbptt: what part of the gradient through time is left out, see `LSTM`.
-    forget_bias: of the forget gates at first, "none" for what `init` gives.
+    truncate, tbptt: truncation of the gradient through time, see `LSTM`.
+    forget_bias: initial bias of the forget gates, "none" for that of `init`.
     subsample: after layer `subsample_after`, that many neighbouring outputs become one frame.
-    chunk, lookahead: in frames as the network gets them, for streaming with both directions. The
-    stack is computed in chunks of that many frames, and the backward direction sees at most
-    `lookahead` frames behind a chunk (`seqlabel.lstm.chunks`); an output waits for
-    chunk + lookahead - 1 frames at most, whatever the number of layers. 0 chunk: no bound.
+    chunk, lookahead: in input frames of the network, for streaming with both directions. The stack
+    is computed in chunks of that many frames, and the backward direction uses at most `lookahead`
+    frames after a chunk (`seqlabel.lstm.chunks`); an output waits for at most
+    chunk + lookahead - 1 frames, for any number of layers. chunk = 0: no limit.
     """
 
     encoder: Literal["lstm", "mdlstm", "conv"] = "lstm"
@@ -70,12 +69,12 @@ class ModelOptions:
         as_cell(self.cell)
         if not 1 <= self.hidden <= MOST_CELLS or not 0 <= self.projection <= MOST_CELLS:
             raise InputError(
-                f"hidden lies in 1 ... {MOST_CELLS} and projection in 0 ... {MOST_CELLS}"
+                f"hidden must be in 1 ... {MOST_CELLS} and projection in 0 ... {MOST_CELLS}"
             )
         if self.layers < 1 or self.initial_range < 0:
-            raise InputError("layers is at least 1, initial_range is not negative")
+            raise InputError("layers must be at least 1, initial_range not negative")
         if not 0 <= self.dropout < 1 or not 0 <= self.recurrent_dropout < 1:
-            raise InputError("dropout and recurrent_dropout lie in [0, 1)")
+            raise InputError("dropout and recurrent_dropout must be in [0, 1)")
         if self.init not in INITIALISATIONS:
             raise InputError(
                 f"init = {self.init!r}{did_you_mean(self.init, list(INITIALISATIONS))}"
@@ -83,7 +82,7 @@ class ModelOptions:
         if self.tbptt < 0:
             raise InputError(f"tbptt = {self.tbptt} frames must not be negative")
         if self.tbptt and self.chunk:
-            raise InputError("tbptt and chunk do not go together: chunks cut sequences already")
+            raise InputError("tbptt and chunk exclude each other: chunks already cut sequences")
         if self.subsample < 1:
             raise InputError(f"subsample = {self.subsample} must be at least 1")
         if self.subsample > 1 and not 1 <= self.subsample_after < self.layers:
@@ -94,16 +93,17 @@ class ModelOptions:
         check_options(self.chunk, self.lookahead, self.bidirectional)
         if self.chunk and self.subsample > 1:
             raise InputError(
-                "chunk and subsample do not go together: join frames before the network, with "
+                "chunk and subsample exclude each other: join frames before the network, with "
                 "front_end.stack and front_end.stride"
             )
         if self.encoder != "lstm" and (self.subsample > 1 or self.chunk):
             raise InputError(
-                f"subsample and chunk are for encoder = 'lstm'; {self.encoder!r} has blocks of its "
-                "own"
+                f"subsample and chunk are for encoder = 'lstm'; {self.encoder!r} has its own blocks"
             )
         if self.encoder == "conv" and is_timed(as_cell(self.cell)):
-            raise InputError(f"cell = {self.cell!r} wants times, columns of pixels have none")
+            raise InputError(
+                f"cell = {self.cell!r} needs times, which columns of pixels do not have"
+            )
 
     @property
     def reduction(self) -> int:
@@ -113,12 +113,12 @@ class ModelOptions:
 
     @property
     def timed(self) -> bool:
-        """Whether the cells want to know the time between frames."""
+        """Whether the cells need the time between frames."""
         return self.encoder == "lstm" and is_timed(as_cell(self.cell))
 
 
 def make_encoder(inputs: int, options: ModelOptions) -> FrameEncoder:
-    """The encoder that the options name, for frames of `inputs` features."""
+    """The encoder of the options, for frames of `inputs` features."""
     encoder: FrameEncoder
     if options.encoder == "mdlstm":
         encoder = Pyramid(options.mdlstm, options.init, options.forget_bias, options.dropout)
@@ -162,7 +162,7 @@ class Encoder(FrameEncoder):
         """x (B, T, F) and lengths (B,) -> outputs (B, T', E), zero in the padding, and lengths'.
 
         elapsed: (B, T) seconds from the frame before to each frame, where `ModelOptions.timed`.
-        heights: of images (B,); the rows below are zeros here like any other feature.
+        heights: of images (B,); the rows below are zeros, which are treated like other features.
         """
         y, _ = self.lower(x, lengths, elapsed=elapsed)
         if self.upper is not None:

@@ -26,15 +26,13 @@ class PredictionNetwork(nn.Module):
     def __init__(self, labels: int, hidden: int, cell: str = "peephole") -> None:
         super().__init__()
         if is_timed(as_cell(cell)):
-            raise InputError(
-                f"cell {cell!r}: no time passes between labels; take one without decay"
-            )
+            raise InputError(f"cell {cell!r}: no time passes between labels; use one without decay")
         self.labels = labels
         self.lstm = LSTM(labels - 1, hidden, cell=cell)
         self.output_size: int = self.lstm.output_size
 
     def forward(self, targets: Tensor, target_lengths: Tensor) -> Tensor:
-        """targets (B, S) -> outputs (B, S+1, H); output u has seen the first u labels."""
+        """targets (B, S) -> outputs (B, S+1, H); output u depends on the first u labels."""
         before = F.pad(targets, (1, 0))
         predicted, _ = self.lstm(self._one_hot(before), target_lengths + 1)
         return predicted
@@ -61,10 +59,10 @@ class PredictionNetwork(nn.Module):
 
 
 class LabelModel(nn.Module):
-    """A prediction network that names the next label: a language model over labels.
+    """A prediction network with an output layer for the next label: a language model over labels.
 
     The output layer has K-1 units, as no label follows the last one (Graves, Mohamed & Hinton 2013,
-    section 3.3). Trained, it gives its prediction network to a transducer.
+    section 3.3). After training, its prediction network is used in a transducer.
     """
 
     def __init__(self, labels: int, hidden: int, cell: str = "peephole") -> None:

@@ -1,8 +1,8 @@
 """The encoder of Graves & Schmidhuber 2009: MDLSTM layers with hierarchical subsampling.
 
 Pixels are gathered into blocks; each level is an MDLSTM layer from all four corners, whose outputs
-are gathered into blocks again and given to a tanh layer without bias, up to the top level, which is
-summed over the vertical axis. What is left is a sequence.
+are gathered into blocks again and passed to a tanh layer without bias, up to the top level, which
+is summed over the vertical axis into a sequence.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from seqlabel.lstm.multidimensional.grid import Grid
 from seqlabel.models.encoder import FrameEncoder
 
 MOST = 65_536
-"""Cells, units and pixels of a block; more is a slip of the pen."""
+"""Maximum of cells, units and pixels of a block."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class PyramidOptions:
     def __post_init__(self) -> None:
         if not len(self.cells) == len(self.blocks) == len(self.tanh) + 1:
             raise InputError(
-                f"cells ({len(self.cells)}) and blocks ({len(self.blocks)}) have an entry for each "
+                f"cells ({len(self.cells)}) and blocks ({len(self.blocks)}) need an entry for each "
                 f"level, tanh ({len(self.tanh)}) one less"
             )
         for number in (*self.cells, *self.tanh, *(n for block in self.blocks for n in block)):
             if not 1 <= number <= MOST:
-                raise InputError(f"cells, tanh and blocks lie in 1 ... {MOST}")
+                raise InputError(f"cells, tanh and blocks must be in 1 ... {MOST}")
 
     @property
     def reduction(self) -> int:
@@ -97,7 +97,7 @@ class Pyramid(FrameEncoder):
     ) -> tuple[Tensor, Tensor]:
         """x (B, T, F), lengths (B,) and heights (B,), F where None -> outputs (B, T', E), lengths'.
 
-        Pixels beyond an image's own frames and rows take no part. elapsed: of no use here.
+        Pixels beyond an image's frames and rows have no effect. elapsed: not used.
         """
         rows = torch.full_like(lengths, x.shape[2]) if heights is None else heights
         grid = Grid.of(torch.stack([lengths, rows], dim=1).cpu().numpy(), x.shape[1:])

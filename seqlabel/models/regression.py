@@ -1,4 +1,4 @@
-"""Values of every frame: regression, and prediction of the frames to come."""
+"""Values of every frame: regression, and prediction of later frames."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from seqlabel.errors import InputError
 from seqlabel.models.targets import Fitting
 
 LEAST_LOG_STD = -7.0
-"""Of a Gaussian output, in units of the training deviation: one part in a thousand."""
+"""Minimum deviation of a Gaussian output, in units of the training deviation."""
 
 
 class Regression(nn.Module):
@@ -31,7 +31,7 @@ class Regression(nn.Module):
         """loss: "squared", half the squared error, that is -ln p of a Gaussian of deviation 1 but
         for a constant; "gaussian", -ln p of a Gaussian whose mean and deviation the network gives
         (Nix & Weigend 1994); "bernoulli", cross-entropy of values in 0 ... 1, each for itself.
-        target: "file", arrays that the manifest names; "next", the frame `ahead` frames later.
+        target: "file", arrays of the manifest; "next", the frame `ahead` frames later.
         size: D of "file". Its values are known `ahead` frames later: persistence, which the report
         compares with, repeats the value of so many frames before.
         """
@@ -43,7 +43,7 @@ class Regression(nn.Module):
 
         def __post_init__(self) -> None:
             if self.size < 1 or self.ahead < 1:
-                raise InputError("criterion: size and ahead are at least 1")
+                raise InputError("criterion: size and ahead must be at least 1")
 
     def __init__(
         self, encoder_size: int, labels: int, options: "Regression.Options", inputs: int
@@ -59,7 +59,7 @@ class Regression(nn.Module):
         self.register_buffer("std", torch.ones(self.size))
 
     def losses(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Tensor:
-        """Sum over frames and values, those that are not known left out, of each utterance."""
+        """Sum over frames and known values of each utterance."""
         expected, known = self._expected(encoded, lengths, batch)
         found = self.output(encoded)
         if self.options.loss == "bernoulli":

@@ -1,8 +1,8 @@
 """A trained network over frames in pieces: encoder and output layer, `recognizer.NetworkStream`.
 
-A unidirectional encoder streams, and a latency-controlled bidirectional one; so do its criteria
-that give label probabilities per frame (CTC, framewise). A transducer's search needs all frames.
-Rows are computed one by one, so that the pieces change no bit of the outputs.
+Unidirectional and latency-controlled bidirectional encoders can stream, with criteria that give
+label probabilities per frame (CTC, framewise). A transducer's search needs all frames. Rows are
+computed one by one, so that the outputs do not depend on the pieces, bit for bit.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from seqlabel.models.network import Encoder
 
 
 class EncoderStream:
-    """Frames (n, F) in, outputs (m, E) out, those of `Encoder.forward`. Reads, does not train."""
+    """Frames (n, F) in, outputs (m, E) out, those of `Encoder.forward`. For inference only."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._lower = StackStream(encoder.lower)
@@ -25,12 +25,12 @@ class EncoderStream:
         self._kept = np.zeros((0, encoder.lower.output_size), np.float32)
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """The outputs that are settled by more frames."""
+        """The outputs that further frames determine."""
         y = self._lower.push(x)
         return y if self._upper is None else self._upper.push(self._joined(y))
 
     def finish(self) -> np.ndarray:
-        """The outputs that waited for more; then it begins anew."""
+        """The remaining outputs; then it is reset."""
         y = self._lower.finish()
         if self._upper is None:
             return y
@@ -48,7 +48,7 @@ class EncoderStream:
                 stack.reset()
 
     def _joined(self, y: np.ndarray) -> np.ndarray:
-        """Neighbours side by side, as `join_frames`; those that are no whole group are kept."""
+        """Neighbours joined as in `join_frames`; an incomplete group is kept."""
         y = np.concatenate([self._kept, y])
         groups = len(y) // self._size
         self._kept = y[groups * self._size :].copy()
@@ -62,12 +62,12 @@ class ModelStream:
         criterion = model.criterion
         if not isinstance(criterion, Ctc | Framewise):
             raise InputError(
-                "a transducer and a network of several levels read whole signals only; train a "
+                "a transducer and a network of several levels take whole signals only; train a "
                 "model with criterion.kind = 'ctc'"
             )
         if not isinstance(model.encoder, Encoder):
             raise InputError(
-                "a network over pixels reads images whole; model.encoder = 'lstm' streams"
+                "a network over pixels takes whole images; model.encoder = 'lstm' can stream"
             )
         self._encoder = EncoderStream(model.encoder)
         framewise = isinstance(criterion, Framewise)
@@ -79,11 +79,11 @@ class ModelStream:
         self._begin()
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """The outputs that are settled by more frames."""
+        """The outputs that further frames determine."""
         return self._outputs(self._encoder.push(x))
 
     def finish(self) -> np.ndarray:
-        """The outputs that waited for more; then it begins anew."""
+        """The remaining outputs; then it is reset."""
         rows = self._outputs(self._encoder.finish())
         if self._last is not None:  # the delay is undone: the last output stands for the rest
             late = np.repeat(self._last[None], min(self._delay, self._seen), axis=0)
@@ -115,9 +115,9 @@ class ModelStream:
 
 
 def waits(model: Model) -> int | None:
-    """Frames of the network's input behind a frame that its outputs wait for, at most.
+    """Maximum number of later input frames that an output waits for.
 
-    None where there is no bound but the end of the signal.
+    None if it waits for the end of the signal.
     """
     encoder, criterion = model.encoder, model.criterion
     if not isinstance(encoder, Encoder) or not isinstance(criterion, Ctc | Framewise):

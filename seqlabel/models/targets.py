@@ -1,4 +1,4 @@
-"""What a criterion may be asked: whole numbers in range, and labels that fit into their frames."""
+"""Checks of targets: integers in range, and labels that fit into their frames."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class RowError(InputError):
 def whole_numbers(x: Tensor) -> np.ndarray:
     """An integer tensor from any device as a contiguous int64 array."""
     if x.is_floating_point() or x.is_complex():
-        raise InputError(f"lengths and targets are whole numbers, not {x.dtype}")
+        raise InputError(f"lengths and targets must be integers, not {x.dtype}")
     return x.detach().to("cpu", torch.int64).contiguous().numpy()
 
 
@@ -57,13 +57,13 @@ def check_targets(
     used = np.arange(S) < target_lengths[:, None]
     rows = np.flatnonzero((used & ((targets < 1) | (targets >= K))).any(axis=1))
     if rows.size:
-        raise RowError(rows, f"labels must lie within 1..{K - 1}; the blank 0 is no label")
+        raise RowError(rows, f"labels must lie within 1..{K - 1}; the blank 0 is not a label")
 
 
 def check_room_for_labels(
     lengths: np.ndarray, targets: np.ndarray, target_lengths: np.ndarray
 ) -> None:
-    """Raise RowError where T < S + adjacent repeats: no CTC path spells such a target."""
+    """Raise RowError if T < S + adjacent repeats, which no CTC path can represent."""
     inner = np.arange(1, targets.shape[1]) < target_lengths[:, None]
     repeats = (inner & (targets[:, 1:] == targets[:, :-1])).sum(axis=1)
     required = target_lengths + repeats

@@ -1,4 +1,4 @@
-"""The rows of a batch shared out over threads, for kernels that release the interpreter lock."""
+"""The rows of a batch distributed over threads, for kernels that release the interpreter lock."""
 
 import os
 from collections.abc import Callable

@@ -30,7 +30,7 @@ class Transducer(nn.Module):
 
         joint: "output" for the output network of 2013, "product" for that of 2012 (no N).
         label_epochs: of training the prediction network as a language model beforehand, 0 for none.
-        most_per_frame: labels that the greedy search may write at one frame.
+        most_per_frame: maximum labels of the greedy search at one frame.
         """
 
         prediction: int = 250
@@ -43,8 +43,8 @@ class Transducer(nn.Module):
         def __post_init__(self) -> None:
             if min(self.prediction, self.hidden, self.most_per_frame) < 1 or self.label_epochs < 0:
                 raise InputError(
-                    "criterion: prediction, hidden and most_per_frame are at least 1, label_epochs "
-                    "at least 0"
+                    "criterion: prediction, hidden and most_per_frame must be at least 1, "
+                    "label_epochs at least 0"
                 )
 
     def __init__(self, encoder_size: int, labels: int, options: "Transducer.Options") -> None:
@@ -70,7 +70,7 @@ class Transducer(nn.Module):
         )
 
     def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, E) -> (B, T, N), all that a `TransducerDecoder` needs of the encoder."""
+        """(B, T, E) -> (B, T, N), the encoder's part for a `TransducerDecoder`."""
         return self.joint.frames(encoded)
 
     def best_labels(self, encoded: Tensor, lengths: Tensor) -> list[list[int]]:
@@ -81,7 +81,7 @@ class Transducer(nn.Module):
 
 
 class TransducerDecoder:
-    """Reads utterances with a trained transducer, greedily or with a beam.
+    """Decodes utterances with a trained transducer, greedily or with a beam.
 
     beam: W labellings, 0 for the greedy search.  normalise: rank labellings by ln p / S, as Graves
     2012 does, instead of ln p.
@@ -102,7 +102,7 @@ class TransducerDecoder:
         """
         check_n_best(n_best)
         if n_best > 1 and not self.beam:
-            raise InputError(f"n_best is {n_best}; the greedy search has one best, give it a beam")
+            raise InputError(f"n_best is {n_best}; the greedy search gives one result; use a beam")
         frames, lengths = torch.as_tensor(frames), torch.as_tensor(lengths)
         joint, prediction = self.transducer.joint, self.transducer.prediction
         if not self.beam:
@@ -126,7 +126,7 @@ def load_pretrained(
 
     network: weights of a `Model` whose encoder is equal to `encoder`.
     label_model: weights of a `LabelModel` whose prediction network is equal to the transducer's.
-    The output layers of both are left behind. Raises InputError where names or shapes differ.
+    The output layers of both are not used. Raises InputError if names or shapes differ.
     """
     for target, weights, prefix, what in (
         (encoder, network, "encoder.", "the network"),

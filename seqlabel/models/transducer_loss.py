@@ -32,7 +32,7 @@ def transducer_loss(
     lengths: (B,) frames, at least 1.  targets: (B, S) labels 1..K-1, padded.  target_lengths: (B,).
     Returns (B,) in the type of `logits`. On the CPU the lattice is computed in float64 by a
     compiled kernel, rows in parallel; elsewhere by torch, along the anti-diagonals.
-    A row whose logits are not finite has a loss that is not finite, and no other row is touched.
+    A row whose logits are not finite has a loss that is not finite; other rows are not affected.
     Raises RowError (an InputError) that names rows with a length or a label out of range.
     """
     sizes = check_sizes(logits.shape, lengths, targets, target_lengths)
@@ -49,13 +49,13 @@ def transducer_loss(
 def check_sizes(
     shape: Sequence[int], lengths: Tensor, targets: Tensor, target_lengths: Tensor
 ) -> Sizes:
-    """Lengths and targets as arrays; raises RowError where they do not fit (B, T, S+1, K)."""
+    """Lengths and targets as arrays; raises RowError if they do not fit (B, T, S+1, K)."""
     sizes = whole_numbers(lengths), whole_numbers(targets), whole_numbers(target_lengths)
     B, T, U, K = shape
     check_targets((B, T, K), *sizes)
     empty = np.flatnonzero(sizes[0] == 0)
     if empty.size:
-        raise RowError(empty, "no frames; a transducer ends with a blank and needs one for it")
+        raise RowError(empty, "no frames; a transducer needs at least one for its last blank")
     long = np.flatnonzero(sizes[2] >= U)
     if long.size:
         raise RowError(long, f"more labels than the {U} columns of the lattice, S + 1, allow")
@@ -158,7 +158,7 @@ class _Lattice(torch.autograd.Function):
         log_probs, phi, y = ctx.saved_tensors
         probs = log_probs.exp()
         for row, T, S in zip(probs, ctx.sizes[0], ctx.sizes[2], strict=True):
-            row[T:], row[:, S + 1 :] = 0.0, 0.0  # the padding may hold anything, NaN too
+            row[T:], row[:, S + 1 :] = 0.0, 0.0  # the padding may have any values, even NaN
         return gradient_by_logits(probs, phi, y, weight, ctx.sizes[1]), None
 
 

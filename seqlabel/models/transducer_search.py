@@ -1,4 +1,4 @@
-"""Reading a transducer: greedily, and by the beam search of Graves 2012 (section 2.5)."""
+"""Decoding of a transducer: greedy, and the beam search of Graves 2012 (section 2.5)."""
 
 import math
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from seqlabel.models.prediction import PredictionNetwork, State
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A labelling that a search found.
+    """A labelling found by a search.
 
-    labels: indices 1..K-1.  frames: at which each was written, with what probability.
+    labels: indices 1..K-1.  frames: of each label, with its probability.
     log_prob: natural log, of the one path (greedy) or of all paths that the beam kept together.
     """
 
@@ -29,7 +29,7 @@ class Hypothesis:
     log_prob: float
 
     def result(self, alphabet: Alphabet) -> Result:
-        """With symbols; the span of a label is the one frame at which it was written."""
+        """With symbols; the span of a label is its single frame."""
         symbols = alphabet.decode(self.labels)
         steps = zip(symbols, self.frames, self.probabilities, strict=True)
         spans = tuple(Span(symbol, t, t + 1, p) for symbol, t, p in steps)
@@ -37,7 +37,7 @@ class Hypothesis:
 
 
 Step = tuple[int, int, float]
-"""A label, the frame at which it is written, and its probability there."""
+"""A label, its frame, and its probability there."""
 
 
 def _hypothesis(steps: list[Step], log_prob: float) -> Hypothesis:
@@ -55,8 +55,8 @@ def greedy(
 ) -> list[Hypothesis]:
     """Take the best step at each node: a label stays at its frame, a blank goes on to the next.
 
-    frames: (B, T, N) of the joint network.  lengths: (B,).  A frame that has got `most_per_frame`
-    labels gets the blank, which bounds the work for a network that has not learned to stop.
+    frames: (B, T, N) of the joint network.  lengths: (B,).  A frame with `most_per_frame`
+    labels gets the blank, which limits the work for untrained networks.
     """
     B, T = frames.shape[:2]
     lengths = lengths.to(frames.device)
@@ -114,8 +114,8 @@ class BeamSearch:
     """Algorithm 1 of Graves 2012: paths that write the same labels are summed.
 
     beam: W, labellings kept from frame to frame.  normalise: rank the last ones by ln p / S, as
-    the paper does, instead of ln p.  most_expanded: labellings looked at per frame, as a multiple
-    of the beam; it ends the search at a frame where an untrained network goes on writing.
+    the paper does, instead of ln p.  most_expanded: maximum labellings expanded per frame, as a
+    multiple of the beam, which limits the work for untrained networks.
     """
 
     def __init__(

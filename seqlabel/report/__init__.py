@@ -1,4 +1,4 @@
-"""Scores as people read them: text, JSON and HTML, with the evidence behind them."""
+"""Reports of scores as text, JSON and HTML, with signals and posteriors."""
 
 from seqlabel.report.files import read_report, write_report, write_reports
 from seqlabel.report.text import report_to_text

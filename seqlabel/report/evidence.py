@@ -1,8 +1,8 @@
-"""What a system saw and emitted for an utterance, kept so that a report can show it.
+"""Signal and posteriors of an utterance, stored for the report.
 
-`seqlabel decode --evidence N` writes one file for N utterances, the HTML report shows it. The file
-is a compressed `.npz` of plain arrays, with names and labels as JSON in one of them; reading it
-runs no code.
+`seqlabel decode --evidence N` writes one file for N utterances, and the HTML report shows it. The
+file is a compressed `.npz` of plain arrays, with names and labels as JSON in one of them; reading
+it runs no code.
 """
 
 import json
@@ -31,7 +31,7 @@ Span = tuple[str, float, float]
 
 
 def evidence_path(hypotheses: Path) -> Path:
-    """Where the evidence of a file of hypotheses lies: beside it, HYP.evidence.npz."""
+    """The evidence file of a file of hypotheses: HYP.evidence.npz beside it."""
     return hypotheses.with_name(hypotheses.name.removesuffix(".jsonl") + ".evidence.npz")
 
 
@@ -40,15 +40,15 @@ class Evidence:
     """One utterance: its signal and the label posteriors over it.
 
     kind: "speech", "ink" or "image".
-    labels: the L labels kept, the blank as "".
+    labels: the L labels that are stored, the blank as "".
     posteriors: (T, L) uint8, probability times 255.
     times: (T,) start of each output frame in s (in point numbers for untimed ink, in columns for
         images).
     samples, rate: the sound, (N,) int16 and Hz; empty for ink.
-    segments: hand segmentation, empty when there is none.
+    segments: hand segmentation, empty if there is none.
     strokes: ink as pieces (P, 2) float32 of x and y, y downwards; a piece has one label.
-    read_as: per piece the label it was read as, as a position in `tokens`; -1 for none.
-    tokens: the labels read from the ink.
+    read_as: for each piece the position of its label in `tokens`; -1 for none.
+    tokens: the recognised labels.
     picture: (H, W) uint8 brightness of the image; empty for other signals.
     """
 
@@ -104,8 +104,8 @@ class Evidence:
         """Evidence of a written line.
 
         probabilities: (T, K), not logarithms; blank first, then `symbols` (K-1).
-        times: (T,); strokes: (P, 3 or more) x, y, t; spans: of the labels read, in reading order.
-        `times`, t and `spans` share one unit. inkless: labels that no pen writes.
+        times: (T,); strokes: (P, 3 or more) x, y, t; spans: of the recognised labels, in order.
+        `times`, t and `spans` share one unit. inkless: labels without strokes.
         """
         labels, posteriors = _visible(probabilities, symbols)
         spans = tuple(spans)
@@ -159,7 +159,9 @@ def _visible(
 
 
 def _resample(sound: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
-    """Sound at MAX_RATE at most: band-limited by cutting the spectrum, which a picture bears."""
+    """Sound at MAX_RATE at most: band-limited by cutting the spectrum, which is enough for a
+    picture.
+    """
     if rate <= MAX_RATE or not len(sound):
         return sound, rate
     count = max(1, round(len(sound) * MAX_RATE / rate))
@@ -170,13 +172,13 @@ def _resample(sound: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
 def assign_strokes(
     strokes: Iterable[np.ndarray], spans: Sequence[Span], inkless: Collection[str] = ()
 ) -> tuple[list[np.ndarray], list[int]]:
-    """Say for every piece of ink which of the labels read it belongs to.
+    """Assign every piece of ink to a recognised label.
 
-    Strokes belong to labels as `seqlabel.decoding.strokes` says; one that several share (joined
+    Strokes are assigned as in `seqlabel.decoding.strokes`; a stroke of several labels (joined
     letters) is cut in the middle between the times at which they fire.
 
     strokes: (P, 3 or more) x, y, t; spans: labels in reading order with times in the unit of t, in
-    whose middle they fire. inkless: labels that own nothing.
+    whose middle they fire. inkless: labels without strokes.
     Returns pieces (P, 2) float32 and, for each, a position in `spans` (-1 without any label).
     """
     arrays = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke)]
@@ -205,7 +207,7 @@ def cut_strokes(
         cuts = [(fired[a] + fired[b]) / 2 for a, b in pairwise(inside)]
         edges = [0, *np.searchsorted(t, cuts).tolist(), len(t)]
         for k, (first, end) in zip(inside, pairwise(edges), strict=True):
-            if end > first:  # one point of overlap keeps the drawn line whole
+            if end > first:  # one point of overlap, so that the line has no gap
                 pieces.append((number, first, min(end, final), inked[k]))
     return pieces
 
@@ -240,7 +242,7 @@ def write_evidence(path: str | os.PathLike[str], evidence: Mapping[str, Evidence
 
 
 def read_evidence(path: str | os.PathLike[str]) -> dict[str, Evidence]:
-    """Read what `write_evidence` wrote; raises InputError for any other content."""
+    """Read the output of `write_evidence`; raises InputError for any other content."""
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             header = json.loads(arrays["header"].tobytes().decode())
@@ -254,7 +256,7 @@ def read_evidence(path: str | os.PathLike[str]) -> dict[str, Evidence]:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # numpy, zipfile and zlib have no common error
         raise InputError(
-            f"{path}: not an evidence file ({type(error).__name__}); write it anew with "
+            f"{path}: not an evidence file ({type(error).__name__}); write it again with "
             f"seqlabel decode --evidence"
         ) from None
 

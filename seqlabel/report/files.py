@@ -33,10 +33,10 @@ def write_reports(
     comparisons: Sequence[Comparison] = (),
     runs: Spread | None = None,
 ) -> list[Path]:
-    """Write one report into a folder, or several into folders of it that bear their names.
+    """Write one report into a folder, or several into subfolders with their names.
 
-    The folder's own score.json and score.txt then hold the totals of all: the keys of a single
-    report are those of the first, "systems", "comparisons" and "spread" stand beside them. Returns
+    The score.json and score.txt of the folder then have the totals of all: the keys of a single
+    report are those of the first, with "systems", "comparisons" and "spread" beside them. Returns
     the folder of each report.
     """
     folder = Path(folder)
@@ -85,9 +85,9 @@ def _alignment_rows(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def read_report(folder: str | os.PathLike[str]) -> Report:
-    """The report that `write_report` wrote, without those in `also`.
+    """The report written by `write_report`, without those in `also`.
 
-    InputError for a folder without a report and for files that do not agree with each other.
+    InputError for a folder without a report and for inconsistent files.
     """
     folder = Path(folder)
     known = read_json(folder / "score.json")

@@ -10,7 +10,7 @@ from seqlabel.scoring.statistics import Spread
 
 WIDTH = 100
 ROWS = 20
-"""Longest table in the text; the rest is in score.json and in the HTML report."""
+"""Maximum rows of a table in the text; all are in score.json and in the HTML report."""
 WORST = 10
 """Utterances shown with their alignment."""
 
@@ -18,7 +18,7 @@ WORST = 10
 def report_to_text(report: Report) -> str:
     """Totals, tables, labels, confusions and the worst utterances.
 
-    Labels and ids are printed with anything unprintable escaped.
+    Unprintable characters of labels and ids are escaped.
     """
     parts = [summary(report)]
     parts += [_breakdown(name, rows) for name, rows in report.breakdowns.items()]
@@ -41,11 +41,11 @@ def all_to_text(
 
 
 def summary(report: Report) -> str:
-    """The number with everything that it means nothing without."""
+    """The rate with its conditions."""
     counts = report.counts
     rate = f"{counts.rate:.2%}{_interval(report.interval)}"
     if not counts.reference_tokens:
-        rate = f"undefined, the references hold no {report.unit}s"
+        rate = f"undefined, since the references have no {report.unit}s"
     reason = f" (chosen because {report.protocol_reason})" if report.protocol_reason else ""
     lines = [
         f"{one_line(report.name)}: {report.metric} {rate}",
@@ -66,7 +66,7 @@ def summary(report: Report) -> str:
         )
     for other in report.also:
         lines.append(
-            f"  beside it: {other.metric} {other.rate:.2%}{_interval(other.interval)}, "
+            f"  also: {other.metric} {other.rate:.2%}{_interval(other.interval)}, "
             f"{other.counts.errors} errors in {other.counts.reference_tokens} {other.unit}s, "
             f"protocol {other.protocol}, costs {other.costs_note}"
         )
@@ -77,7 +77,7 @@ def summary(report: Report) -> str:
 
 
 def comparison_to_text(comparison: Comparison) -> str:
-    """The paired tests between two systems, and where they differ."""
+    """The paired tests between two systems, and their differences."""
     better = sum(d.second_errors < d.first_errors for d in comparison.differing)
     lines = [
         f"{one_line(comparison.second)} against {one_line(comparison.first)}: "
@@ -219,7 +219,7 @@ def alignment_lines(utterance: UtteranceScore, width: int = WIDTH) -> list[str]:
 
 
 def show(label: str) -> str:
-    """A label as it is printed: a blank is visible, nothing stays nothing."""
+    """A label as it is printed, with a visible space."""
     return "␣" if label == " " else one_line(label)
 
 

@@ -12,11 +12,13 @@ from seqlabel.files import read_jsonl, whole_file, write_json
 from seqlabel.scoring.values import Prediction, ValueReport
 
 ROWS = 20
-"""Columns and utterances that the text names; all columns are in score.json."""
+"""Maximum columns and utterances in the text; all columns are in score.json."""
 
 
 def prediction_row(name: str, frames: np.ndarray, gaussian: bool) -> dict[str, Any]:
-    """A line of a file of predictions, of outputs (T, D), or (T, 2D) with deviations behind."""
+    """A line of a file of predictions, of outputs (T, D), or (T, 2D) with deviations after the
+    means.
+    """
     size = frames.shape[1] // 2 if gaussian else frames.shape[1]
     row = {"id": name, "values": _rows(frames[:, :size])}
     return {**row, "deviations": _rows(frames[:, size:])} if gaussian else row
@@ -36,13 +38,15 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
-    """Predictions by id; InputError names file and line for what is none."""
+    """Predictions by id; InputError names file and line of anything else."""
     found: dict[str, Prediction] = {}
     for number, row in _without_header(path):
         where = f"{path}:{number}"
         key = row.get("id")
         if not isinstance(key, str) or key in found:
-            raise InputError(f"{where}: no id of its own; write the file with seqlabel decode")
+            raise InputError(
+                f"{where}: no id, or one that occurs twice; write the file with seqlabel decode"
+            )
         arrays = []
         for name in ("values", "deviations"):
             try:
@@ -50,7 +54,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
             except (TypeError, ValueError):
                 array = np.zeros(0)
             if (array is None and name == "values") or (array is not None and array.ndim != 2):
-                raise InputError(f"{where}: {name} of {key!r} are no rows of numbers")
+                raise InputError(f"{where}: {name} of {key!r} are not rows of numbers")
             arrays.append(array)
         assert arrays[0] is not None
         found[key] = Prediction(arrays[0], arrays[1])
@@ -70,7 +74,7 @@ def values_to_text(
     lines = []
     for report in (*reports, baseline):
         nats = (
-            "" if report.nats_per_frame is None else f", {report.nats_per_frame:.4g} nats a frame"
+            "" if report.nats_per_frame is None else f", {report.nats_per_frame:.4g} nats per frame"
         )
         lines.append(
             f"{one_line(report.name)}: RMSE {report.rmse:.4g}, MAE {report.mae:.4g}, "

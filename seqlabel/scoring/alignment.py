@@ -1,10 +1,10 @@
 """Minimum-cost alignment of two label sequences: correct, substituted, deleted, inserted.
 
-Unit costs give the Levenshtein distance; of all alignments with so few errors the one is chosen
-that has the most labels correct. sclite's costs (NIST SCTK, `net_dp.c` and `word.c`) are 4 for a
-substitution and 3 for a deletion or an insertion: five substitutions may become six deletions and
-insertions, which is one error more. Ties are broken as sclite does under either: a pair goes before
-a gap, and an insertion before a deletion.
+Unit costs give the Levenshtein distance; of all alignments with the minimum number of errors, the
+one with the most correct labels is chosen. sclite's costs (NIST SCTK, `net_dp.c` and `word.c`) are
+4 for a substitution and 3 for a deletion or an insertion: five substitutions may become six
+deletions and insertions, which is one error more. Ties are broken as in sclite for both: a pair is
+preferred to a gap, and an insertion to a deletion.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,12 +21,12 @@ OPS = ("C", "S", "D", "I", "C")
 """Letters of the operation codes 0..4 of the kernel."""
 
 _LARGEST = 1 << 31
-"""Cells of the largest alignment, one byte each."""
+"""Maximum cells of an alignment, one byte each."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What an edit costs: `optional` is the deletion of an optional label."""
+    """Costs of edits; `optional` is the deletion of an optional label."""
 
     name: str
     substitution: int
@@ -55,7 +55,7 @@ class Alignment:
 
 
 class Pairs:
-    """References and hypotheses as numbers: all labels one after the other, with offsets."""
+    """References and hypotheses as numbers: all labels in one array, with offsets."""
 
     def __init__(
         self,
@@ -76,13 +76,14 @@ class Pairs:
         largest = np.max(rows * columns, initial=0)
         if largest > _LARGEST:
             raise InputError(
-                f"an utterance needs {largest:.1e} cells to be aligned; split it into shorter ones"
+                f"the alignment of an utterance needs {largest:.1e} cells; split it into shorter "
+                "ones"
             )
 
     def align(self, costs: str | Costs = "unit") -> list[Alignment]:
         """The alignment of each pair. costs: "unit", "sclite" or a Costs.
 
-        Equal operations are one shared tuple, so that millions of them fit into memory.
+        Equal operations share one tuple, so that millions of them fit into memory.
         """
         codes = np.empty(len(self.reference) + len(self.hypothesis), np.uint8)
         lengths = align_pairs(  # type: ignore[call-arg]
@@ -116,7 +117,7 @@ class Pairs:
         return {name: errors[name] for name in COSTS}
 
     def _numbers(self) -> tuple[np.ndarray, ...]:
-        """What the kernels begin with."""
+        """The first arguments of the kernels."""
         return (
             self.reference, self.reference_at, self.hypothesis, self.hypothesis_at, self.optional
         )  # fmt: skip
@@ -138,7 +139,7 @@ def _edits(costs: str | Costs) -> np.ndarray:
 
 
 def _may_differ(counts: Counts, costs: str) -> bool:
-    """Whether the other costs may count other errors than these; see `Pairs.errors_by_costs`."""
+    """Whether other costs may count a different number of errors; see `Pairs.errors_by_costs`."""
     if costs == "unit":
         return counts.substitutions >= 3
     return counts.deletions + counts.insertions >= 4

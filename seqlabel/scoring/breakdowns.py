@@ -1,4 +1,4 @@
-"""Where the errors are: by person, region, length, phone class, word, and label."""
+"""Errors by person, region, length, phone class, word, and label."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -10,16 +10,16 @@ from seqlabel.alphabet.units import JOINED
 from seqlabel.scoring.results import Counts, Group, LabelScore, Operation, UtteranceScore
 
 LENGTHS = (0, 5, 10, 20, 40, 80, 160)
-"""Upper ends of the rows of the breakdown by reference length, in labels; the last row is open."""
+"""Upper limits of the rows of the breakdown by reference length, in labels; the last has none."""
 
 OWN = ("length", "class", "word")
-"""Tables that no tag may take the place of."""
+"""Names of tables that tags must not use."""
 
 
 def break_down(
     utterances: Sequence[UtteranceScore], unit: str, person: str = "speaker"
 ) -> dict[str, tuple[Group, ...]]:
-    """All tables that the utterances give data for, each with its worst rows first.
+    """All tables for which the utterances have data, each with its worst rows first.
 
     `person` ("speaker" or "writer") and every tag ("sex", "region", ...) split the utterances;
     "length" does so by the number of reference labels, shortest first. "class" (phones) and "word"
@@ -39,14 +39,14 @@ def break_down(
         tables["word"] = _by_errors(_by_label(utterances, lambda op: op[1] or op[2]))
     elif unit in JOINED and any(op[1] == " " for u in utterances for op in u.ops):
         tables["word"] = _by_errors(_by_word(utterances))
-    # A table with a single row says nothing that the totals do not say.
+    # A table with a single row would repeat the totals.
     return {name: tuple(rows) for name, rows in tables.items() if len(rows) > 1}
 
 
 def count_confusions(utterances: Iterable[UtteranceScore]) -> dict[tuple[str, str], int]:
-    """(reference label, hypothesis label) -> count, most frequent first; "" is nothing.
+    """(reference label, hypothesis label) -> count, most frequent first; "" is no label.
 
-    An optional label that was left out is neither an agreement nor an error, and is not counted.
+    Optional labels that were left out are not counted.
     """
     counts = _operations(utterances).most_common()
     return {
@@ -97,7 +97,7 @@ def _by_errors(groups: list[Group]) -> list[Group]:
 def _by_label(
     utterances: Sequence[UtteranceScore], name: Callable[[Operation], str]
 ) -> list[Group]:
-    """Groups of the operations that `name` names alike."""
+    """Groups of the operations with the same `name`."""
     tally = _operations(utterances)
     names = {op: name(op) for op in tally}
     codes: Counter[tuple[str, str]] = Counter()
@@ -136,7 +136,7 @@ def _tag(name: str, utterance: UtteranceScore) -> str:
 def _words(ops: Sequence[Operation]) -> list[tuple[str, Operation]]:
     """Every character operation with the reference word it belongs to.
 
-    The blanks between words belong to none; an inserted character belongs to the word before it
+    The spaces between words belong to none; an inserted character belongs to the word before it
     (at the beginning, to the word after it).
     """
     words: list[tuple[str, list[Operation]]] = [("", [])]

@@ -1,4 +1,4 @@
-"""Two systems on the same references: paired tests and the utterances where they differ."""
+"""Two systems on the same references: paired tests and utterances with different errors."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from seqlabel.scoring.statistics import PairedTest, mapsswe, paired_bootstrap, s
 
 @dataclass(frozen=True)
 class Difference:
-    """One utterance that two systems read with different numbers of errors."""
+    """One utterance in which two systems make different numbers of errors."""
 
     id: str
     first_errors: int
@@ -25,7 +25,7 @@ class Comparison:
 
     difference: rate of the second minus rate of the first, on the utterances compared; negative
         when the second is better. interval: of the difference; None for a single utterance.
-    utterances: how many were compared; left_out: ids that only one report holds, or whose
+    utterances: how many were compared; left_out: ids that only one report has, or whose
         references differ (only with `anyway`).
     tests: mapsswe, sign, bootstrap.
     differing: utterances with different numbers of errors, largest difference first.
@@ -55,8 +55,8 @@ def compare(
 ) -> Comparison:
     """Paired tests between two reports.
 
-    Raises InputError when protocol, costs or reference fingerprint differ, for then the rates do
-    not measure the same thing; with `anyway` the utterances whose references agree are compared.
+    Raises InputError if protocol, costs or reference fingerprint differ, because the rates are then
+    not comparable; with `anyway` the utterances whose references agree are compared.
     """
     for what, one, other in (
         ("protocols", first.protocol, second.protocol),
@@ -66,7 +66,7 @@ def compare(
         if one != other and not anyway:
             raise InputError(
                 f"{first.name} and {second.name}: {what} differ ({one}, {other}), so their rates "
-                f"are not comparable; score both alike, or insist with --anyway"
+                f"are not comparable; score both in the same way, or use --anyway"
             )
     a, b, left_out = _paired(first, second)
     if not a:

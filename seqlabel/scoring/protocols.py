@@ -1,12 +1,12 @@
-"""What counts as a label: the scoring protocols, as one table.
+"""The scoring protocols: which labels or words of a transcript are counted, and how.
 
-An error rate without its protocol means nothing: the same TIMIT systems differ by 1 to 2.5 points
-with silence scored or optional (Kaldi, commit bdd752b4b, 2014). A protocol turns a transcript
-into the sequence of tokens that is aligned and counted; every report carries its name.
+Error rates under different protocols are not comparable: with silence scored or optional the same
+TIMIT systems differ by 1 to 2.5 points (Kaldi, commit bdd752b4b, 2014). A protocol turns a
+transcript into the sequence of tokens that is aligned and counted; every report names it.
 
 The errors are the Levenshtein distance, as editdistance, jiwer and SpeechBrain count them and as
 Graves et al. (ICML 2006) define the label error rate. Only Kaldi's recipe for TIMIT scores with
-sclite, whose costs can give more errors; the two protocols that follow it keep those costs.
+sclite, whose costs can give more errors; the two protocols that follow it use these costs.
 """
 
 import unicodedata
@@ -25,11 +25,11 @@ from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 class Protocol:
     """How a transcript becomes tokens.
 
-    note: one line for people.
-    tokens: "labels" as they stand, or "characters", "graphemes" or "words" of the text.
-    unit: what a token is; "" leaves it to the data ("plain").
+    note: a description in one line.
+    tokens: "labels" unchanged, or "characters", "graphemes" or "words" of the text.
+    unit: of a token; "" for that of the data ("plain").
     fold: symbol -> class, None for symbols that are removed; it knows no others, see `keeping`.
-    collapse: classes of which a run counts once, in references and hypotheses.
+    collapse: classes whose repetitions count once, in references and hypotheses.
     optional: classes that may be missing from a hypothesis at no cost.
     ignore_case, ignore_punctuation, ignore_spaces: for text (spaces: for characters only).
     costs: of the alignment, "unit" (the errors are the Levenshtein distance) or "sclite"; see
@@ -49,7 +49,7 @@ class Protocol:
     costs: Literal["unit", "sclite"] = "unit"
 
     def __call__(self, transcript: Transcript, of_characters: bool) -> tuple[str, ...]:
-        """The tokens of one transcript; KeyError with a symbol that `fold` does not know.
+        """The tokens of one transcript; KeyError for a symbol that `fold` lacks.
 
         of_characters: whether the transcript's labels are characters or graphemes, which join
         without gaps.
@@ -77,7 +77,7 @@ class Protocol:
 
     def _folded(self, labels: tuple[str, ...]) -> tuple[str, ...]:
         if self.fold is not None:
-            # A list: from a generator a tuple takes half as long again.
+            # A list, because a tuple from a generator takes 1.5 times as long.
             folded = map(self.fold.__getitem__, labels)
             labels = tuple([label for label in folded if label is not None])
         if self.collapse:
@@ -104,7 +104,7 @@ class Protocol:
         return replace(self, fold={**self.fold, **{symbol: symbol for symbol in lacking}})
 
     def ignoring(self, case: bool, punctuation: bool, spaces: bool) -> "Protocol":
-        """The same protocol made more lenient, and named so; InputError where it has no sense."""
+        """The protocol with more ignored, and a name for it; InputError if it does not apply."""
         wanted = {"case": case, "punctuation": punctuation, "spaces": spaces}
         added = [what for what, on in wanted.items() if on and not getattr(self, f"ignore_{what}")]
         if not added:
@@ -130,7 +130,7 @@ _SIL = frozenset({"sil"})
 PROTOCOLS: Mapping[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
-        Protocol("plain", "labels as they stand, every label scored"),
+        Protocol("plain", "all labels, unchanged"),
         Protocol(
             "kaldi",
             "39 phone classes, q removed, silence scored like any phone, repeats kept",
@@ -162,7 +162,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ),
         Protocol(
             "cer",
-            "characters, blanks between words included",
+            "characters, including the spaces between words",
             tokens="characters",
             unit="character",
         ),
@@ -175,7 +175,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ),
         Protocol(
             "cer-grapheme",
-            "user-perceived characters (grapheme clusters of Unicode TR29), blanks included",
+            "graphemes (grapheme clusters of Unicode TR29), including spaces",
             tokens="graphemes",
             unit="grapheme",
         ),
@@ -190,14 +190,14 @@ def get_protocol(name: str | Protocol) -> Protocol:
     if isinstance(name, Protocol):
         return name
     if name not in PROTOCOLS:
-        raise InputError(f"unknown protocol {name!r}; there are {', '.join(PROTOCOLS)}")
+        raise InputError(f"unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
 
 
 def default_protocol(
     references: Transcripts, unit: str, unseen: Collection[str] = ()
 ) -> tuple[Protocol, str]:
-    """The protocol for labels of a unit ("" when unknown), and the reason in words.
+    """The protocol for labels of a unit ("" if unknown), and the reason.
 
     unseen: labels of the references that the model lacks, which decide nothing.
 
@@ -210,7 +210,7 @@ def default_protocol(
     if unit == "grapheme":
         return PROTOCOLS["cer-grapheme"], "the labels are graphemes"
     if unit == "subword":
-        return PROTOCOLS["cer"], "the labels are subwords, whose text counts"
+        return PROTOCOLS["cer"], "the labels are subwords, whose text is scored"
     if unit == "word":
         return PROTOCOLS["wer"], "the labels are words"
     if unit == "phone":
@@ -222,15 +222,15 @@ def default_protocol(
         return PROTOCOLS["plain"], "the labels are symbols"
     if unit == "latex":
         return PROTOCOLS["plain"], "the labels are tokens of LaTeX"
-    return PROTOCOLS["plain"], "nothing says what the labels are"
+    return PROTOCOLS["plain"], "the unit of the labels is not known"
 
 
 def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[str, ...]]:
-    """id -> tokens; InputError names the utterance and the symbol that the map does not know."""
+    """id -> tokens; InputError names the utterance and the symbol that the map lacks."""
     of_characters = transcripts.of_characters()
     if transcripts.unit == "subword" and protocol.tokens == "labels":
         raise InputError(
-            f"{transcripts.name}: its labels are subwords, of which the text is scored; use cer, "
+            f"{transcripts.name}: the labels are subwords, whose text is scored; use cer, "
             f"wer or cer-grapheme instead of {protocol.name}"
         )
     tokens = {}

@@ -1,7 +1,7 @@
-"""What scoring returns: counts, alignments, breakdowns, and the report that holds them.
+"""Results of scoring: counts, alignments, breakdowns, and the report with all of these.
 
-Everything is a frozen dataclass of plain values; `Report.to_json` is what `score.json` holds.
-How a report reads as text or as a page is the business of `seqlabel.report`.
+All are frozen dataclasses of plain values; `Report.to_json` is the content of `score.json`.
+`seqlabel.report` writes reports as text and HTML.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ import numpy as np
 
 Operation = tuple[str, str, str]
 """(op, reference label, hypothesis label); op is "C" correct, "S" substituted, "D" deleted or "I"
-inserted. The label that is not there is "": ("D", "sil", ""). ("C", "sil", "") is an optional
-label that was left out, which costs nothing."""
+inserted. A missing label is "": ("D", "sil", ""). ("C", "sil", "") is an optional
+label that was left out, at no cost."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Labels read correctly, substituted, deleted and inserted."""
+    """Numbers of labels correct, substituted, deleted and inserted."""
 
     correct: int = 0
     substitutions: int = 0
@@ -37,10 +37,10 @@ class Counts:
 
     @property
     def rate(self) -> float:
-        """Errors per reference label; above 1 when much was inserted.
+        """Errors per reference label; it may exceed 1.
 
-        Without a reference label there is nothing to divide by: the rate is then the number of
-        insertions, so that an empty hypothesis scores 0 (the convention of jiwer 4).
+        Without reference labels the rate is the number of insertions, so that an empty hypothesis
+        has 0 (as in jiwer 4).
         """
         return self.errors / max(1, self.reference_tokens)
 
@@ -63,8 +63,8 @@ class UtteranceScore:
     """One utterance: its alignment and its errors.
 
     ops: the aligned pair, left to right, after the protocol's mapping.
-    speaker, tags, duration: as the reference names them (duration in seconds, 0 when unknown); the
-        writers of ink are numbered, because corpora name some of them by their own names.
+    speaker, tags, duration: of the reference (duration in seconds, 0 if unknown); writers of ink
+        are numbered, because some corpora contain their real names.
     """
 
     id: str
@@ -76,12 +76,12 @@ class UtteranceScore:
 
     @property
     def reference(self) -> tuple[str, ...]:
-        """The labels that were expected."""
+        """The reference labels."""
         return tuple(reference for op, reference, _ in self.ops if op != "I")
 
     @property
     def hypothesis(self) -> tuple[str, ...]:
-        """The labels that were read."""
+        """The hypothesis labels."""
         return tuple(hypothesis for op, _, hypothesis in self.ops if op != "D" and hypothesis)
 
 
@@ -89,7 +89,7 @@ class UtteranceScore:
 class Group:
     """One row of a breakdown: a speaker, a region, a phone class, a reference word, ...
 
-    utterances: how many utterances the row stands for, or holds an occurrence of.
+    utterances: number of utterances of the row, or with an occurrence of it.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Group:
 
 @dataclass(frozen=True)
 class LabelScore:
-    """How one label fared: occurrences in the references and hypotheses, and agreements."""
+    """One label: occurrences in the references and hypotheses, and agreements."""
 
     label: str
     reference: int
@@ -108,12 +108,12 @@ class LabelScore:
 
     @property
     def precision(self) -> float:
-        """Share of its appearances in hypotheses that are right; 0 when it never appears."""
+        """Share of its occurrences in hypotheses that are correct; 0 if it never occurs."""
         return self.correct / max(1, self.hypothesis)
 
     @property
     def recall(self) -> float:
-        """Share of the label's occurrences in references that were read; 0 when it never occurs."""
+        """Share of its occurrences in references that were recognised; 0 if it never occurs."""
         return self.correct / max(1, self.reference)
 
 
@@ -138,24 +138,24 @@ class Report:
 
     name: of the system, normally the name of the hypothesis file.
     metric, unit: "PER" and "phone", "CER" and "character", "WER" and "word", "SER" and "symbol".
-    kind: "speech", "ink" or "image" as the references say, or "".
-    protocol, protocol_note: the protocol's name and what it does in one line.
-    protocol_reason: why it was chosen, when nobody named it; "" when somebody did.
+    kind: "speech", "ink" or "image" of the references, or "".
+    protocol, protocol_note: the protocol's name and its description in one line.
+    protocol_reason: why it was chosen; "" if it was given by the user.
     costs: of the alignment, "unit" (the errors are the Levenshtein distance) or "sclite"
         (substitution 4, deletion and insertion 3).
     errors_by_costs: name of the costs -> errors, for these costs and the others.
     utterances: in the order of the reference; `worst()` orders them.
     missing: ids without a hypothesis, scored as deletions.
-    skipped: id -> cause of what was not scored.
+    skipped: id -> why it was not scored.
     reference_fingerprint: digest of the ids and scored labels of the references; two reports are
         comparable when protocol and fingerprint agree.
-    decoder, system: the decoder in words, and the whole header of the hypothesis file.
-    interval: of the rate; None when there is only one utterance to resample.
+    decoder, system: description of the decoder, and the header of the hypothesis file.
+    interval: of the rate; None if there is only one utterance to resample.
     breakdowns: "speaker", "sex", "region", "writer", "length", "class", "word", ... -> rows, worst
-        first (lengths ascending); only those for which the reference set gives data.
+        first (lengths ascending); only those for which the references have data.
     labels: per label, most frequent first.
-    confusions: (reference label, hypothesis label) -> count; "" stands for nothing, so
-        ("aa", "") is a deletion and ("", "aa") an insertion; ("aa", "aa") counts agreements.
+    confusions: (reference label, hypothesis label) -> count; "" is no label:
+        ("aa", "") is a deletion, ("", "aa") an insertion, and ("aa", "aa") counts agreements.
     also: the same system under further protocols (the WER beside a CER).
     """
 
@@ -188,10 +188,9 @@ class Report:
 
     @property
     def unseen(self) -> Mapping[str, int]:
-        """Labels of the references that the model has no symbol for, with their counts.
+        """Labels of the references that the model lacks, with their counts.
 
-        `seqlabel decode` writes them into the header of its hypotheses. They are scored like all
-        others, that is as errors.
+        `seqlabel decode` writes them into the header of the hypotheses. They are scored as errors.
         """
         found = self.system.get("unseen")
         return found if isinstance(found, dict) else {}
@@ -203,13 +202,13 @@ class Report:
 
     @property
     def costs_note(self) -> str:
-        """The costs in words, with `other_costs_note`."""
+        """Description of the costs, with `other_costs_note`."""
         named = {"unit": "unit (Levenshtein distance)", "sclite": "sclite (4/3/3)"}
         return "; ".join(filter(None, (named.get(self.costs, self.costs), self.other_costs_note)))
 
     @property
     def other_costs_note(self) -> str:
-        """By how much the errors under other costs differ; "" where they do not."""
+        """Difference of the errors under other costs; "" if there is none."""
         return "; ".join(
             f"under {name} costs {errors - self.counts.errors:+d} errors, "
             f"{errors / max(1, self.counts.reference_tokens):.3%}"
@@ -222,7 +221,7 @@ class Report:
         return sorted(self.utterances, key=lambda u: (-u.counts.rate, -u.counts.errors, u.id))
 
     def top_confusions(self, n: int | None = None) -> list[tuple[str, str, int]]:
-        """(reference, hypothesis, count) of the n most frequent errors ("" for nothing)."""
+        """(reference, hypothesis, count) of the n most frequent errors ("" for no label)."""
         pairs = [(r, h, count) for (r, h), count in self.confusions.items() if r != h]
         pairs.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
         return pairs[:n]
@@ -238,7 +237,7 @@ class Report:
         return labels, matrix
 
     def totals_to_json(self) -> dict[str, Any]:
-        """The totals and what they rest on: what `seqlabel score --json` prints."""
+        """The totals and their conditions, as printed by `seqlabel score --json`."""
         return {
             "name": self.name,
             "metric": self.metric,
@@ -260,9 +259,9 @@ class Report:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """What `score.json` holds: totals, interval, breakdowns, labels and confusions.
+        """The content of `score.json`: totals, interval, breakdowns, labels and confusions.
 
-        The alignments are not in it; `seqlabel.report.write_report` puts them beside it.
+        `seqlabel.report.write_report` writes the alignments into another file.
         """
         return self.totals_to_json() | {
             "kind": self.kind,

@@ -19,7 +19,7 @@ from seqlabel.scoring.transcripts.files import read_transcripts
 from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
 Source = str | os.PathLike[str] | Mapping[str, str | Sequence[str]] | Transcripts
-"""Transcripts, a file of them, or a mapping of ids to labels (or to running text)."""
+"""Transcripts, a file of these, or a mapping from ids to labels (or to running text)."""
 
 
 def score(
@@ -38,27 +38,27 @@ def score(
 
     reference, hypothesis: a file (manifest or hypotheses .jsonl, .trn, .ctm, .stm, Kaldi text), or
         a mapping of utterance ids to labels or to running text.
-    protocol: a name of `PROTOCOLS` or a Protocol; None chooses by what the labels are, see
+    protocol: a name of `PROTOCOLS` or a Protocol; None chooses by the unit of the labels, see
         `default_protocol`; the choice is `Report.protocol`, its reason `Report.protocol_reason`.
-    unit: one of `seqlabel.alphabet.UNITS`, when the files do not say.
-    costs: "unit" (Levenshtein) or "sclite" (4/3/3), see `seqlabel.scoring.alignment`; None takes
-        the protocol's. `Report.errors_by_costs` has the errors under both.
+    unit: one of `seqlabel.alphabet.UNITS`, if it is not in the files.
+    costs: "unit" (Levenshtein) or "sclite" (4/3/3), see `seqlabel.scoring.alignment`; None for
+        those of the protocol. `Report.errors_by_costs` has the errors under both.
     allow_missing: score utterances without a hypothesis as deletions, and skip hypotheses without a
-        reference, instead of refusing both.
-    name: of the system in the report; the hypothesis file's by default.
-    resamples, seed: of the bootstrap behind the interval.
+        reference, instead of raising InputError.
+    name: of the system in the report; by default that of the hypothesis file.
+    resamples, seed: of the bootstrap.
     Raises InputError for utterance sets that differ, repeated ids, symbols outside the protocol's
-    map, unreadable files, and references of which not one is known. An empty reference is scored,
-    as one or as the whole set: what was read is inserted. An utterance whose reference is unknown
-    (a row of a manifest with no labels and no text) is skipped. Under a protocol of characters the
-    word error rate comes along in `Report.also`.
+    map, unreadable files, and if no reference is known. Empty references are scored: all labels of
+    the hypothesis are then insertions. Utterances with an unknown reference (a row of a manifest
+    without labels and text) are skipped. Under a protocol of characters `Report.also` has the word
+    error rate.
     """
     if unit and unit not in UNITS:
-        raise InputError(f"unit {unit!r} is none of {', '.join(UNITS)}")
+        raise InputError(f"unit {unit!r} is not one of {', '.join(UNITS)}")
     if costs is not None and costs not in COSTS:
-        raise InputError(f"costs {costs!r} are none of {', '.join(COSTS)}")
+        raise InputError(f"costs {costs!r} are not one of {', '.join(COSTS)}")
     if resamples < 1:
-        raise InputError(f"resamples is {resamples}, at least 1 is expected")
+        raise InputError(f"resamples is {resamples}; it must be at least 1")
     references, unknown = _known(_transcripts(reference, "reference", unit))
     if references.of_characters():
         references = replace(references, unit=references.unit or "character")
@@ -86,7 +86,7 @@ def score(
 
 
 def assemble(utterances: tuple[UtteranceScore, ...], **known: Any) -> Report:
-    """The report of aligned utterances: totals and tables from them, the rest as given."""
+    """The report of aligned utterances with totals and tables."""
     confusions = count_confusions(utterances)
     person = "writer" if known["kind"] in ("ink", "image") else "speaker"
     return Report(
@@ -119,18 +119,18 @@ def _unseen(hypotheses: Transcripts) -> Collection[str]:
 
 
 def _with_text(said: Transcript) -> Transcript:
-    """A transcript of subwords with its text, which is what counts of it."""
+    """A transcript of subwords with its text, which is scored."""
     if said.text is not None or said.labels is None:
         return said
     return replace(said, text=join_labels(said.labels, "subword"))
 
 
 def _known(references: Transcripts) -> tuple[Transcripts, tuple[str, ...]]:
-    """The references that say something, and the ids of the others."""
+    """The known references, and the ids of the unknown ones."""
     unknown = tuple(key for key, said in references.by_id.items() if not said.known)
     if len(unknown) == len(references.by_id):
         raise InputError(
-            f"{references.name}: neither labels nor text in any utterance; where nothing is said "
+            f"{references.name}: neither labels nor text in any utterance; if nothing is said "
             'or written, text is ""'
         )
     known = {key: said for key, said in references.by_id.items() if said.known}
@@ -140,7 +140,7 @@ def _known(references: Transcripts) -> tuple[Transcripts, tuple[str, ...]]:
 def _differences(
     references: Transcripts, hypotheses: Transcripts, unknown: Sequence[str], allow_missing: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Ids without a hypothesis, and what is not scored with its cause; InputError for others."""
+    """Ids without a hypothesis, and why others are not scored; else InputError."""
     missing = tuple(key for key in references.by_id if key not in hypotheses.by_id)
     expected = {*references.by_id, *unknown}
     extra = tuple(key for key in hypotheses.by_id if key not in expected)
@@ -155,7 +155,7 @@ def _differences(
                 f"are not in it ({named}); --allow-missing {effect}"
             )
     if len(missing) == len(references.by_id):
-        raise InputError(f"{hypotheses.name}: no utterance of {references.name} is in it")
+        raise InputError(f"{hypotheses.name}: it has no utterance of {references.name}")
     excluded = {
         f"{part.recording} {part.start:g}-{part.end:g} s": "excluded by the reference"
         for part in references.ignored
@@ -165,7 +165,7 @@ def _differences(
 
 
 def _people(references: Transcripts) -> dict[str, str]:
-    """What a report calls each speaker: writers are numbered, for corpora name them by name."""
+    """Names of speakers in reports; writers are numbered, because corpora may have their names."""
     ids = dict.fromkeys(t.speaker for t in references.by_id.values() if t.speaker)
     if references.kind not in ("ink", "image"):
         return {"": "", **{name: name for name in ids}}

@@ -1,7 +1,4 @@
-"""How sure a number is: bootstrap intervals, paired tests between systems, spread over seeds.
-
-Nothing beyond the normal and the binomial distribution is needed, so `math` serves.
-"""
+"""Bootstrap intervals, paired tests between systems, and spread over seeds."""
 
 import math
 from collections import defaultdict
@@ -16,12 +13,12 @@ LEVEL = 0.95
 """Confidence level of every interval."""
 
 BOUNDARY = 2
-"""Labels read correctly by both systems that separate two segments of MAPSSWE (as sc_stats)."""
+"""Labels correct in both systems that separate two segments of MAPSSWE (as in sc_stats)."""
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """A two-sided paired test of the hypothesis that two systems make equally many errors.
+    """A two-sided paired test of the hypothesis that two systems have the same error rate.
 
     name: "mapsswe", "sign" or "bootstrap"; over: what is paired, "segments", "utterances",
         "speakers" or "writers"; units: how many pairs.
@@ -57,9 +54,9 @@ class Units:
 
 
 def units(utterances: Sequence[UtteranceScore], people: str = "speakers") -> Units:
-    """Sums per speaker; per utterance where only one speaker, or not every speaker, is named.
+    """Sums per speaker; per utterance if there is only one speaker, or speakers are missing.
 
-    Utterances of one speaker are not independent: drawing them apart makes intervals too narrow.
+    Utterances of one speaker are not independent: drawing them singly makes intervals too narrow.
     """
     errors = np.array([u.counts.errors for u in utterances], np.int64)
     tokens = np.array([u.counts.reference_tokens for u in utterances], np.int64)
@@ -84,7 +81,7 @@ def bootstrap_interval(
 ) -> Interval | None:
     """Percentile bootstrap interval of the error rate (Bisani & Ney, ICASSP 2004).
 
-    None when there is only one unit to draw.
+    None if there is only one unit to draw.
     """
     drawn = units(utterances, people)
     n = len(drawn.errors)
@@ -134,9 +131,9 @@ def paired_bootstrap(
 def sign_test(
     first: Sequence[UtteranceScore], second: Sequence[UtteranceScore], people: str = "speakers"
 ) -> PairedTest:
-    """Exact two-sided binomial test on how many units each system reads with fewer errors.
+    """Exact two-sided binomial test of the numbers of units in which each system has fewer errors.
 
-    Ties say nothing and are dropped. The units are those of the bootstrap.
+    Ties are dropped. The units are those of the bootstrap.
     """
     a, b = units(first, people), units(second, people)
     better = int((a.errors < b.errors).sum())
@@ -157,10 +154,10 @@ def binomial_two_sided(better: int, worse: int) -> float:
 def mapsswe(first: Sequence[UtteranceScore], second: Sequence[UtteranceScore]) -> PairedTest:
     """Matched-pair sentence segment word error test (Gillick & Cox, ICASSP 1989).
 
-    Utterances are cut where both systems read at least `BOUNDARY` labels in a row correctly, so
+    Utterances are cut where both systems have at least `BOUNDARY` correct labels in a row, so
     that the errors of different segments are nearly independent; the mean difference of the
-    errors per segment over its standard error is normal for many segments. Segments that all
-    differ by the same number have no spread to estimate; they are tested as signs instead.
+    errors per segment over its standard error is normal for many segments. If all
+    segments differ by the same number, there is no variance to estimate, and the sign test is used.
     """
     pairs = [pair for a, b in zip(first, second, strict=True) for pair in segments(a.ops, b.ops)]
     n = len(pairs)

@@ -15,7 +15,7 @@ METRIC = "RMSE"
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """values: (T, D) predicted. deviations: (T, D) standard deviations, where they are known."""
+    """values: (T, D) predicted. deviations: (T, D) standard deviations, if known."""
 
     values: np.ndarray
     deviations: np.ndarray | None = None
@@ -23,12 +23,12 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class ValueReport:
-    """Errors of one system over all known values of some utterances, each of the D by itself.
+    """Errors of one system over all known values of some utterances, for each of the D columns.
 
     counts: (D,) values that are known. squared, absolute: (D,) sums of errors. scatter: (D,) sums
     of the squared distances of the true values from their mean. nats: -ln p of all values, None
-    where the system states no probability; frames: those with a known value.
-    missing: ids without a prediction, which were left out.
+    if the system gives no probability; frames: those with a known value.
+    missing: ids without a prediction, which are left out.
     """
 
     name: str
@@ -57,7 +57,7 @@ class ValueReport:
 
     @property
     def r2(self) -> float:
-        """1 - squared errors / scatter, both summed over the D; NaN where nothing varies."""
+        """1 - squared errors / scatter, both summed over the D; NaN for constant values."""
         return _r2(float(self.squared.sum()), float(self.scatter.sum()))
 
     @property
@@ -118,14 +118,17 @@ def score_values(
 ) -> ValueReport:
     """Score predictions of utterances against true values (T, D), NaN where those are not known.
 
-    loss: "bernoulli" takes predictions for probabilities of values in 0 ... 1, "gaussian" takes
+    loss: "bernoulli" treats predictions as probabilities of values in 0 ... 1, "gaussian" uses
     their deviations; both give nats. allow_missing: leave out utterances without a prediction.
     Raises InputError, naming the utterance, for one that is missing, superfluous, of another shape,
     or not finite; and where no value is known.
     """
     superfluous = next((key for key in predictions if key not in targets), None)
     if superfluous is not None:
-        raise InputError(f"{superfluous}: predicted, but not in the references; is it another set?")
+        raise InputError(
+            f"{superfluous}: predicted, but not in the references; give the manifest that was "
+            "decoded"
+        )
     missing = tuple(key for key in targets if key not in predictions)
     if missing and not allow_missing:
         raise InputError(
@@ -182,14 +185,14 @@ def mean_of(targets: Mapping[str, np.ndarray]) -> np.ndarray:
         count = count + known.sum(axis=0)
         total = total + np.where(known, values, 0.0).sum(axis=0, dtype=np.float64)
     if not count.sum():
-        raise InputError("no known value to score against; look at the targets")
+        raise InputError("the references have no known value; check the targets")
     return np.asarray(total / np.maximum(count, 1))
 
 
 def persistence(
     targets: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]
 ) -> dict[str, Prediction]:
-    """What is predicted by keeping the last known values; where there is none, their mean."""
+    """Prediction by the last known values; without any, by their mean."""
     mean = mean_of(targets)
     return {key: Prediction(np.where(np.isfinite(x), x, mean)) for key, x in before.items()}
 

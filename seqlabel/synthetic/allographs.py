@@ -1,4 +1,4 @@
-"""Further outlines of letters and digits: what the usual ones of `seqlabel.glyphs` leave out.
+"""Further outlines of letters and digits, beside the usual ones of `seqlabel.glyphs`.
 
 The notation is that of `GLYPHS`: corners `|`, pen lifts `;`, hundredths of the height of a small x.
 """
@@ -124,11 +124,11 @@ ALLOGRAPHS: dict[str, tuple[str, ...]] = {
     "Y": ("8,180 46,92; 92,180 20,0",),
     "Z": ("8,180 92,180 | 6,0 | 96,0; 26,92 74,92",),
 }  # fmt: skip
-"""Less common forms by character; a drawn hand writes some of its characters so."""
+"""Less common forms by character; a random hand uses some of them."""
 
 
 def unusual_form(character: str, rng: np.random.Generator) -> Controls:
-    """A form of a character as some people write it, and most do not.
+    """A less common form of a character.
 
     One of its outlines, usual or not, whose strokes may come in another order, or of which one is
     drawn from its other end.

@@ -6,7 +6,7 @@ samples and events go to a callback, nothing is played. It keeps state from sent
 
     python -m seqlabel.synthetic.espeak   < voice and sentences (JSON)   > samples and events (npz)
 
-and the same voice says the same sentences in the same samples. Source: espeak-ng's `speak_lib.h`.
+so that the samples of a voice do not depend on the other voices. Source: espeak-ng's `speak_lib.h`.
 """
 
 import ctypes
@@ -137,7 +137,7 @@ class _Espeak:
         self.callback = _Callback(self._receive)  # kept: the library holds a bare pointer to it
         self.library.espeak_SetSynthCallback(self.callback)
         if self.library.espeak_SetVoiceByName(voice.name.encode()):
-            raise SystemExit("there is no such voice; `espeak-ng --voices=en` lists them")
+            raise SystemExit("no such voice; `espeak-ng --voices=en` lists them")
         for parameter, value in ((_RATE, voice.rate), (_PITCH, voice.pitch), (_RANGE, voice.range)):
             self.library.espeak_SetParameter(parameter, value, 0)
 

@@ -1,6 +1,6 @@
-"""Sentences of everyday English from a small grammar: grammatical, now and then sensible.
+"""Sentences of everyday English from a small grammar.
 
-There are so many of them that a sentence drawn for a test set is new to a trained model.
+There are so many of them that sentences of a test set hardly occur in training.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Synthetic hands: people who write any text as ink, each in their own way."""
+"""Synthetic hands, which write any text as ink."""
 
 import functools
 import math
@@ -17,12 +17,12 @@ STEP = 0.03
 
 @dataclass(frozen=True)
 class Hand:
-    """How somebody writes. Lengths are in heights of a small x, angles in radians.
+    """Parameters of a hand. Lengths are in heights of a small x, angles in radians.
 
     size: height of a small x in units of the whiteboard. aspect: width of the letters. slant:
     lean of the letters to the right. rotation: rise of the lines. drift: sway of the base line.
     spacing: gap between letters; gap: between words. speed: of the pen on straight strokes, per
-    second. rate: points per second. jitter: how far letters differ from one time to the next.
+    second. rate: points per second. jitter: random variation of letters.
     delays: probability that dots and bars follow at the end of the word. links: probability that
     the pen stays down between two letters.
     forms: choice among the outlines of a character. habits: seed of the writer's own shapes,
@@ -49,10 +49,10 @@ class Hand:
 
 
 def random_hand(rng: np.random.Generator, links: bool = False, varied: bool = False) -> Hand:
-    """A hand drawn from the range of hands that the corpora hold.
+    """A random hand from the range of the corpora.
 
-    links: some hands link letters. varied: forms, stroke orders, sizes and sampling rates differ
-    as widely as among people with pens, mice and fingers.
+    links: some hands link letters. varied: forms, stroke orders, sizes and sampling rates vary
+    more, as with pens, mice and fingers.
     """
     hand = _usual_hand(rng, links)
     if not varied:
@@ -168,7 +168,7 @@ def _shapes(character: str, hand: Hand, rng: np.random.Generator) -> list[np.nda
 
 @functools.lru_cache(maxsize=4096)
 def _habitual(character: str, hand: Hand) -> Controls:
-    """The outline of a character as this writer has it in mind."""
+    """The writer's outline of a character."""
     rng = np.random.default_rng([hand.habits, ord(character)])
     if hand.variety and rng.random() < hand.variety:
         form = unusual_form(character, rng)

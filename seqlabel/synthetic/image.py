@@ -1,7 +1,7 @@
 """A synthetic corpus of scanned handwriting in the layout of the IAM handwriting database.
 
     lines/a00/a00-000u/a00-000u-00.png      one image per line, grey
-    ascii/lines.txt         line, ok, grey level, components, box, and the text with | for blanks
+    ascii/lines.txt         line, ok, grey level, components, box, and the text with | for spaces
     ascii/forms.txt         form and writer
     trainset.txt validationset1.txt validationset2.txt testset.txt      the lines of each set
     words.txt text.txt      of sentences only: the lexicon, and text for a language model
@@ -48,10 +48,10 @@ SCALE = 0.12
 class ImageCorpus(InkCorpus):
     """Options of a corpus: those of the ink, and how it is drawn.
 
-    pen: least and greatest width of a writer's pen in pixels. slant: standard deviation of a lean
-    of the whole line, as the tangent, beside that of the hand. noise: greatest standard deviation
-    of the pixels of a scan. background: how much darker than white paper may be, and how much its
-    brightness may vary over a line.
+    pen: minimum and maximum width of a writer's pen in pixels. slant: standard deviation of the
+    slant of the whole line, as the tangent, in addition to that of the hand. noise: maximum
+    standard deviation of the pixels. background: maximum darkness of the paper, and of its
+    variation.
     """
 
     pen: tuple[float, float] = (1.2, 3.2)
@@ -62,25 +62,27 @@ class ImageCorpus(InkCorpus):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0.5 <= self.pen[0] <= self.pen[1] <= 20:
-            raise InputError(f"pen {self.pen}: two widths from 0.5 to 20 pixels, the lesser first")
+            raise InputError(
+                f"pen {self.pen}: must be two widths from 0.5 to 20 pixels, the smaller first"
+            )
         if not 0 <= self.slant <= 1 or not 0 <= self.noise <= 0.5 or not 0 <= self.background < 1:
             raise InputError(
-                "slant lies in 0 ... 1, noise in 0 ... 0.5, background in 0 ... 1 (excluded)"
+                "slant must be in 0 ... 1, noise in 0 ... 0.5, background in 0 ... 1 (excluded)"
             )
 
 
 @dataclass(frozen=True)
 class Pen:
-    """What a writer writes with: its width in pixels, and how dark its ink is, from 0 to 1."""
+    """A pen: its width in pixels, and the darkness of its ink from 0 to 1."""
 
     width: float
     darkness: float
 
 
 def write_corpus(out: Path, options: ImageCorpus) -> bool:
-    """Write the corpus to the folder `out`, whole or not at all; False when it is there already.
+    """Write the corpus to the folder `out`, whole or not at all; False if it is already there.
 
-    Raises InputError when `out` holds anything else.
+    Raises InputError if `out` has anything else.
     """
     wanted = {"format": FORMAT, "kind": "image", **asdict(options)}
     wanted |= {key: list(value) for key, value in wanted.items() if isinstance(value, tuple)}

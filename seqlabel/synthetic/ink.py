@@ -36,11 +36,11 @@ class InkCorpus:
     """Options of a corpus.
 
     lines, writers: of the training set, the two validation sets and the final test set.
-    words: sentences of a made-up language in place of random strings; a fifth of its words stand
-    in the lexicon and in test sentences only, and some writers link their letters.
-    mixed: words in small and capital letters, numbers and strings (`mixed_text`), by hands that
-    vary as widely as people with pens, mice and fingers.
-    characters: those of the random strings; length: the least and the greatest number of them.
+    words: sentences of a made-up language instead of random strings; a fifth of its words occur
+    only in the lexicon and in test sentences, and some writers link their letters. mixed: words in
+    small and capital letters, numbers and strings (`mixed_text`), by more varied hands, as with
+    pens, mice and fingers. characters, length: of the random strings; length is the minimum and the
+    maximum.
     """
 
     lines: tuple[int, int, int, int] = (1800, 120, 120, 360)
@@ -53,15 +53,15 @@ class InkCorpus:
 
     def __post_init__(self) -> None:
         if min(self.lines) < 1 or min(self.writers) < 1:
-            raise InputError("a set without lines or without writers; at least one is needed")
+            raise InputError("lines and writers must be at least 1 in every set")
         if self.words and self.mixed:
-            raise InputError("words and mixed: a corpus has one kind of text")
+            raise InputError("words and mixed exclude each other; choose one of them")
         if self.seed < 0:
-            raise InputError(f"seed {self.seed}: a number from 0 on is expected")
+            raise InputError(f"seed {self.seed}: must not be negative")
         if not 1 <= self.length[0] <= self.length[1]:
-            raise InputError(f"length {self.length}: the least and the greatest are expected")
+            raise InputError(f"length {self.length}: must be the minimum and the maximum")
         if len(set(self.characters)) < 2 or " " in self.characters:
-            raise InputError("characters: at least two different ones, and no blank")
+            raise InputError("characters: at least two different ones, without the space")
 
 
 SETS = ("trainset", "testset_v", "testset_t", "testset_f")
@@ -71,9 +71,9 @@ TEXT_LINES = 5000
 
 
 def write_corpus(out: Path, options: InkCorpus) -> bool:
-    """Write the corpus to the folder `out`, whole or not at all; False when it is there already.
+    """Write the corpus to the folder `out`, whole or not at all; False if it is already there.
 
-    Raises InputError when `out` holds anything else.
+    Raises InputError if `out` has anything else.
     """
     wanted = {"format": FORMAT, **asdict(options)}
     wanted |= {key: list(value) for key, value in wanted.items() if isinstance(value, tuple)}
@@ -128,7 +128,7 @@ def _write(folder: Path, options: InkCorpus) -> None:
 
 
 def write_language(folder: Path, seed: int, used: set[str]) -> None:
-    """words.txt and text.txt: the lexicon, and sentences that are none of `used`."""
+    """words.txt and text.txt: the lexicon, and sentences that are not in `used`."""
     language = make_language(seed)
     rng = np.random.default_rng([seed, 0x1B])
     sentences: dict[str, None] = {}
@@ -157,7 +157,7 @@ def _texts(number: int, options: InkCorpus, language: Language | None, used: set
         if len(texts) == options.lines[number]:
             return texts
     raise InputError(
-        f"{len(used)} different texts are all there are; ask for fewer lines, more characters or "
+        f"{len(used)} different texts are all there are; use fewer lines, more characters or "
         "longer strings"
     )
 
@@ -180,5 +180,5 @@ def _write_form(folder: Path, form: Form, options: InkCorpus) -> None:
 
 
 def write_text_file(path: Path, text: str) -> None:
-    """A file of a folder that is not yet in its place, which is why it need not be whole."""
+    """A file of a temporary folder, which need not be written atomically."""
     path.write_text(text, encoding="utf-8")

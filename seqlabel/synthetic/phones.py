@@ -1,10 +1,10 @@
 """Phonemes of espeak-ng as TIMIT's phones, with the closures of the stops split off.
 
-Where a phone begins is known to the sample from espeak's events. Two things are not, and are read
-off the clean signal: the silence before a stop, which espeak counts to the phoneme before it, and
-the burst that ends a voiced closure.
+The beginnings of phones are espeak's events. Two positions are measured in the clean signal: the
+silence before a stop, which espeak assigns to the previous phoneme, and the burst after a voiced
+closure.
 
-Of the 61 symbols those stay unused that name what espeak does not say: `ax-h`, `em`, `eng`, `hv`,
+Of the 61 symbols those for sounds that espeak lacks are unused: `ax-h`, `em`, `eng`, `hv`,
 `nx` and `ux`.
 """
 

@@ -2,8 +2,9 @@
 
     TRAIN/DR1/FABC0/SX1.WAV .PHN .WRD .TXT ...    NIST SPHERE, 16 kHz; label files in samples
     TEST/DR1/...                                  the speakers of the dev and the test set
-    speakers.toml                                 who is in which: for `seqlabel prepare --config`
-    synth.json                                    the options; the same options, the same bytes
+    speakers.toml                                 the speakers of each set: for `seqlabel prepare
+    --config` synth.json                                    the options; the same options, the same
+    bytes
 
 No speaker and no sentence is in two sets, and no variant of espeak's voices is both in TRAIN and in
 TEST, as long as there are enough of them.
@@ -47,8 +48,8 @@ _VARIANTS = {
 }  # fmt: skip
 
 _ASSUMED_RATES = (20000, 21000, 22000, 22050, 23000, 24000)
-"""Rates as which espeak's samples are taken: a factor of 0.91 to 1.09 on all formants and the
-pitch, for shorter and longer vocal tracts. Round numbers resample to 16 kHz at little cost."""
+"""Assumed rates of espeak's samples: a factor of 0.91 to 1.09 on all formants and the pitch, for
+shorter and longer vocal tracts. Round numbers resample to 16 kHz at little cost."""
 
 _LETTERS = "ABCDEFGHJKLMNPRSTVW"
 
@@ -63,7 +64,7 @@ class SpeechCorpus:
 
     def __post_init__(self) -> None:
         if min(self.speakers) < 1 or self.sentences < 1:
-            raise InputError("a set without speakers or without sentences; at least one is needed")
+            raise InputError("speakers and sentences must be at least 1 in every set")
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class _Speaker:
 
 
 def write_corpus(out: Path, options: SpeechCorpus) -> bool:
-    """Write the corpus to the folder `out`, whole or not at all; False when it is there already.
+    """Write the corpus to the folder `out`, whole or not at all; False if it is already there.
 
-    Raises InputError when `out` holds anything else, and without the extra `synth`.
+    Raises InputError if `out` has anything else, and without the extra `synth`.
     """
     wanted = {"format": FORMAT, **asdict(options), "speakers": list(options.speakers)}
     return write_once(out, wanted, lambda folder: _write(folder, options))
@@ -104,7 +105,7 @@ def _write(folder: Path, options: SpeechCorpus) -> None:
             rng = np.random.default_rng([options.seed, 0x2B, first + index])
             _write_utterance(place / name, text, speech, speaker, rng)
 
-    with ThreadPoolExecutor(2) as pool:  # one voice is written while the next one speaks
+    with ThreadPoolExecutor(2) as pool:  # one voice is written while the next one is synthesised
         for _ in progress_bar(pool.map(write, range(len(speakers))), "voices", len(speakers)):
             pass
     lists = {name: ", ".join(f'"{s.id}"' for s in sets[name]) for name in ("dev", "test")}
@@ -184,7 +185,7 @@ def _write_utterance(
 
 
 def _words(text: str, speech: Speech, phones: list[Phone]) -> Iterator[tuple[str, int, int]]:
-    """Words as in the text, in lower case; two that are said as one (`of the`) stay one."""
+    """Words as in the text, in lower case; two that espeak joins (`of the`) stay one."""
     starts = [event.text for event in speech.events if not event.phoneme]
     for number, (begin, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True)):
         own = [phone for phone in phones if phone.word == number]

@@ -11,10 +11,10 @@ CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 def random_string(
     rng: np.random.Generator, lengths: tuple[int, int], characters: str = CHARACTERS
 ) -> str:
-    """A string of random characters, `lengths` at least and at most, now and then with a blank.
+    """A string of random characters, between two `lengths`, sometimes with a space.
 
-    Every character is as likely as any other, whatever stands beside it, so that nothing can be
-    learnt but the characters themselves.
+    All characters are equally likely and independent, so that nothing can be learnt but the
+    characters themselves.
     """
     text = "".join(rng.choice(list(characters), rng.integers(lengths[0], lengths[1] + 1)))
     if len(text) >= 5 and rng.random() < 0.4:
@@ -26,8 +26,8 @@ def random_string(
 def mixed_text(rng: np.random.Generator) -> str:
     """One to three pieces of text: made-up words in small and capital letters, numbers, characters.
 
-    No word is drawn from a list: half are syllables, half are random letters, so that spelling
-    tells little and the kind of a piece (word, capitals, number) tells letters from digits.
+    No word is drawn from a list: half are syllables, half are random letters, so that
+    spelling gives little information, and the kind of a piece separates letters from digits.
     """
     return " ".join(_piece(rng) for _ in range(rng.choice([1, 1, 2, 2, 3])))
 
@@ -81,8 +81,8 @@ CODAS = ("", "", "", *"dgklmnprstx", "nd", "ng", "nt", "rk", "st")
 class Language:
     """A made-up language: its words by class, frequent ones first, and the words held out.
 
-    words: class -> words. held_out: every fifth word of the open classes; they stand in no
-    training sentence, only in the lexicon and in test sentences.
+    words: class -> words. held_out: every fifth word of the open classes; they occur
+    in no training sentence, only in the lexicon and in test sentences.
     """
 
     words: dict[str, tuple[str, ...]]

@@ -1,1 +1,1 @@
-"""One plain loop, optimisers, distribution, checkpoints."""
+"""Training: methods, optimisers, distribution, checkpoints, the model directory."""

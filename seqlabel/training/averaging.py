@@ -1,4 +1,4 @@
-"""Averages of weights: over all updates, fading (EMA), and over the best epochs."""
+"""Averages of weights: exponential over all updates (EMA), and over the best epochs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ class Ema:
     """Exponential moving average of a module's weights (Polyak & Juditsky 1992).
 
     After update n the average is a ← d a + (1 - d) w with d = min(decay, (1 + n) / (10 + n)): the
-    first updates, far from where training ends, fade fast.
+    first updates, far from the final weights, decay fast.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -22,7 +22,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Take the module's weights into the average."""
+        """Add the module's weights to the average."""
         d = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         weights = dict(module.named_parameters())
@@ -46,11 +46,11 @@ class Ema:
                     weight.copy_(own[name])
 
     def state_dict(self) -> dict[str, object]:
-        """What a checkpoint keeps."""
+        """State for a checkpoint."""
         return {"updates": self.updates, "average": self.average}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state_dict` gave, on the device of the module's weights."""
+        """Restore the output of `state_dict`, on the device of the module's weights."""
         self.updates = int(state["updates"])
         for name, average in self.average.items():
             average.copy_(state["average"][name])

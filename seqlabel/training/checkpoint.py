@@ -1,7 +1,7 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped.
+"""Checkpoints: the complete state of a run, so that it continues as if it had not stopped.
 
-Two are kept, the last and the one before, each written whole: a run killed at any moment, or a
-disk that fills up, leaves at least one that can be read.
+The last two are kept, each written whole, so that at least one is readable after a run was killed
+or the disk was full.
 """
 
 import io
@@ -23,14 +23,14 @@ LAST, BEFORE = "last.pt", "before.pt"
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """The position of a run.
 
     phase, epoch, batch: the next batch to compute, all from 0. update: updates of this phase so
     far. best: lowest dev value of the phase; best_epoch: its epoch. halvings: of the learning rate.
     stale, stale_rate: epochs without improvement, since the best and since the last halving.
-    loss_sum, utterances, frames: of the running epoch. skipped: updates left out for a non-finite
-    loss or gradient; skipped_in_row: without a good one between. seconds: of training so far.
-    epochs_done: over all phases.
+    loss_sum, utterances, frames: of the running epoch. skipped: updates skipped for a non-finite
+    loss or gradient; skipped_in_row: of these, since the last good one. seconds: of training so
+    far. epochs_done: over all phases.
     """
 
     phase: int = 0
@@ -59,9 +59,9 @@ class Progress:
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], progress: Progress) -> bool:
-    """Write `state` (tensors, plain values) and progress; the last one becomes the one before.
+    """Write `state` (tensors, plain values) and progress; the last one becomes the previous one.
 
-    Returns whether it could be written; a full disk is reported and leaves both old ones whole.
+    Returns whether it could be written; a full disk is reported and leaves both old ones intact.
     """
     buffer = io.BytesIO()
     torch.save({"progress": asdict(progress), **state}, buffer)
@@ -74,7 +74,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], progress: Progress) -> 
         fresh.replace(folder / LAST)
     except OSError as error:
         log.warning(
-            "%s: checkpoint not written (%s); training goes on and the one before is kept",
+            "%s: checkpoint not written (%s); training continues, the previous one is kept",
             error.filename or folder,
             error.strerror,
         )
@@ -83,10 +83,10 @@ def save_checkpoint(folder: Path, state: dict[str, Any], progress: Progress) -> 
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Any], Progress] | None:
-    """The newest readable checkpoint, or None where there is none at all.
+    """The newest readable checkpoint, or None if there is none.
 
-    A checkpoint that cannot be read is named and the one before is taken; InputError when files
-    are there but none can be read.
+    If a checkpoint cannot be read, it is named in the log and the previous one is used; InputError
+    if none of them can be read.
     """
     unreadable = []
     for name in ("fresh.pt", LAST, BEFORE):
@@ -96,9 +96,9 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], Progress] | None:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             progress = Progress(**state.pop("progress"))
-        except Exception as error:  # what a damaged pickle raises depends on where the damage is
+        except Exception as error:  # the exception depends on where a pickle is damaged
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-            log.warning("%s: cannot be read (%s); taking the one before", path, cause)
+            log.warning("%s: cannot be read (%s); using the previous one", path, cause)
             unreadable.append(path)
             continue
         return state, progress

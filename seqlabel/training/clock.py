@@ -1,4 +1,4 @@
-"""Where the time of an epoch goes."""
+"""Time of the parts of an epoch."""
 
 import time
 from collections import defaultdict
@@ -14,7 +14,7 @@ PARTS = ("data", "forward", "loss", "backward", "step", "evaluate", "checkpoint"
 class Clock:
     """Seconds spent per part of the work; `with clock("forward"): ...` adds to a part.
 
-    Parts inside others count once, for the inner one.
+    Nested parts count for the inner one only.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What to say when training goes wrong."""
+"""Diagnosis of failing trainings."""
 
 import logging
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ def skip_update(
     gradient_norm: float,
     limit: int,
 ) -> None:
-    """Count an update that is left out for a non-finite loss or gradient, and name its utterances.
+    """Count an update that is skipped for a non-finite loss or gradient, and name its utterances.
 
     culprits: ids of those without a finite loss. present: ids of all in the update.
 
-    Raises Diverged with a diagnosis when `limit` updates in a row had to be left out.
+    Raises Diverged with a diagnosis after `limit` skipped updates in a row.
     """
     progress.skipped += 1
     progress.skipped_in_row += 1
@@ -35,20 +35,20 @@ def skip_update(
     if progress.skipped_in_row < limit:
         return
     if culprits:
-        advice = "look at these utterances with seqlabel check: NaN samples, or labels too long"
+        advice = "check these utterances with seqlabel check: NaN samples, or too many labels"
     else:
         advice = "lower learning_rate, or set clip_norm; the weights have diverged"
     raise Diverged(f"training: {limit} updates in a row were not finite, last in {shown}; {advice}")
 
 
 def explain_blanks(labels_per_frame: float, epoch: int) -> str:
-    """A remark for a model that emits hardly anything but blanks."""
+    """A remark for a model that outputs hardly anything but blanks."""
     if labels_per_frame > 0.005:
         return ""
     found = "blanks only" if labels_per_frame == 0 else "hardly anything but blanks"
     if epoch < 10:
-        return f"{found} so far: the usual plateau of CTC before the first labels"
+        return f"{found} so far; with CTC this is usual in the first epochs"
     return (
         f"still {found}: try a higher learning_rate, normalised features, or check that the "
-        "labels belong to the signals"
+        "labels match the signals"
     )

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Workers:
-    """This process among all: rank 0 alone writes files and speaks. device: its own, for torch."""
+    """This process among all: only rank 0 writes files and logs. device: its torch device."""
 
     rank: int = 0
     world: int = 1
@@ -21,7 +21,7 @@ class Workers:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """Whether this process writes files and logs."""
         return self.rank == 0
 
     def sum(self, values: list[float]) -> list[float]:
@@ -41,7 +41,7 @@ class Workers:
         return [total > 0 for total in self.sum([float(flag) for flag in flags])]
 
     def gather(self, items: list[Item]) -> list[Item]:
-        """The items of all processes in the first one, this process's own in the others."""
+        """In the first process the items of all, in the others their own."""
         if self.world == 1:
             return items
         from torch import distributed as dist
@@ -72,9 +72,8 @@ class Workers:
 def workers(devices: bool = True) -> Iterator[Workers]:
     """The process group that torchrun's environment describes, or this process alone.
 
-    nccl and one GPU per local rank where there are GPUs, gloo on CPUs. The log of all but the first
-    process is silent. devices: whether `Workers.device` is wanted; without it a single process
-    needs no torch.
+    nccl and one GPU per local rank if there are GPUs, gloo on CPUs. Only the first process logs.
+    devices: whether `Workers.device` is needed; without it a single process needs no torch.
     """
     world = int(os.environ.get("WORLD_SIZE", 1))
     if world == 1 and not devices:

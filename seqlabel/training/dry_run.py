@@ -1,4 +1,4 @@
-"""What a run would do: the network, the batches, and an estimate of time and memory."""
+"""Description of a run without training: network, batches, and estimates of time and memory."""
 
 import resource
 import time
@@ -17,7 +17,7 @@ from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets
 
 MEASURED = 3
-"""Batches that are computed for the estimate, after one that is not timed."""
+"""Batches computed for the estimate, after one that is not timed."""
 
 
 def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
@@ -48,16 +48,16 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
         [
             str(model),
             f"weights       {model.weight_count:,}",
-            f"labels        {len(train.alphabet)} with the blank ({train.alphabet.unit}s)",
+            f"labels        {len(train.alphabet)} including the blank ({train.alphabet.unit}s)",
             f"LSTM layers   multiply in {'bfloat16' if precision.bf16 else 'float32'}",
             f"inputs        {front_end.dim} per frame",
             f"training set  {len(train)} utterances, {total:,} frames, {len(skipped)} left out",
             f"dev set       {len(dev)} utterances, {dev.lengths.sum():,} frames",
-            f"batches       {len(batches)} an epoch, {batches.sizes.min()} to "
+            f"batches       {len(batches)} per epoch, {batches.sizes.min()} to "
             f"{batches.sizes.max()} utterances, "
             f"{100 * padding_share(batches, train.lengths):.1f} % padding",
-            f"time          about {epoch:.0f} s an epoch without evaluation, at most "
+            f"time          about {epoch:.0f} s per epoch without evaluation, at most "
             f"{most * epoch / 60:.0f} min for {most} epochs (from {MEASURED} batches{without})",
-            f"memory        {peak:.0f} MiB at most so far, optimiser states not included",
+            f"memory        {peak:.0f} MiB peak so far, without optimiser state",
         ]
     )

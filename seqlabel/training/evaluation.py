@@ -21,11 +21,11 @@ from seqlabel.training.distribution import Workers
 
 @dataclass(frozen=True)
 class DevScore:
-    """loss: mean over the utterances that have a finite one, nats.
+    """loss: mean over the utterances with a finite loss, in nats.
 
-    error_rate: errors per label; of values the root mean squared error, normalised as the training
-    targets are. labels_per_frame: labels read per frame, 0 when the model emits blanks only, None
-    where there are no labels.
+    error_rate: errors per label; of values the root mean squared error, normalised as the
+    training targets. labels_per_frame: recognised labels per frame, 0 if the model outputs blanks
+    only, None if there are no labels.
     frame_error_rate: wrong frames per labelled frame, framewise criterion only.
     examples: (id, reference, hypothesis) of a few utterances, the same every time.
     """
@@ -116,7 +116,7 @@ def scored_labels(
 def _losses(
     model: Model, encoded: Tensor, lengths: Tensor, batch: Batch, rows: Sequence[int]
 ) -> list[float]:
-    """The losses of those of `rows` that have one: too few frames for the labels leave none."""
+    """The losses of those of `rows` that have one, which need enough frames for their labels."""
     if not rows:
         return []
     if len(rows) < len(batch.ids):

@@ -1,4 +1,4 @@
-"""A configuration file: everything a run depends on but the data."""
+"""A configuration file: all settings of a run except the data."""
 
 import os
 from collections.abc import Iterable
@@ -30,9 +30,9 @@ class Experiment:
     speech has that of the corpus.
     criterion: `kind` ("ctc", "levels", "transducer", "framewise", "regression") and its
     options.
-    phases: one after the other, each from the best weights of the one before.
+    phases: in order, each from the best weights of the previous one.
     initial: a model directory, or the name of a model that comes with the package; its weights are
-    taken at the start where names and shapes agree.
+    used at the start if names and shapes agree.
     """
 
     features: dict[str, Any]
@@ -50,12 +50,12 @@ class Experiment:
         if not self.phases:
             raise InputError("phases: at least one [[phases]] table is needed")
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed = {self.seed}: from 0 to below 2 to the 63 is expected")
+            raise InputError(f"seed = {self.seed}: must be from 0 to below 2^63")
         make_extractor(self.features)
         if self.model.encoder != "lstm" and self.front_end.stack > 1:
             raise InputError(
-                f"encoder = {self.model.encoder!r} reads pixels and joins neighbours itself: "
-                "front_end.stack = 1"
+                f"encoder = {self.model.encoder!r} reduces the number of frames itself: "
+                "set front_end.stack = 1"
             )
         criterion, options = find_criterion(self.criterion)
         for phase in self.phases:
@@ -64,17 +64,17 @@ class Experiment:
         if values is not None and values.target == "next":
             if self.model.bidirectional or self.model.encoder != "lstm":
                 raise InputError(
-                    "criterion.target = 'next' foretells frames, which a network that looks both "
-                    "ways has read already: model.bidirectional = false"
+                    "criterion.target = 'next' predicts frames, which a bidirectional network "
+                    "has as input: set model.bidirectional = false"
                 )
             if self.front_end.normalise in ("speaker", "utterance"):
                 raise InputError(
-                    f"normalise = {self.front_end.normalise!r} takes the mean of frames that are "
-                    "yet to come; criterion.target = 'next' wants 'train', 'running' or 'none'"
+                    f"normalise = {self.front_end.normalise!r} uses later "
+                    "frames; criterion.target = 'next' needs 'train', 'running' or 'none'"
                 )
 
     def to_table(self) -> dict[str, Any]:
-        """The configuration with every default spelled out."""
+        """The configuration with all defaults."""
         return {**as_table(self), "features": extractor_table(make_extractor(self.features))}
 
     def for_corpus(self, data: Path) -> "Experiment":
@@ -90,7 +90,7 @@ class Experiment:
     def load(
         cls, path: str | os.PathLike[str], overrides: Iterable[str] = (), bases: bool = True
     ) -> "Experiment":
-        """Read a TOML file; InputError names the file and the key at fault.
+        """Read a TOML file; InputError names the file and the key.
 
         bases: whether a `base` line may name another file.
         """

@@ -22,7 +22,7 @@ def pretrain_prediction(
 ) -> None:
     """Give a transducer the prediction network of a label model trained on the same labellings.
 
-    Trains `label_epochs` of the transducer's options; does nothing where that is 0.
+    Trains `label_epochs` of the transducer's options; does nothing if that is 0.
     """
     options, prediction = transducer.options, transducer.prediction
     if not options.label_epochs:
@@ -46,7 +46,7 @@ def train_label_model(
 ) -> float:
     """Train `model` on labellings (indices from 1) with Adam; it ends with its best weights on dev.
 
-    Returns the least dev loss in nats per label.
+    Returns the minimum dev loss in nats per label.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), learning_rate)

@@ -1,4 +1,4 @@
-"""Gradient descent: epochs of updates, plain from top to bottom."""
+"""Gradient descent: the epochs and updates of a phase."""
 
 import logging
 import math
@@ -74,7 +74,7 @@ class PhaseLoop:
         return make_batches(run.train.lengths, run.experiment.batches, rng_of(seed))
 
     def run(self) -> None:
-        """All epochs that are left, then the average of the best ones."""
+        """All remaining epochs, then the average of the best ones."""
         record, phase, progress = self.record, self.phase, self.owner.progress
         while not record.over():
             self._epoch(progress.epoch)
@@ -149,7 +149,8 @@ class PhaseLoop:
             if self.noise is not None:
                 self.noise.add_gradients()
             norm = clip_gradient(self.trained, phase)
-            # Whoever alone skipped an update would go on with other weights than the rest.
+            # A process that skipped an update alone would continue with other weights than the
+            # rest.
             failed = not math.isfinite(float(norm)) or not math.isfinite(total)
             if run.workers.any([failed])[0]:
                 limit = min(run.experiment.training.nonfinite_limit, max(self.updates_per_epoch, 2))

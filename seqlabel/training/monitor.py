@@ -1,4 +1,4 @@
-"""What a person sees of a run: a bar on a terminal, a line per epoch, the CSV log, TensorBoard."""
+"""Progress of a run: a bar on a terminal, a line per epoch, the CSV log, TensorBoard."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ log = logging.getLogger("seqlabel")
 
 
 class Monitor:
-    """Shows and records the progress of a run; silent in all processes but the first.
+    """Shows and records the progress of a run; only in the first process.
 
     metric: name of the dev error rate. board: folder of TensorBoard events, None for none.
     """
@@ -42,7 +42,7 @@ class Monitor:
             self._writer = SummaryWriter(str(board))
 
     def resume(self, epochs_done: int) -> None:
-        """Keep the log's rows of the epochs that are not going to be repeated."""
+        """Keep the log's rows of epochs that will not be repeated."""
         self.rows = read_log(self.path)[:epochs_done]
 
     def start_epoch(self, epoch: int, updates: int, done: int, padding: float) -> None:

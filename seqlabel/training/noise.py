@@ -1,4 +1,4 @@
-"""Gaussian weight noise, drawn once per update and taken off before the weights change.
+"""Gaussian weight noise, drawn once per update and removed before the weights change.
 
 Graves, Mohamed & Hinton 2013 add it "once per training sequence" with σ = 0.075; with batches the
 draw is per batch. The gradient is that at the noisy weights, the update is applied to the clean
@@ -6,8 +6,8 @@ ones (Jim, Giles & Horne 1996).
 
 Adaptive weight noise learns a σ for every weight (Graves 2011, "Practical variational inference
 for neural networks", diagonal Gaussian posterior with a Gaussian prior). Weights are N(w_i, σ_i²),
-their prior is one N(μ, τ²) fitted to them all, and what is minimised is the length of a message
-that holds the labels and the weights (MDL), in nats:
+their prior is one N(μ, τ²) fitted to them all, and the objective is the description length
+of the labels and the weights (MDL), in nats:
 
     E[loss of all utterances] + Σ_i ( ln(τ/σ_i) + ((w_i - μ)² + σ_i²) / 2τ² - 1/2 )
 
@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 @contextmanager
 def weight_noise(module: nn.Module, sigma: float, seed: int) -> Iterator[None]:
-    """Inside the context all weights of `module` carry N(0, sigma²) noise, after it none.
+    """Within the context all weights of `module` have N(0, sigma²) noise.
 
-    The noise depends on the seed alone, so that every process of a distributed run draws the same.
-    The clean weights are kept and put back, not recomputed: no rounding is left behind.
+    The noise depends only on the seed, so that all processes of a distributed run draw the same.
+    The clean weights are kept and restored exactly.
     """
     if not sigma:
         yield
@@ -41,9 +41,9 @@ def weight_noise(module: nn.Module, sigma: float, seed: int) -> Iterator[None]:
 class AdaptiveNoise(nn.Module):
     """A deviation σ_i for each weight of a module, learned together with the weights.
 
-    sigma: of all weights at first (Graves 2011 and after: 0.075). utterances: of the training set;
-    losses are means per utterance, and so is the cost of the weights here.
-    Its parameters are ln σ_i, which every optimiser keeps positive.
+    sigma: initial value for all weights (Graves 2011 and later: 0.075). utterances: of the training
+    set; losses are means per utterance, and so is the cost of the weights here.
+    The parameters are ln σ_i, so that σ_i stays positive.
     """
 
     def __init__(self, module: nn.Module, sigma: float, utterances: int) -> None:
@@ -57,7 +57,7 @@ class AdaptiveNoise(nn.Module):
 
     @contextmanager
     def drawn(self, seed: int) -> Iterator[None]:
-        """Inside the context the weights carry noise that depends on the seed, after it none."""
+        """Within the context the weights have noise that depends on the seed."""
         with torch.no_grad():
             standard = _standard_normal(self._weights, seed)
             self._noise = [
@@ -84,7 +84,7 @@ class AdaptiveNoise(nn.Module):
 
     @torch.no_grad()
     def prior(self) -> tuple[Tensor, Tensor]:
-        """Mean μ and variance τ² of the prior that makes the weights cheapest."""
+        """Mean μ and variance τ² of the optimal prior."""
         count = sum(weight.numel() for weight in self._weights)
         mean = sum((weight.double().sum() for weight in self._weights), torch.zeros(())) / count
         each = zip(self._weights, self.log_sigma, strict=True)
@@ -96,7 +96,7 @@ class AdaptiveNoise(nn.Module):
 
     @torch.no_grad()
     def nats(self) -> float:
-        """What the weights cost: nats of the message that tells them, over the whole set."""
+        """Description length of the weights in nats, for the whole set."""
         _, variance = self.prior()
         return float(
             sum(0.5 * variance.double().log() * log.numel() - log.double().sum()

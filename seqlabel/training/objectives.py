@@ -1,4 +1,4 @@
-"""What a phase minimises."""
+"""The objective of a phase."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def make_objective(phase: Phase) -> Objective | None:
     """None for the criterion's own loss, or the objective that takes its place.
 
     "expected_error" is the expected number of label errors of an utterance (Graves & Jaitly 2014)
-    plus `criterion_weight` times the CTC loss, which keeps the network from growing too sure.
+    plus `criterion_weight` times the CTC loss, which prevents overconfident outputs.
     """
     if phase.objective == "criterion":
         return None

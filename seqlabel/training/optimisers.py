@@ -12,9 +12,9 @@ from seqlabel.training.options import Phase
 def make_optimiser(
     phase: Phase, parameters: Iterable[nn.Parameter], undecayed: Iterable[nn.Parameter] = ()
 ) -> torch.optim.Optimizer:
-    """The optimiser of a phase; the learning rate is set anew before every update.
+    """The optimiser of a phase; the learning rate is set before every update.
 
-    undecayed: further parameters, which weight decay leaves alone.
+    undecayed: further parameters, without weight decay.
     """
     chosen: list[dict[str, Any]] = [{"params": list(parameters)}]
     if others := list(undecayed):
@@ -33,7 +33,9 @@ def make_optimiser(
 
 
 def clip_gradient(parameters: Iterable[nn.Parameter], phase: Phase) -> Tensor:
-    """Clip values, then the norm, as the phase says; the norm before its clipping is returned."""
+    """Clip values, then the norm, by the options of the phase; returns the norm before it is
+    clipped.
+    """
     chosen = [p for p in parameters if p.grad is not None]
     if phase.clip_value:
         nn.utils.clip_grad_value_(chosen, phase.clip_value)

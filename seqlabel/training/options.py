@@ -1,4 +1,4 @@
-"""What a configuration may say about training: phases, each described whole."""
+"""Options of training: phases, augmentation, and settings of the whole run."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,9 +14,9 @@ from seqlabel.scoring.protocols import get_protocol
 
 @dataclass(frozen=True)
 class AnyPhase:
-    """What phases of all methods have in common.
+    """Options of phases of all methods.
 
-    method: how the weights are found. name: for the log. epochs: at most. patience: epochs without
+    method: of training. name: for the log. epochs: maximum number. patience: epochs without
     a better `monitor` before the phase ends (0: never). monitor: dev "error" rate, dev "loss", or
     dev "frame_error" rate (framewise criterion).
     """
@@ -29,27 +29,26 @@ class AnyPhase:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.patience < 0:
-            raise InputError("epochs is at least 1, patience is not negative")
+            raise InputError("epochs must be at least 1, and patience not negative")
 
 
 @dataclass(frozen=True)
 class Phase(AnyPhase):
-    """One stretch of training; a later phase starts from the best weights of the one before.
+    """One phase of training; each starts from the best weights of the previous one.
 
-    method: "gradient" descent, which what follows is about; the others have options of their own.
-    name: for the log. epochs: at most. patience: epochs without a better `monitor` before the phase
-    ends (0: never). monitor: dev "error" rate, dev "loss", or dev "frame_error" rate (framewise
-    criterion). objective: the "criterion" itself, or "expected_error" (Graves & Jaitly 2014) with
-    `samples` paths per utterance, mixed with `criterion_weight` times the criterion.
-    optimiser: "nesterov" is "sgd" with Nesterov's momentum.
-    learning_rate with warmup (updates, linear) and decay: "constant", "cosine" or "linear" to
-    `final_rate` times the rate at the last epoch, or "halving" after `halving_patience` epochs
-    without improvement.
-    clip_norm, clip_value: of the gradient (0: off). accumulate: batches per update.
-    weight_noise: σ, drawn once per update (Graves 2013: 0.075). adaptive_noise: σ of every weight
-    at first, then learned (Graves 2011: 0.075). input_noise: σ added to the normalised frames
-    (Graves 2006: 0.6). ema: decay of the averaged weights that are evaluated and
-    kept (0: off). average: best epochs whose weights are averaged at the end of the phase.
+    method: "gradient" descent, to which these options apply; others have their own options.
+    name: for the log. epochs: maximum number. patience: epochs without a better `monitor` before
+    the phase ends (0: never). monitor: dev "error" rate, dev "loss", or dev "frame_error" rate
+    (framewise criterion). objective: the "criterion" itself, or "expected_error" (Graves & Jaitly
+    2014) with `samples` paths per utterance, mixed with `criterion_weight` times the criterion.
+    optimiser: "nesterov" is "sgd" with Nesterov's momentum. learning_rate with warmup (updates,
+    linear) and decay: "constant", "cosine" or "linear" to `final_rate` times the rate at the last
+    epoch, or "halving" after `halving_patience` epochs without improvement. clip_norm, clip_value:
+    of the gradient (0: off). accumulate: batches per update. weight_noise: σ, drawn once per update
+    (Graves 2013: 0.075). adaptive_noise: initial σ of every weight, then learned (Graves 2011:
+    0.075). input_noise: σ added to the normalised frames (Graves 2006: 0.6). ema: decay of the
+    averaged weights that are evaluated and kept (0: off). average: best epochs whose weights are
+    averaged at the end of the phase.
     """
 
     method: Literal["gradient"] = "gradient"
@@ -76,30 +75,30 @@ class Phase(AnyPhase):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.accumulate < 1 or self.average < 1 or self.samples < 2:
-            raise InputError("accumulate and average are at least 1, samples at least 2")
+            raise InputError("accumulate and average must be at least 1, samples at least 2")
         if self.learning_rate <= 0 or not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
-            raise InputError("learning_rate is above 0; ema and momentum lie in [0, 1)")
+            raise InputError("learning_rate must be above 0; ema and momentum must be in [0, 1)")
         if self.weight_noise and self.adaptive_noise:
             raise InputError(
                 "weight_noise is fixed, adaptive_noise is learned: set one of them to 0"
             )
         noise = min(self.weight_noise, self.adaptive_noise, self.input_noise)
         if min(noise, self.clip_norm, self.clip_value) < 0:
-            raise InputError("noise and clipping are not negative")
+            raise InputError("noise and clipping must not be negative")
         if min(self.warmup, self.weight_decay, self.criterion_weight) < 0:
-            raise InputError("warmup, weight_decay and criterion_weight are not negative")
+            raise InputError("warmup, weight_decay and criterion_weight must not be negative")
         if not 0 <= self.final_rate <= 1 or self.halving_patience < 1:
-            raise InputError("final_rate lies in [0, 1], halving_patience is at least 1")
+            raise InputError("final_rate must be in [0, 1], halving_patience at least 1")
 
 
 @dataclass(frozen=True)
 class AugmentationOptions:
-    """What is done to training utterances alone.
+    """Augmentation of training utterances.
 
-    speeds: factors besides 1 at which speech is played, one of them or 1 drawn per use.
+    speeds: factors of speed perturbation besides 1; one of them or 1 is drawn for each use.
     time_masks, time_width, frequency_masks, frequency_width: SpecAugment (Park et al. 2019) on the
     normalised frames before stacking: masks drawn up to that many frames or features wide.
-    ink: options of `seqlabel.features.ink.Augmentation`; an empty table leaves ink as it is.
+    ink: options of `seqlabel.features.ink.Augmentation`; an empty table changes nothing.
     image: options of `seqlabel.features.image.ImageAugmentation`, likewise.
     """
 
@@ -119,35 +118,35 @@ class AugmentationOptions:
         self.image_distortion()
 
     def masks(self, streams: int) -> SpecAugment | None:
-        """The masks, None where there are none; streams: parts of a frame that are masked alike."""
+        """The masks, None if there are none; streams: parts of a frame with the same masks."""
         masks = SpecAugment(
             self.time_masks, self.time_width, self.frequency_masks, self.frequency_width, streams
         )
         return masks if self.time_masks or self.frequency_masks else None
 
     def distortion(self) -> Augmentation | None:
-        """How ink is distorted, None where it is not."""
+        """Distortion of ink, None if there is none."""
         return build(Augmentation, self.ink, "ink") if self.ink else None
 
     def image_distortion(self) -> ImageAugmentation | None:
-        """How images are distorted, None where they are not."""
+        """Distortion of images, None if there is none."""
         return build(ImageAugmentation, self.image, "image") if self.image else None
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What holds for the whole run.
+    """Settings of the whole run.
 
     checkpoint_minutes: between checkpoints inside an epoch (one is written after an epoch too, as
     long as all of them take less than 0.5 % of the time). nonfinite_limit: skipped updates in
-    a row before the run stops with a diagnosis, an epoch of them at the latest. threads: torch
+    a row before the run stops with a diagnosis, at most those of an epoch. threads: torch
     threads (0: all cores).
     bf16: products of the LSTM layers, on a CPU, of numbers rounded to bfloat16, sums and states in
     float32: true, false, or "auto", which times both on the layers at the start and takes bfloat16
     where a step needs at most 0.9 of the time. It does on processors with AMX; elsewhere "auto" is
     float32, and true computes the same numbers without gaining time. A run keeps what was chosen
     when it is resumed. "auto" leaves cells without forget gate in float32, which add up roundings.
-    protocol: how labels are folded before the dev error rate is counted (`seqlabel.scoring`).
+    protocol: of the dev error rate (`seqlabel.scoring`).
     """
 
     checkpoint_minutes: float = 10.0
@@ -158,7 +157,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         if self.threads < 0:
-            raise InputError(f"threads = {self.threads}: a number from 0 on is expected")
+            raise InputError(f"threads = {self.threads}: must not be negative")
         if self.nonfinite_limit < 1 or self.checkpoint_minutes < 0:
-            raise InputError("nonfinite_limit is at least 1, checkpoint_minutes is not negative")
+            raise InputError("nonfinite_limit must be at least 1, checkpoint_minutes not negative")
         get_protocol(self.protocol)

@@ -1,6 +1,6 @@
-"""What every training method does around its updates: dev scores, best weights, log, checkpoints.
+"""Dev scores, best weights, log and checkpoints, for all training methods.
 
-A method is a loop of its own (`loop`, `evolution`, `kalman`, `evolino`) that has one `PhaseRecord`.
+A method is a loop (`loop`, `evolution`, `kalman`, `evolino`) that has one `PhaseRecord`.
 """
 
 import math
@@ -32,7 +32,7 @@ from seqlabel.training.run_directory import (
 )
 
 CHECKPOINT_SHARE = 0.005
-"""Of the time that checkpoints after epochs may take."""
+"""Maximum share of time for checkpoints after epochs."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -41,9 +41,9 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class Run:
-    """All that a training method works on.
+    """The inputs of a training method.
 
-    checkpoint: what an earlier run left, None to start anew. started: when, on the monotonic clock.
+    checkpoint: of an earlier run, None for a new one. started: time on the monotonic clock.
     writing: seconds that checkpoints have taken since.
     """
 
@@ -73,7 +73,7 @@ class Run:
 
 
 class PhaseRecord:
-    """One phase: where it begins, what its epochs are worth, what is kept of it.
+    """One phase: its start, the scores of its epochs, and its results.
 
     state: what a checkpoint keeps of the method, beside the model and the progress. measure: the
     dev scores of the model as it is, `run.evaluate` where None. When the record is made, the model
@@ -117,14 +117,14 @@ class PhaseRecord:
             self.checkpoint()
 
     def value(self, score: DevScore) -> float:
-        """What the phase wants to be low."""
+        """The dev value to be minimised."""
         if self.phase.monitor == "frame_error":
             assert score.frame_error_rate is not None  # Experiment has seen to that
             return score.frame_error_rate if math.isfinite(score.loss) else math.inf
         return score.error_rate if self.phase.monitor == "error" else score.loss
 
     def over(self) -> bool:
-        """Whether the phase's epochs or its patience are used up."""
+        """Whether the phase's epochs or its patience are over."""
         phase, progress = self.phase, self.run.progress
         return progress.epoch >= phase.epochs or 0 < phase.patience <= progress.stale
 
@@ -196,21 +196,21 @@ class PhaseRecord:
             self.checkpoint()
 
     def check_kept(self) -> None:
-        """Raise Diverged where the first phase ends without any weights."""
+        """Raise Diverged if the first phase ends without weights."""
         if not self.number and self.run.progress.best_epoch < 0:
             raise Diverged(
                 f"phase {self.phase.name}: no epoch had a finite dev {self.phase.monitor}, so no "
-                "weights were kept; look at the dev set with seqlabel check"
+                "weights were kept; check the dev set with seqlabel check"
             )
 
     def _affords_checkpoint(self) -> bool:
-        """Whether checkpoints have taken little enough of the time; all processes must ask."""
+        """Whether checkpoints have taken little enough time; all processes must call it."""
         run = self.run
         affords = run.writing <= CHECKPOINT_SHARE * (time.monotonic() - run.started)
         return run.workers.any([run.workers.first and affords])[0]
 
     def checkpoint(self) -> None:
-        """Write everything that this run needs to go on; all processes must call it together."""
+        """Write a checkpoint; all processes must call it together."""
         run = self.run
         totals = run.progress.summed(run.workers)
         if not run.workers.first:

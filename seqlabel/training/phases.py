@@ -18,7 +18,7 @@ class Loop(Protocol):
 
 
 def run_phases(run: Run) -> None:
-    """Train through all phases; the model directory then holds the best weights."""
+    """Train through all phases; the model directory then has the best weights."""
     if run.progress.finished:
         return
     run.clock.watch(run.model.encoder, "forward")

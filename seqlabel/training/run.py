@@ -49,7 +49,8 @@ from seqlabel.training.setup import leave_out, load_datasets, name_unusable
 log = logging.getLogger("seqlabel")
 
 NORMALISED_ERROR = "NRMSE"
-"""Root mean squared error by the deviation of the training targets; the mean has 100 %."""
+"""Root mean squared error divided by the deviation of the training targets; 100 % for their mean.
+"""
 
 
 def train(
@@ -60,11 +61,11 @@ def train(
     resume: bool = False,
     tensorboard: bool = False,
 ) -> Run:
-    """Train the network of a configuration and leave a model directory in `folder`.
+    """Train the network of a configuration and write the model directory `folder`.
 
-    data: a folder made by `seqlabel prepare`. resume: go on from the last checkpoint where there
-    is one; a run that was finished stays as it is. Raises InputError for data that cannot be
-    trained on, and for a folder that holds another run or in which one is going on.
+    data: a folder made by `seqlabel prepare`. resume: continue from the last checkpoint if
+    there is one; a finished run is not changed. Raises InputError for unusable data, and for a
+    folder with another run or one in progress.
     """
     with ExitStack() as held:
         if workers.first:
@@ -87,15 +88,15 @@ def _train(
         if checkpoint is not None:
             check_same(experiment, checkpoint[0], folder, workers)
             if checkpoint[1].finished:
-                log.info("%s: training was finished already", folder)
+                log.info("%s: training is already finished", folder)
         elif len(read_log(folder / LOG)) > 1:  # the first epoch may be logged and not yet kept
             raise InputError(
-                f"{folder}: holds a run, but no checkpoint to go on from; train into another "
+                f"{folder}: has a run without a checkpoint; train into another "
                 "--out, or remove this folder"
             )
     elif (folder / LOG).exists() or any((folder / CHECKPOINTS).glob("*.pt")):
         raise InputError(
-            f"{folder}: holds a run already; add --resume to go on with it, or choose another --out"
+            f"{folder}: already has a run; add --resume to continue it, or choose another --out"
         )
     if experiment.initial and checkpoint is None:
         load_weights(resolve(experiment.initial) / WEIGHTS)  # before hours of features
@@ -151,7 +152,7 @@ def _train(
 
 
 def configure_torch(experiment: Experiment) -> None:
-    """Threads, and the flushing of denormal numbers, which slow a CPU many times over."""
+    """Threads, and flushing of denormal numbers, which are very slow on CPUs."""
     if experiment.training.threads:
         torch.set_num_threads(experiment.training.threads)
     flush_denormals()
@@ -160,8 +161,8 @@ def configure_torch(experiment: Experiment) -> None:
 def check_same(
     experiment: Experiment, state: dict[str, Any], folder: Path, workers: Workers
 ) -> None:
-    """A run goes on under the configuration it began with; the number of processes may vary."""
-    # options that a run of another version did not know have their defaults
+    """Check that a resumed run has the same configuration; the number of processes may differ."""
+    # options that are new in this version have their defaults
     before = build(Experiment, state.pop("config"), str(folder)).to_table()
     changed = differences(before, experiment.to_table())
     if changed:
@@ -180,23 +181,23 @@ def check_same(
 
 
 def check_same_data(alphabet: Alphabet, content: str, data: Path, folder: Path) -> None:
-    """A run goes on with the utterances and the symbols it began with.
+    """Check that a resumed run has the same utterances and symbols.
 
-    Raises InputError for other ones, and where the run does not say which these are.
+    Raises InputError if they differ or are not known.
     """
     run = read_json(folder / RUN)
     began_with = run.get("data_fingerprint") if isinstance(run, dict) else None
     if (began_with, Alphabet.load(folder / ALPHABET)) != (content, alphabet):
         raise InputError(
-            f"{data}: not the utterances, labels and symbols that the run in {folder} began with; "
+            f"{data}: not the utterances, labels and symbols of the run in {folder}; "
             "resume with those, or train into another --out"
         )
 
 
 def check_same_signals(statistics: Statistics | None, data: Path, folder: Path) -> None:
-    """A run goes on with features of the mean and deviation that its model directory has.
+    """Check that a resumed run has features of the same mean and deviation.
 
-    Signals that were edited meanwhile have been extracted anew, and have others.
+    They differ if signals were edited in the meantime.
     """
     if statistics is None:
         return
@@ -204,7 +205,7 @@ def check_same_signals(statistics: Statistics | None, data: Path, folder: Path) 
     for now, then in ((statistics.mean, began_with.mean), (statistics.std, began_with.std)):
         if now.shape != then.shape or not np.allclose(now, then, rtol=1e-3, atol=1e-5):
             raise InputError(
-                f"{data}: the signals are no longer those that the run in {folder} began with; put "
+                f"{data}: the signals have changed since the run in {folder} began; put "
                 "them back, or train into another --out"
             )
 
@@ -218,13 +219,13 @@ def normalise_values(
 ) -> None:
     """Give a regression the mean and deviation of its training targets.
 
-    began: the weights of the run that goes on, which began with these. Raises InputError where the
-    targets are others meanwhile, and for those of "bernoulli" outside 0 ... 1.
+    began: the weights of the resumed run, which has these statistics. Raises InputError if the
+    targets have changed, and for those of "bernoulli" outside 0 ... 1.
     """
     mean, std = training.value_statistics()
     if len(mean) != criterion.size:
         raise InputError(
-            f"{data}: {len(mean)} values for each frame, criterion.size is {criterion.size}"
+            f"{data}: {len(mean)} values per frame, but criterion.size is {criterion.size}"
         )
     if criterion.options.loss == "bernoulli":
         for n in range(len(training)):
@@ -242,7 +243,7 @@ def normalise_values(
         then = now if began is None else began[f"criterion.{name}"].to(device)
         if not torch.allclose(now, then, rtol=1e-3, atol=1e-5):
             raise InputError(
-                f"{data}: the targets are no longer those that the run in {folder} began with; put "
+                f"{data}: the targets have changed since the run in {folder} began; put "
                 "them back, or train into another --out"
             )
 
@@ -253,17 +254,17 @@ def take_weights(model: Model, folder: Path) -> None:
     found = load_weights(folder / WEIGHTS)
     fitting = {name: w for name, w in found.items() if name in own and own[name].shape == w.shape}
     if not fitting:
-        raise InputError(f"{folder}: none of its weights fits the network; check `initial`")
+        raise InputError(f"{folder}: none of the weights fits the network; check `initial`")
     model.load_state_dict(fitting, strict=False)
     log.info("%s: %d of %d weights taken", folder, len(fitting), len(own))
 
 
 @contextmanager
 def stopping_politely(run: Run) -> Iterator[None]:
-    """Ctrl-C or SIGTERM ends the run after the update at hand and a checkpoint; twice, at once.
+    """Ctrl-C or SIGTERM ends the run after the current update and a checkpoint; the second at once.
 
-    Of several processes SIGTERM ends each at once: it comes when another one is lost, and there is
-    no next update then.
+    With several processes SIGTERM ends each at once: it follows the loss of another process, after
+    which there is no next update.
     """
 
     def ask(number: int, frame: FrameType | None) -> None:

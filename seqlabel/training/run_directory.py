@@ -1,10 +1,10 @@
-"""The model directory: a run that describes itself, and that `seqlabel.load` reads.
+"""The model directory, which `seqlabel.load` reads.
 
-config.toml            the resolved configuration        alphabet.json   symbols, the blank's index
+config.toml            the resolved configuration        alphabet.json   symbols, index of the blank
 normalisation.safetensors   statistics of the training set (normalise = "train", "running")
 weights.safetensors    the best weights so far           metrics.json    their dev scores
 run.json               command, versions, data, host     log.csv         one line per epoch
-checkpoints/           what --resume reads
+checkpoints/           for --resume
 """
 
 import csv
@@ -35,14 +35,14 @@ from seqlabel.quantisation import restore
 from seqlabel.training.experiment import Experiment
 
 FORMAT = 1
-"""Version of the directory's layout; a reader refuses any other."""
+"""Version of the directory's layout; others cannot be read."""
 
 CONFIG, ALPHABET, STATISTICS = "config.toml", "alphabet.json", "normalisation.safetensors"
 WEIGHTS, METRICS, RUN, LOG = "weights.safetensors", "metrics.json", "run.json", "log.csv"
 CHECKPOINTS = "checkpoints"
 
 LONGEST_CONFIG, LONGEST_ALPHABET = 1 << 20, 1 << 24
-"""Bytes of the longest that are read."""
+"""Maximum bytes of files."""
 
 
 def make_model(experiment: Experiment, front_end: FrontEnd, alphabet: Alphabet) -> Model:
@@ -86,12 +86,14 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Read what `save_weights` wrote, or the same in 8 bits (`seqlabel.quantisation`).
+    """Read the output of `save_weights`, or the same in 8 bits (`seqlabel.quantisation`).
 
     Raises InputError that names the file for anything else.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; the model directory is incomplete, train again")
+        raise InputError(
+            f"{path}: no such file; the model directory is incomplete, copy it or train again"
+        )
     try:
         arrays = restore(load_file(path))
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -100,15 +102,15 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
-    """Rebuild a trained model from its directory; InputError says what is missing or unfit."""
+    """Rebuild a trained model from its directory; InputError for missing or unsuitable files."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such model directory; make one with seqlabel train")
+        raise InputError(f"{folder}: no such model directory; seqlabel train writes one")
     _check_length(folder / RUN, LONGEST_ALPHABET)
     run = read_json(folder / RUN)
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         found = run.get("format") if isinstance(run, dict) else None
         raise InputError(
-            f"{folder / RUN}: model format {found!r}, this version reads {FORMAT}; "
+            f"{folder / RUN}: model format {found!r}, but this version reads {FORMAT}; "
             "use the version of seqlabel named there, or train again"
         )
     for name, limit in ((CONFIG, LONGEST_CONFIG), (ALPHABET, LONGEST_ALPHABET)):
@@ -123,7 +125,7 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
     try:
         if experiment.model.layers > len(weights):
             raise RuntimeError(f"{experiment.model.layers} layers in {len(weights)} arrays")
-        # Shapes before memory: the network takes no more of it than its weights on disk.
+        # Compare shapes first, so that the network takes no more memory than its weights on disk.
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that nothing is copied there
             make_model(experiment, front_end, alphabet).load_state_dict(weights)
@@ -138,20 +140,18 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
 
 
 def _check_length(path: Path, limit: int) -> None:
-    """Refuse what is no plain file (a pipe or a device never ends), and a file of absurd length."""
+    """InputError for anything but a plain file (pipes and devices never end) of limited length."""
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is no plain file; copy the model directory again")
+        raise InputError(f"{path}: is not a plain file; copy the model directory again")
     if path.is_file() and path.stat().st_size > limit:
-        raise InputError(
-            f"{path}: longer than {limit} bytes, which no training writes; copy it again"
-        )
+        raise InputError(f"{path}: longer than {limit} bytes; copy it again")
 
 
 def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the table of epochs."""
     text = io.StringIO()
     if rows:
-        # Rows of before a resumption may come from another version, with other columns.
+        # Rows before a resumption may be of another version, with other columns.
         columns = list(dict.fromkeys(key for row in rows for key in row if key))
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -161,13 +161,13 @@ def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The rows of a log, values as text; empty where there is none."""
+    """The rows of a log, values as text; empty if there is none."""
     if not path.exists():
         return []
     try:
         return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
     except csv.Error as error:
-        raise InputError(f"{path}: no table of values ({error}); copy the log again") from None
+        raise InputError(f"{path}: not a table of values ({error}); copy the log again") from None
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

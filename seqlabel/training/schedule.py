@@ -1,4 +1,4 @@
-"""The learning rate of every update, a function of the phase alone and of what dev has shown."""
+"""The learning rate of every update, a function of the phase and the dev results."""
 
 import math
 

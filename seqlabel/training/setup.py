@@ -1,4 +1,4 @@
-"""What a run needs before its first update: datasets, front end, distortions, network."""
+"""Preparation of a run: datasets, front end, augmentation, network."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,10 +32,10 @@ def load_datasets(
 ) -> tuple[FrontEnd, Dataset, Dataset]:
     """The front end with its statistics, the training set with its distortions, the dev set.
 
-    With several processes the first one extracts what is not stored yet, and the others wait.
+    With several processes the first one extracts missing features, and the others wait.
     """
     if not data.is_dir():
-        raise InputError(f"{data}: no such folder; make it with seqlabel prepare")
+        raise InputError(f"{data}: no such folder; run seqlabel prepare first")
     if not workers.first:
         workers.barrier()
     alphabet = Alphabet.load(data / "alphabet.json")
@@ -70,7 +70,7 @@ def load_datasets(
 
 
 def value_targets(criterion: Mapping[str, Any]) -> ValueTargets | None:
-    """Where the values that a criterion's table asks for come from, None for one of labels."""
+    """Source of the target values of a criterion, None for criteria of labels."""
     options = value_options(criterion)
     if options is None:
         return None
@@ -79,16 +79,16 @@ def value_targets(criterion: Mapping[str, Any]) -> ValueTargets | None:
 
 
 def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
-    """What the configuration's augmentation does to the utterances of `plain`."""
+    """The configuration's augmentation of the utterances of `plain`."""
     options = experiment.augmentation
     kinds = set(plain.utterances.kinds)
     if options.speeds and kinds != {"speech"}:
-        raise InputError("augmentation.speeds is for speech; ink has augmentation.ink")
+        raise InputError("augmentation.speeds is for speech; use augmentation.ink for ink")
     moving = options.speeds or options.distortion() or options.image_distortion()
     if plain.values is not None and moving:
         raise InputError(
-            "augmentation: speeds, ink and image move the frames away from their values; a "
-            "regression takes masks and input_noise"
+            "augmentation: speeds, ink and image change the positions of frames, so that a "
+            "regression can use masks and input_noise only"
         )
     variants = []
     for speed in options.speeds:
@@ -103,11 +103,11 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
     ink_options, distort = options.distortion(), None
     if ink_options is not None:
         if kinds != {"ink"}:
-            raise InputError("augmentation.ink is for ink; speech has augmentation.speeds")
+            raise InputError("augmentation.ink is for ink; use augmentation.speeds for speech")
         if plain.frame_targets and ink_options.speed:
             raise InputError(
-                "augmentation.ink: speed moves the frames away from the times of their labels; "
-                "framewise training wants speed = 0"
+                "augmentation.ink: speed changes the times of frames, not of their labels; "
+                "set speed = 0 for framewise training"
             )
 
         def distort(signal: Signal, rng: np.random.Generator) -> Signal:
@@ -127,7 +127,7 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
 
 
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:
-    """The utterances that the model can be trained on, and those it cannot, named in the log."""
+    """The utterances that can be used for training; the others are named in the log."""
     skipped = _unusable(dataset, model)
     if not skipped:
         return dataset, skipped
@@ -137,19 +137,18 @@ def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[
     keep = np.delete(np.arange(len(dataset)), [entry.number for entry in skipped])
     if not len(keep):
         raise InputError(
-            f"{name}: no utterance is left to train on: {_named(skipped[:1])}; use fewer stacked "
-            "frames or subsampling"
+            f"{name}: no utterances left for training: {_named(skipped[:1])}; use less stacking "
+            "or subsampling"
         )
     return dataset.subset(keep), skipped
 
 
 def name_unusable(dataset: Dataset, model: Model, name: str) -> None:
-    """Name in the log the utterances that are scored like all others, but may have no loss."""
+    """Name in the log the utterances that are scored but may have no loss."""
     found = _unusable(dataset, model)
     if found:
         log.warning(
-            "%s: %d of %d utterances could not be trained on: %s; without a loss they count in the "
-            "error rate alone",
+            "%s: %d of %d utterances have no loss: %s; they count in the error rate only",
             name,
             len(found),
             len(dataset),

@@ -28,7 +28,7 @@ FAILURES = {
     "nameless": (OSError("no device"), 2, "no device"),
     "module": (ModuleNotFoundError("no", name="pyarrow"), 2,
                "pyarrow is not installed; pip install pyarrow"),
-    "memory": (MemoryError("3 GB"), 2, "not enough memory for this; ask for less (3 GB)"),
+    "memory": (MemoryError("3 GB"), 2, "out of memory (3 GB); reduce the batch, beam or signal"),
     "lines": (ValueError("a\nb"), 2, "a\\nb"),
 }  # fmt: skip
 

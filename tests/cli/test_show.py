@@ -148,10 +148,10 @@ def test_utterances_of_a_manifest(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["absent.inkml"], "no such file"),
-        (["a.ink", "--out", "a.gif"], "pictures are .svg or .png"),
+        (["a.ink", "--out", "a.gif"], "the name must end in .svg or .png"),
         (["a.ink", "--features", "ink_52"], "ink_52"),
-        (["."], "no prepared data"),
-        (["a.ink", "--id", "u1"], "--id chooses among"),
+        (["."], "not prepared data"),
+        (["a.ink", "--id", "u1"], "--id needs prepared data"),
         (["wide.ink", "--features", "ink_delta"], "wide.ink: a spacing of"),
     ],
 )

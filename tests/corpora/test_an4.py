@@ -64,7 +64,7 @@ def test_levels_below_the_words(tiny, tmp_path):
     assert alphabet == prepared.alphabet
     assert read_manifest(tmp_path / "data" / "train.jsonl") == list(prepared.splits["train"])
     for bad in ({"levels": ("phone",)}, {"unit": "word", "levels": ("phone", "phone")}):
-        with pytest.raises(InputError, match="each once, and below unit = 'word' only"):
+        with pytest.raises(InputError, match="each at most once, and only with unit = 'word'"):
             Options(**bad)
 
 
@@ -102,13 +102,13 @@ def edit(path, old, new):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (lambda root: shutil.rmtree(root / "etc"), "nothing that looks like AN4"),
+        (lambda root: shutil.rmtree(root / "etc"), "does not contain AN4"),
         (lambda root: (root / "etc" / "an4.dic").unlink(), "an4.dic: no such file"),
         (lambda root: edit(root / "etc" / "an4.dic", "GO ", "NO "), "word 'GO' is not in"),
         (lambda root: edit(root / "etc" / "an4.dic", "  G OW", ""), ":4: word 'GO' without phones"),
         (
             lambda root: edit(root / "etc" / "an4_train.transcription", "(an2", "(an9"),
-            "an4_train.transcription:2: no transcript of an4_clstk/fash/an2-fash-b",
+            "an4_train.transcription:2: expected the transcript of an4_clstk/fash/an2-fash-b",
         ),
         (
             lambda root: edit(root / "etc" / "an4_test.transcription", "\n", "\nmore (x)\n"),
@@ -136,7 +136,7 @@ def test_bad_audio_stops_or_is_skipped_by_name(tiny):
 
 
 def test_a_dev_speaker_who_is_not_there(tiny):
-    with pytest.raises(InputError, match="dev speaker fcaw is no training speaker"):
+    with pytest.raises(InputError, match="dev speaker fcaw is not a training speaker"):
         prepare(tiny, Options(dev_speakers=("fcaw",)))
 
 

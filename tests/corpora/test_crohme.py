@@ -134,17 +134,15 @@ def test_strokes_of_no_symbol_are_counted(tiny):
         write(path, inkml([("x", [0]), ("y", [1])], "xy", traces))
         for options, count in ((Options(), everywhere), (Options("linear"), on_a_line)):
             assert prepare(tiny, options).notes == (
-                f"{count} expressions have strokes of no symbol, train/HAMEX/one first",
+                f"{count} expressions have strokes that belong to no symbol, first train/HAMEX/one",
             )
 
 
 def test_not_crohme(tmp_path):
-    with pytest.raises(InputError, match="nothing that looks like CROHME"):
+    with pytest.raises(InputError, match="not a CROHME folder"):
         prepare(tmp_path, Options())
     (tmp_path / "TrainINKML").mkdir()
-    with pytest.raises(
-        InputError, match="no training expression with its labels; its folders hold"
-    ):
+    with pytest.raises(InputError, match="no training expression with labels; its folders have"):
         prepare(tmp_path, Options())
 
 
@@ -287,7 +285,7 @@ def test_recombined_formulas_are_not_mixed_with_others(recombine, tiny, monkeypa
     assert len(run("--count", "3")) == 3
     assert "there already" in capsys.readouterr().err
     for other in ("--count=2", "--seed=2", "--relabelled=1"):
-        with pytest.raises(InputError, match="is another corpus"):
+        with pytest.raises(InputError, match="already has another corpus"):
             run("--count", "3", other)
     for wrong in ("--count=0", "--seed=-1", "--relabelled=2", "--relabelled=nan"):
         with pytest.raises(SystemExit):
@@ -394,19 +392,19 @@ def test_sets_that_are_not_there(tiny):
         ({"test": ("2015",)}, "2015: no such folder for the set test; name one, or a year of 2013"),
         (
             {"train": ("2014", "crohme/TestEM2014GT")},
-            "TestEM2014GT is in the set train and in test",
+            "TestEM2014GT is in both train and test",
         ),
-        ({"train": ("crohme",)}, "TestINKMLGT is in the set train and in dev"),
-        ({"test": ("crohme",)}, "TrainINKML is in the set train and in test"),
-        ({"test": ("2014", "2014")}, "is in the set test_2014 and in test_2014"),
-        ({"protocol": "2019"}, "nothing that looks like CROHME"),
+        ({"train": ("crohme",)}, "TestINKMLGT is in both train and dev"),
+        ({"test": ("crohme",)}, "TrainINKML is in both train and test"),
+        ({"test": ("2014", "2014")}, "is in both test_2014 and test_2014"),
+        ({"protocol": "2019"}, "not a CROHME folder"),
     ):
         with pytest.raises(InputError) as caught:
             prepare(tiny, Options(**options))
         assert words in str(caught.value)
         assert "\n" not in str(caught.value)
     place(tiny, "copy/TestEM2014GT/t.inkml", [("x", [0])], "x")
-    with pytest.raises(InputError, match="TestEM2014GT is here more than once"):
+    with pytest.raises(InputError, match="TestEM2014GT occurs more than once"):
         prepare(tiny, Options())
 
 
@@ -464,7 +462,7 @@ def test_mathwriting_has_latex_for_its_target(tmp_path):
     assert prepared.unseen == {"test": {"<": 1, "\\mathbb{R}": 1}}
     with pytest.raises(InputError, match=r"unbalanced braces.*skip_bad=true"):
         prepare(tmp_path, Options(protocol="mathwriting", unit="latex", skip_bad=False))
-    with pytest.raises(InputError, match=r"no training expression with its labels; .*unit=latex"):
+    with pytest.raises(InputError, match=r"no training expression with labels; .*unit=latex"):
         prepare(tmp_path, Options(protocol="mathwriting"))
 
 

@@ -115,7 +115,9 @@ def test_forms_whose_lines_are_not_those_of_the_text_are_skipped_by_name(tiny, t
     (tiny / "ascii/a01/a01-000/a01-000u.txt").write_text(f"CSR:\n\n{texts}")
     prepared = prepare(tiny, Options())
     lines = texts.count("\n")
-    assert prepared.skipped == {"a01-000u": f"{lines} lines of text, stroke files for the lines 2"}
+    assert prepared.skipped == {
+        "a01-000u": f"{lines} lines of text, but stroke files for the lines 2"
+    }
     assert ids(prepared)["train"] == ["a01-001-01"]
 
 
@@ -124,7 +126,7 @@ def test_known_bad_lines_are_skipped_by_name(tiny):
     write_form(tiny, "z01-000z", ["no text"])
     (tiny / "trainset.txt").write_text(" a01-001\n h02-037\n z01-000z\n")
     prepared = prepare(tiny, Options())
-    assert prepared.skipped == {"h02-037-02": "corrupt stroke", "z01-000z": "the form is no text"}
+    assert prepared.skipped == {"h02-037-02": "corrupt stroke", "z01-000z": "the form has no text"}
     assert ids(prepared)["train"] == ["a01-001-01", "h02-037-01"]
 
 
@@ -179,12 +181,15 @@ def test_a_writer_in_two_sets_is_noted(tiny):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (lambda root: shutil.rmtree(root / "lineStrokes"), "nothing that looks like IAM-OnDB"),
-        (lambda root: shutil.rmtree(root / "ascii"), "no folders ascii; one is expected"),
+        (lambda root: shutil.rmtree(root / "lineStrokes"), "does not contain IAM-OnDB"),
+        (
+            lambda root: shutil.rmtree(root / "ascii"),
+            "no folders called ascii; exactly one is expected",
+        ),
         (lambda root: (root / "ascii/a01/a01-001/a01-001.txt").unlink(), "no transcription"),
         (
             lambda root: (root / "ascii/a01/a01-001/a01-001.txt").write_text("OCR:\n\nx\n"),
-            "no block CSR:",
+            "no block `CSR:`",
         ),
         (lambda root: (root / "trainset.txt").write_text(" lines\n"), "'lines' in a set list"),
     ],
@@ -203,7 +208,7 @@ def test_sizes_of_the_official_sets_are_demanded(tiny, monkeypatch):
     (tiny / "lineStrokes/a01/a01-000/a01-000u-01.xml").unlink()
     prepare(tiny, Options())  # skipped lines count
     write_form(tiny, "a01-001", ["Labour", "more"])
-    with pytest.raises(InputError, match=r"'train': 4.*where the official sets have.*'train': 3"):
+    with pytest.raises(InputError, match=r"'train': 4.*but the official sets have.*'train': 3"):
         prepare(tiny, Options())
     assert len(prepare(tiny, Options(check_counts=False)).splits["train"]) == 2
 

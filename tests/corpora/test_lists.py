@@ -73,7 +73,7 @@ def test_kaldi(tmp_path, wavs):
     assert first.tags == {"sex": "f"}
     assert (second.start, second.end, second.duration) == (2.0, 0.0, 2.0)
     assert (third.channel, third.start, third.end) == (1, 1.0, 3.0)
-    assert "1 stretches end up to 0.5 s behind" in prepared.notes[0]
+    assert "1 segments end up to 0.5 s after" in prepared.notes[0]
     assert prepared.rate == RATE
     samples = soundfile.read(wavs / "b.wav")[0]
     signal = read_signal(third, Fbank(rate=RATE))
@@ -95,13 +95,13 @@ def test_kaldi_folders_are_sets(tmp_path, wavs):
     ("file", "content", "message"),
     [
         ("wav.scp", "a sph2pipe -f wav a.sph |\nb b.wav\n", "wav.scp:1: a command, which is not"),
-        ("wav.scp", "a raw.ark:12\nb b.wav\n", "a place in an archive"),
-        ("wav.scp", "a\n", "no file behind the recording's name"),
-        ("wav.scp", "a x\na y\n", "wav.scp:2: a already stands there"),
+        ("wav.scp", "a raw.ark:12\nb b.wav\n", "an archive with an offset"),
+        ("wav.scp", "a\n", "no file after the name of the recording"),
+        ("wav.scp", "a x\na y\n", "wav.scp:2: a occurs twice"),
         ("wav.scp", "a nowhere.wav\nb b.wav\n", "nowhere.wav: no such audio file"),
         ("segments", "s1-1 a 2 1\n", "from 2 to 1 s; it must begin at 0 s or later"),
-        ("segments", "s1-1 a 3 4.6\n", "the stretch ends at 4.6 s, the recording at 4 s"),
-        ("segments", "s1-1 a 4.5 5\n", "the stretch begins at 4.5 s"),
+        ("segments", "s1-1 a 3 4.6\n", "the segment ends at 4.6 s, but the recording at 4 s"),
+        ("segments", "s1-1 a 4.5 5\n", "the segment begins at 4.5 s"),
         ("segments", "s1-1 a one 2\n", "segments:1: expected: utterance recording start end"),
         ("segments", "s1-1 b 0 1 7\n", "channel 7 of .*which has 2, counted from 0"),
         ("segments", "s1-1 b 0 1\n", "has 2 channels; add channel, from 0"),
@@ -177,8 +177,8 @@ def changed(change):
 
 
 LHOTSE_FAULTS = {
-    "mixed": (changed(lambda c: c.update(type="MixedCut", tracks=[])), "a mixed cut; write its"),
-    "padding": (changed(lambda c: c.update(type="PaddingCut")), "'PaddingCut' is no cut"),
+    "mixed": (changed(lambda c: c.update(type="MixedCut", tracks=[])), "a mixed cut; save it"),
+    "padding": (changed(lambda c: c.update(type="PaddingCut")), "'PaddingCut' is not a cut"),
     "no text": (changed(lambda c: c.update(supervisions=[])), "without supervisions"),
     "command": (
         changed(lambda c: c["recording"]["sources"][0].update(type="command")),
@@ -195,16 +195,19 @@ LHOTSE_FAULTS = {
     ),
     "channels": (changed(lambda c: c.update(channel=[0, 1])), r"channels \[0, 1\]; choose one"),
     "time": (changed(lambda c: c.update(start="0")), "start is '0'; seconds"),
-    "outside": (changed(lambda c: c.update(start=2.9)), "ends at 4.4 s, the recording at 3 s"),
-    "no recording": (changed(lambda c: c.pop("recording")), "a cut without its recording; give it"),
-    "supervision": (changed(lambda c: c.update(supervisions=[7])), "a supervision that is no obj"),
+    "outside": (changed(lambda c: c.update(start=2.9)), "ends at 4.4 s, but the recording at 3 s"),
+    "no recording": (changed(lambda c: c.pop("recording")), "a cut without recording; add it"),
+    "supervision": (
+        changed(lambda c: c.update(supervisions=[7])),
+        "a supervision that is not an obj",
+    ),
     "several files": (
         changed(lambda c: c["recording"]["sources"].append({})),
-        "a recording of several files or none; make one file of it",
+        "a recording with several files or none; make one file of it",
     ),
     "words": (
         changed(lambda c: c["supervisions"][0].update(alignment={"word": [["no", "0.7", 1]]})),
-        r"alignment.word is no list of \[symbol, start, duration\]",
+        r"alignment.word is not a list of \[symbol, start, duration\]",
     ),
     "number": (
         changed(lambda c: c["supervisions"][0].update(text=5)),
@@ -224,7 +227,7 @@ def test_lhotse_faults_are_named(tmp_path, wavs, name):
 
 def test_lhotse_folders_without_lists_or_with_ones_that_do_not_fit(tmp_path, wavs):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: no file with cuts or recordings in its name"):
+    with pytest.raises(InputError, match="empty: no file named cuts or recordings"):
         prepare("lhotse", tmp_path / "empty")
     whole = cut(wavs)
     supervision = {**whole["supervisions"][0], "recording_id": "z"}
@@ -260,13 +263,13 @@ def test_nemo(tmp_path, wavs):
     assert (whole.end, whole.duration, whole.text) == (0.0, 4.0, "all")
     assert (part.start, part.end, part.speaker) == (1.0, 1.5, "7")
     write(tmp_path, {"list.json": [{**rows[1], "offset": 4}]})
-    with pytest.raises(InputError, match=r"list\.json:1: .*the stretch begins at 4 s"):
+    with pytest.raises(InputError, match=r"list\.json:1: .*the segment begins at 4 s"):
         prepare("nemo", tmp_path / "list.json")
     write(tmp_path, {"list.json": [{"text": "a"}]})
     with pytest.raises(InputError, match="audio_filepath is missing"):
         prepare("nemo", tmp_path / "list.json")
     write(tmp_path, {"list.json": [{**rows[0], "shard_id": 3}]})
-    with pytest.raises(InputError, match=r"list\.json:1: a recording in a tarred data set; take"):
+    with pytest.raises(InputError, match=r"list\.json:1: a recording in a tarred data set; use"):
         prepare("nemo", tmp_path / "list.json")
     for wrong in ("1", None, True, 1e10):
         write(tmp_path, {"list.json": [{**rows[1], "duration": wrong}]})
@@ -408,12 +411,12 @@ def test_textgrids_long_and_short(wavs, text, encoding):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"TextGrid"', '"PitchTier"', "no TextGrid"),
-        ("0.5 1.25", "1.25 0.5", "from 1.25 to 0.5 s, which is backwards"),
-        ("1.25 4", "1 4", "overlaps the one before"),
+        ('"TextGrid"', '"PitchTier"', "not a TextGrid"),
+        ("0.5 1.25", "1.25 0.5", "from 1.25 to 0.5 s, which is reversed"),
+        ("1.25 4", "1 4", "overlaps the previous one"),
         ("4 3\n", "4 9\n", "where a number is expected"),
         ("0.5 4", "half 4", "a number is expected"),
-        ("0.5 4", "1e999 4", "a time that is no number"),
+        ("0.5 4", "1e999 4", "a time that is not a number"),
         ('"words"', '"phones"', "two tiers are called 'phones'"),
         (' "ab"\n', "", "cut off: a text in quotes is missing"),
     ],
@@ -461,9 +464,9 @@ def test_what_is_written_comes_back(tmp_path, wavs, kind, name, capsys):
 
 def test_what_a_format_cannot_hold_is_refused(tmp_path, wavs):
     speech = Utterance("a b", wavs / "b.wav", "speech", ("x",), "x", channel=1)
-    with pytest.raises(InputError, match="an id with white space"):
+    with pytest.raises(InputError, match="ids in Kaldi lists have no white space"):
         export(tmp_path / "k", [speech], "kaldi")
-    with pytest.raises(InputError, match="channel 1, which a NeMo manifest cannot name"):
+    with pytest.raises(InputError, match="channel 1, which a NeMo manifest cannot express"):
         export(tmp_path / "n", [speech], "nemo")
     ink = Utterance("a", wavs / "b.inkml", "ink", ("x",))
     for kind in WRITERS:
@@ -512,9 +515,9 @@ def test_datasets_faults_are_named(tmp_path, table, monkeypatch):
     pyarrow.parquet.write_table(table, path)
     with pytest.raises(InputError, match="no column 'sentence'; it has audio, text, speaker_id"):
         prepare("datasets", path, text_column="sentence")
-    with pytest.raises(InputError, match="recordings lie inside the file; say where to write"):
+    with pytest.raises(InputError, match="recordings are inside the file; give a folder for"):
         prepare("datasets", path)
-    with pytest.raises(InputError, match="row 0: more is '1', no text"):
+    with pytest.raises(InputError, match="row 0: more is '1', not text"):
         prepare("datasets", path, text_column="more")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"x\.parquet: cannot be read"):

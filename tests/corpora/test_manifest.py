@@ -97,7 +97,7 @@ def test_missing_keys_cut_lines_and_repeated_ids(tmp_path):
     with pytest.raises(InputError, match=r":2: not JSON.*cut off"):
         read_manifest(path)
     path.write_text(f"{json.dumps(GOOD)}\n\n{json.dumps(GOOD)}\n")
-    with pytest.raises(InputError, match=r":3: id 'a' already stands on line 1"):
+    with pytest.raises(InputError, match=r":3: id 'a' is also on line 1"):
         read_manifest(path)
     with pytest.raises(InputError, match="no such file"):
         read_manifest(tmp_path / "absent.jsonl")
@@ -107,7 +107,7 @@ def test_a_name_that_is_no_unicode_is_refused_before_anything_is_written(tmp_pat
     path = tmp_path / "m.jsonl"
     path.write_text("old")
     undecodable = Path(os.fsdecode(b"/corpus/\xff.wav"))
-    with pytest.raises(InputError, match="no valid UTF-8; rename"):
+    with pytest.raises(InputError, match="not valid UTF-8; rename"):
         write_manifest(path, [FULL, Utterance("b", undecodable, "speech", ())])
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.jsonl"]
@@ -134,7 +134,7 @@ def test_stretches_come_back(tmp_path):
         ({"start": 1e999}, "start is inf; seconds"),
         ({"channel": -1}, "channel is -1"),
         ({"channel": "left"}, "channel is 'left'"),
-        ({"kind": "ink", "channel": 1}, "ink file is read whole"),
+        ({"kind": "ink", "channel": 1}, "ink file is read as a whole"),
     ],
 )
 def test_impossible_stretches_are_named(tmp_path, keys, message):

@@ -1,4 +1,4 @@
-"""A person's own data: folders and JSON lines, for speech and for ink."""
+"""The user's own data: folders and JSON lines, for speech and for ink."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_folders_may_be_the_sets(tmp_path):
         "train": ["anna"], "dev": ["cleo"], "test": ["ben"]
     }  # fmt: skip
     record(tmp_path / "more" / "a.wav", "ab")
-    with pytest.raises(InputError, match="more/a: in no set, while others are in"):
+    with pytest.raises(InputError, match="more/a: in no set, although others are in"):
         folder.prepare(tmp_path, Options())
 
 
@@ -101,7 +101,7 @@ def test_ink(tmp_path):
 def test_another_rate_is_refused_where_the_configuration_says_so(voices):
     record(voices / "anna" / "low.wav", "x", rate=8000)
     assert folder.prepare(voices, Options()).rate is None
-    with pytest.raises(InputError, match=r"low\.wav: 8000 samples per second where rate = 16000"):
+    with pytest.raises(InputError, match=r"low\.wav: 8000 samples per second, but rate = 16000"):
         folder.prepare(voices, Options(rate=16000))
     prepared = folder.prepare(voices, Options(rate=16000, skip_bad=True))
     assert (prepared.rate, list(prepared.skipped)) == (16000, ["anna/low"])
@@ -118,7 +118,7 @@ def test_composed_characters_are_one_label(tmp_path):
     [
         (lambda root: (root / "anna/take 1.txt").unlink(), "take 1.wav: no transcript take 1.txt"),
         (lambda root: (root / "anna/take 1.txt").write_bytes(b"\xff\xfe"), "not UTF-8"),
-        (lambda root: (root / "anna/take 1.wav").write_bytes(b"RIFF"), "no readable audio"),
+        (lambda root: (root / "anna/take 1.wav").write_bytes(b"RIFF"), "not readable as audio"),
     ],
 )
 def test_bad_files_stop_or_are_skipped_by_name(voices, fault, words):
@@ -137,7 +137,7 @@ def test_an_empty_transcript_is_not_a_missing_one(voices):
     (empty,) = [u for u in prepared.splits["train"] if u.text == ""]
     assert (empty.id, empty.labels) == ("anna/take_1", ())
     assert prepared.facts()["notes"] == [
-        f"train: 1 of {len(prepared.splits['train'])} transcripts are empty, anna/take_1 first"
+        f"train: 1 of {len(prepared.splits['train'])} transcripts are empty, first anna/take_1"
     ]
     prepared.save(voices / "out")
     rows = {row["id"]: row for _, row in read_jsonl(voices / "out" / "train.jsonl")}
@@ -154,7 +154,7 @@ def test_folders_without_data(tmp_path):
     with pytest.raises(InputError, match="1 utterances cannot be divided"):
         folder.prepare(tmp_path, Options())
     record(tmp_path / "a.flac", "x")
-    with pytest.raises(InputError, match=r"a\.wav: shares its name with a\.flac"):
+    with pytest.raises(InputError, match=r"a\.wav: would have the same id as a\.flac"):
         folder.prepare(tmp_path, Options())
 
 
@@ -168,7 +168,7 @@ def test_hostile_names_become_harmless_ids(tmp_path):
     lines = (tmp_path / "out" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3
     (tmp_path / "line break.wav").write_bytes((tmp_path / "line\nbreak.wav").read_bytes())
-    with pytest.raises(InputError, match="shares its name"):
+    with pytest.raises(InputError, match="would have the same id as"):
         folder.prepare(tmp_path, Options())
 
 
@@ -227,7 +227,7 @@ def test_a_prepared_folder_can_be_prepared_again(tmp_path, voices):
         ({"source": "a.wav", "text": "x", "set": "tset"}, "set 'tset' (did you mean 'test'?)"),
         ({"source": "a.wav", "text": 1}, "text is 1; a string is expected"),
         ({"source": "first.wav", "text": "x"}, "id 'first' occurs twice"),
-        ({"source": "a.wav", "labels": ["t", "uw"]}, "no single characters; say what they are"),
+        ({"source": "a.wav", "labels": ["t", "uw"]}, "not single characters; set their unit"),
     ],
 )
 def test_faults_of_json_lines(tmp_path, row, words):

@@ -57,8 +57,8 @@ def test_a_new_recording_does_not_move_the_others_much():
 @pytest.mark.parametrize(
     ("dev", "test", "count", "words"),
     [
-        (0.5, 0.5, 9, "together below 1"),
-        (-0.1, 0.1, 9, "shares from 0"),
+        (0.5, 0.5, 9, "must be below 1"),
+        (-0.1, 0.1, 9, "must not be negative"),
         (0.1, 0.1, 2, "2 utterances cannot be divided into train and test and dev"),
         (0.0, 0.0, 0, "0 utterances cannot"),
     ],

@@ -122,8 +122,8 @@ def test_empty_lists_follow_the_folders(tmp_path):
 @pytest.mark.parametrize(
     ("speakers", "words"),
     [
-        (None, "none of the core test speakers is here"),
-        (Speakers(test=("FXXX0",)), "test speaker FXXX0 is not here"),
+        (None, "no speaker of the core test set"),
+        (Speakers(test=("FXXX0",)), "test speaker FXXX0 is missing"),
         (
             Speakers(dev=("FDDD0",), test=("FDDD0",)),
             "speaker FDDD0 is both in dev and in test",
@@ -141,12 +141,16 @@ def test_wrong_lists(tmp_path, speakers, words):
         ("PHN", PHONES.replace("1000 2000", "900 2000"), ":2: 900 to 2000 after 1000: phones out"),
         ("PHN", PHONES.replace("2000 3000", "2000 2000"), ":3: 2000 to 2000"),
         ("PHN", PHONES.replace("3900", "4161"), ":4: ends at sample 4161, past the 4000 samples"),
-        ("PHN", PHONES.replace("sh", "she"), ":2: 'she' is none of TIMIT's 61 phones"),
-        ("PHN", PHONES.replace("1000 2000 sh", "1000 sh"), ":2: '1000 sh' where BEGIN END LABEL"),
-        ("PHN", PHONES.replace("1000 2000", "1e3 2000"), ":2: '1e3 2000 sh' where"),
+        ("PHN", PHONES.replace("sh", "she"), ":2: 'she' is not one of TIMIT's 61 phones"),
+        (
+            "PHN",
+            PHONES.replace("1000 2000 sh", "1000 sh"),
+            ":2: '1000 sh'; expected: BEGIN END LABEL",
+        ),
+        ("PHN", PHONES.replace("1000 2000", "1e3 2000"), ":2: '1e3 2000 sh'; expected"),
         ("PHN", "\n", ": no phones"),
-        ("WRD", "she 1000 2000\n", ":1: 'she 1000 2000' where"),
-        ("TXT", "0 9 one\n0 9 two\n", ": 2 lines; one is expected"),
+        ("WRD", "she 1000 2000\n", ":1: 'she 1000 2000'; expected"),
+        ("TXT", "0 9 one\n0 9 two\n", ": 2 lines; expected one line"),
     ],
 )
 def test_faults_of_label_files(tmp_path, suffix, text, words):
@@ -183,7 +187,7 @@ def test_missing_companions(tmp_path):
 def test_damaged_copies_are_refused_or_skipped_by_name(tmp_path):
     path = ldc(tmp_path) / "TRAIN" / "DR1" / "FAAA0" / "SX26.WAV"
     path.write_bytes(path.read_bytes()[:-2])
-    with pytest.raises(InputError, match="promises 4000 samples"):
+    with pytest.raises(InputError, match="says 4000 samples"):
         prepare(tmp_path, LISTS)
     prepared = prepare(tmp_path, Options(speakers=LISTS.speakers, skip_bad=True))
     assert list(prepared.skipped) == ["FAAA0_SX26"]
@@ -236,17 +240,17 @@ def test_a_corpus_that_is_not_whole_is_refused(whole):
     (whole / "TEST" / "DR8" / "FDDD0" / "SX26.PHN").write_text(PHONES + "3900 3950 q\n")
     prepare(whole, Options())  # q is removed before the tokens are counted
     (whole / "TEST" / "DR8" / "FDDD0" / "SX26.PHN").write_text(PHONES + "3900 3950 pau\n")
-    with pytest.raises(InputError, match=r"9 test tokens \(39 phones\) where the standard set has"):
+    with pytest.raises(InputError, match=r"9 test tokens \(39 phones\), but the standard set has"):
         prepare(whole, Options())
     shutil.rmtree(whole / "TRAIN" / "DR1")
-    with pytest.raises(InputError, match="4 train utterances where the standard set has 6"):
+    with pytest.raises(InputError, match="4 train utterances, but the standard set has 6"):
         prepare(whole, Options())
 
 
 def test_skipped_files_of_a_whole_corpus_make_a_note(whole):
     (whole / "TRAIN" / "DR1" / "FAAA0" / "SX26.WAV").write_bytes(b"")
     prepared = prepare(whole, Options(skip_bad=True))
-    assert prepared.notes == ("5 train utterances where the standard set has 6",)
+    assert prepared.notes == ("5 train utterances, but the standard set has 6",)
 
 
 def test_real_sample(timit):

@@ -85,7 +85,7 @@ def test_times_become_the_time_since_the_frame_before():
 @pytest.mark.parametrize(("time", "seen"), [(np.nan, "nan"), (4.0, "4"), (np.inf, "inf")])
 def test_times_that_are_none_name_the_utterance(time, seen):
     frames = [np.ones((3, 2), np.float32)]
-    with pytest.raises(InputError, match=f"a: frame 1 has the time {seen} s after 5 s: mend"):
+    with pytest.raises(InputError, match=f"a: frame 1 has the time {seen} s after 5 s: correct"):
         collate(frames, [[1]], ["a"], times=[np.array([5, time, 8.0])])
 
 
@@ -93,7 +93,7 @@ def test_times_that_are_none_name_the_utterance(time, seen):
 def test_senseless_options_are_refused(name):
     assert BatchOptions(**{name: 2**31 - 1}) != BatchOptions()
     for value in (0, -1, 2**31, 2**31 + 1):
-        with pytest.raises(InputError, match="frames, utterances and pool lie between 1 and 2 to"):
+        with pytest.raises(InputError, match="frames, utterances and pool must be between 1 and 2"):
             BatchOptions(**{name: value})
 
 

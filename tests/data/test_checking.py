@@ -43,7 +43,7 @@ def write(data, samples, rate=16000):
 
 
 FAULTS = {
-    "unreadable": (lambda data: (data / "test.wav").write_bytes(b"RIFF"), "no readable audio"),
+    "unreadable": (lambda data: (data / "test.wav").write_bytes(b"RIFF"), "not readable as audio"),
     "missing": (lambda data: (data / "test.wav").unlink(), "no such audio file"),
     "stereo": (lambda data: write(data, np.ones((4000, 2), np.int16)), "2 channels"),
     "silent": (lambda data: write(data, np.zeros(4000, np.int16)), "silent audio"),
@@ -56,7 +56,7 @@ FAULTS = {
     "no labels": (lambda data: change(data, labels=(), segments=()), "no labels"),
     "other hand labels": (lambda data: change(data, labels=("b",)), "labels and labels differ"),
     "hand labels past the end": (lambda data: change(data, duration=0.2), "end after the signal"),
-    "id in two sets": (lambda data: change(data, id="train"), "the id occurs in train too"),
+    "id in two sets": (lambda data: change(data, id="train"), "the id also occurs in train"),
     "speaker in two sets": (
         lambda data: change(data, speaker="speaker-train"),
         "speaker speaker-train is both in train and in test",
@@ -83,17 +83,17 @@ def test_symbols_that_training_lacks_and_empty_texts_are_remarks(data, capsys):
     change(data, "dev", labels=(), text="", segments=())
     assert main(["check", str(data)]) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == [
-        "remark: dev: 1 of 1 transcripts are empty, dev first",
-        "remark: test: 3 labels are of symbols that training lacks, and scored as errors: "
-        "'c' (2), 'd' (1)",
+        "remark: dev: 1 of 1 transcripts are empty, first dev",
+        "remark: test: 3 labels are of symbols that do not occur in training and are scored as "
+        "errors: 'c' (2), 'd' (1)",
     ]
 
 
 def test_good_data_passes(data, capsys):
     assert main(["check", str(data)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "remark: dev: 1 of 1 label sequences are in train",
-        "remark: test: 1 of 1 label sequences are in train",
+        "remark: dev: 1 of 1 label sequences also occur in train",
+        "remark: test: 1 of 1 label sequences also occur in train",
         f"{data}: 3 utterances checked, no problems",
     ]
 
@@ -118,7 +118,7 @@ def test_features_of_a_configuration(data, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "no prepared data"),
+        ([], "not prepared data"),
         (["--reduction", "0"], "at least 1"),
         (["--features", "fbnak"], "did you mean 'fbank'"),
     ],

@@ -163,7 +163,7 @@ BAD = {
     ),
     "an id twice": (
         '{"id": "three", "source": "x", "kind": "ink", "labels": []}',
-        ":5: id 'three' already stands on line 2",
+        ":5: id 'three' is also on line 2",
     ),
 }
 

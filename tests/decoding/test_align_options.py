@@ -164,7 +164,7 @@ def test_a_recording_of_something_else_is_named(align_verb):
     [
         (["--threshold", "1.5"], "--threshold 1.5: a probability is expected"),
         (["--threshold", "nan"], "--threshold nan: a probability is expected"),
-        (["--threshold", "0.5"], "--format ctm has no place for marks; take textgrid or json"),
+        (["--threshold", "0.5"], "--format ctm cannot hold marks; use textgrid or json"),
     ],
 )
 def test_thresholds_that_cannot_be(align_verb, options, message):

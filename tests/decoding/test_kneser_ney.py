@@ -138,7 +138,7 @@ def test_bad_input():
         NgramLM.train([["a"]], order=0)
     with pytest.raises(InputError, match="no sentences"):
         NgramLM.train([], order=2)
-    with pytest.raises(InputError, match="sentence 2: holds <s>"):
+    with pytest.raises(InputError, match="sentence 2: has <s>"):
         NgramLM.train([["a"], ["<s>", "a"]], order=2)
     with pytest.raises(InputError, match="white space"):
         NgramLM.train([["a b"]], order=2)

@@ -112,14 +112,14 @@ def test_models_and_decoders_that_are_not_there_are_named(client, ink, as_sent, 
 def test_a_model_of_sound_reads_no_ink(client, ink, as_sent):
     body = {"strokes": as_sent(ink("lo")), "model": 1, "choice": 0}
     status, _, answer = client.post("ink", body)
-    assert (status, answer["error"]) == (400, "model 1 does not read ink")
+    assert (status, answer["error"]) == (400, "model 1 is not for ink; reload the page")
 
 
 def test_ink_of_too_many_frames_is_not_read(client, monkeypatch, ink):
     monkeypatch.setattr("seqlabel.demo.reading.MOST_FRAMES", 10)
     status, answer = client.read_ink(ink("lo"))
     assert status == 400
-    assert "at most 10 are read" in answer["error"]
+    assert "at most 10 are allowed" in answer["error"]
 
 
 def test_whatever_the_ink_the_server_goes_on(client):
@@ -148,13 +148,13 @@ def test_samples_are_little_endian_integers():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "a string is expected"),
-        (["x"], "a string is expected"),
+        (None, "must be a string"),
+        (["x"], "must be a string"),
         ("", "the text is empty"),
         (" \n\t ", "the text is empty"),
         (2001 * "x", "more than 2000 characters"),
-        ("a\u0000b", "cannot be printed"),
-        ("a\u202eb", "cannot be printed"),
+        ("a\u0000b", "unprintable character"),
+        ("a\u202eb", "unprintable character"),
     ],
 )
 def test_transcripts_are_text_on_a_line(value, message):
@@ -169,5 +169,5 @@ def test_transcripts_are_tidied_as_prepare_does():
 def test_numbers_of_a_query():
     assert whole_number("12", "n", 12) == 12
     for wrong in ("13", "-1", " 1", "1_0", "0x1", None, 1.5):
-        with pytest.raises(InputError, match="n: a whole number from 0 to 12"):
+        with pytest.raises(InputError, match="n: must be a whole number from 0 to 12"):
             whole_number(wrong, "n", 12)

@@ -29,7 +29,7 @@ def test_the_next_free_port_is_taken_and_said(ink_model):
         ) as process:  # fmt: skip
             try:
                 said = process.stdout.readline()
-                found = re.fullmatch(rf"port {port} is busy, (\d+) is taken instead\n", said)
+                found = re.fullmatch(rf"port {port} is in use; using (\d+)\n", said)
                 assert found
                 address = process.stdout.readline().split()[0]
                 assert address.startswith(f"http://127.0.0.1:{found[1]}/")
@@ -46,14 +46,14 @@ def test_the_next_free_port_is_taken_and_said(ink_model):
 
 def test_ports_that_cannot_be_had(readers, monkeypatch):
     app = App(readers)
-    with pytest.raises(InputError, match="0 to 65535 is expected"):
+    with pytest.raises(InputError, match="must be 0 to 65535"):
         open_server(app, "127.0.0.1", 65536)
     with pytest.raises(InputError, match=r"--host 192\.0\.2\.1: "):
         open_server(app, "192.0.2.1", 0)
-    with pytest.raises(InputError, match=r"--host no\.such\.invalid: no address"):
+    with pytest.raises(InputError, match=r"--host no\.such\.invalid: not an address"):
         open_server(app, "no.such.invalid", 0)
     monkeypatch.setattr("seqlabel.demo.server.PORTS_TRIED", 1)
-    with open_server(app, "127.0.0.1", 0) as first, pytest.raises(InputError, match="are busy"):
+    with open_server(app, "127.0.0.1", 0) as first, pytest.raises(InputError, match="are in use"):
         open_server(app, "127.0.0.1", first.server_port)
 
 
@@ -62,10 +62,10 @@ def test_ports_that_cannot_be_had(readers, monkeypatch):
     [
         (["{tmp}/absent"], "absent"),
         (["anfour"], "no such model directory, and no model 'anfour' comes with seqlabel"),
-        (["{ink}", "{sound}", "--lm", "x.arpa"], "--lm is for one model; give one EXP"),
+        (["{ink}", "{sound}", "--lm", "x.arpa"], "--lm needs exactly one model: give one EXP"),
         (["{ink}", "--beam", "0"], "beam is 0"),
         (["{ink}", "--lexicon", "{tmp}/absent.txt"], "absent.txt: no such file"),
-        (["{ink}", "--corpus", "{tmp}/file"], "is a file, a folder is expected"),
+        (["{ink}", "--corpus", "{tmp}/file"], "is a file; name a folder"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

@@ -14,7 +14,7 @@ def test_the_page_and_all_its_files_need_the_token(client):
         for path in (f"/{name}", f"/{client.token[:-1]}/{name}", f"/{client.token}x/{name}"):
             status, _, body = client.send("GET", path)
             assert status == 403
-            assert "whole address" in json.loads(body)["error"]
+            assert "complete address" in json.loads(body)["error"]
 
 
 def test_tokens_are_long_and_never_the_same():
@@ -90,7 +90,7 @@ def test_other_methods_are_not_known(client, method):
 def test_there_is_nothing_but_the_files_of_the_page(client, path):
     status, _, body = client.get(path)
     assert status == 404
-    assert json.loads(body) == {"error": "there is no such page"}
+    assert json.loads(body) == {"error": "no such page"}
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(client):

@@ -244,8 +244,8 @@ def test_foreign_files_are_named(directory, tmp_path):
     export(folder, path)
     content = path.read_bytes()
     cases = {
-        ("alphabet", None): "an ONNX file that seqlabel export did not write",
-        ("format", "99"): "exported in format 99, this version reads 1; export the model",
+        ("alphabet", None): "not an ONNX file of seqlabel export",
+        ("format", "99"): "exported in format 99, but this version reads 1; export the model",
         ("network", '{"subsampel": 2}'): "unknown option subsampel",
         ("features", '{"kind": "fbnak"}'): "did you mean 'fbank'",
         ("statistics", '{"mean": [1]}'): r"damaged description \(KeyError",
@@ -292,7 +292,7 @@ def test_bad_names(directory, tmp_path, capsys):
     assert main(["export", str(tmp_path / "absent"), str(tmp_path / "m.onnx")]) == 2
     assert "no such model directory" in capsys.readouterr().err
     assert main(["export", str(directory(SPEECH)), str(tmp_path / "m.bin")]) == 2
-    assert "ends in .onnx" in capsys.readouterr().err
+    assert "must end in .onnx" in capsys.readouterr().err
     with pytest.raises(InputError, match="device 'tpu': onnxruntime has no such device"):
         export(tmp_path / "exp", tmp_path / "m.onnx")
         seqlabel.load(tmp_path / "m.onnx", "tpu")

@@ -249,7 +249,7 @@ def test_streams(options, length, tmp_path):
 def test_whole_graphs_do_not_stream(tmp_path):
     _, net = both(tmp_path)
     assert net.waits is None
-    with pytest.raises(InputError, match="reads whole signals only; export one of one direction"):
+    with pytest.raises(InputError, match="takes whole signals only; export a unidirectional one"):
         net.stream()
 
 

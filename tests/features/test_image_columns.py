@@ -62,7 +62,7 @@ def test_smaller_images_keep_their_height_where_that_is_asked_for():
     assert (scaled.x.shape, scaled.height) == ((25, 10), 10)
     assert heights_of([frames, ImageColumns(height=32)(page())]) == [20, 32]
     assert heights_of([ImageColumns(height=32)(page())]) is None
-    with pytest.raises(InputError, match=r"20 rows, where features.height = 10"):
+    with pytest.raises(InputError, match=r"20 rows, but features.height = 10"):
         ImageColumns(height=10, scale="never")(page())
 
 
@@ -97,7 +97,7 @@ def test_the_extractor_has_a_name_in_configurations():
     extractor = make_extractor({"kind": "image", "height": 24, "crop": True})
     assert extractor.dim == 24
     assert make_extractor(extractor_table(extractor)) == extractor
-    with pytest.raises(InputError, match="lies in 1"):
+    with pytest.raises(InputError, match="must be in 1"):
         make_extractor({"kind": "image", "height": 0})
 
 
@@ -144,9 +144,9 @@ def test_everything_at_once_stays_an_image_and_is_repeatable():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"slant": -1.0}, "not negative"),
+        ({"slant": -1.0}, "not be negative"),
         ({"width": 0.6}, "0 ... 0.5"),
-        ({"wave_length": 0.5}, "wave_length is at least 1"),
+        ({"wave_length": 0.5}, "wave_length must be at least 1"),
         ({"slnt": 0.1}, "did you mean 'slant'"),
     ],
 )

@@ -55,7 +55,7 @@ def test_save_and_load(tmp_path):
 
 def test_errors(tmp_path):
     statistics = Statistics.fit(arrays())
-    with pytest.raises(InputError, match="of 3 features met 4"):
+    with pytest.raises(InputError, match="of 3 features, but the input has 4"):
         statistics.apply(np.zeros((2, 4)))
     with pytest.raises(InputError, match="no frames"):
         Statistics.fit([np.zeros((0, 3))])
@@ -66,5 +66,5 @@ def test_errors(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         Statistics.load(path)
     path.write_bytes(b"something else")
-    with pytest.raises(InputError, match=r"statistics\.safetensors: no normalisation"):
+    with pytest.raises(InputError, match=r"statistics\.safetensors: not normalisation"):
         Statistics.load(path)

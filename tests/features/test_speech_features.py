@@ -152,7 +152,7 @@ def test_digital_silence_is_finite():
 
 
 def test_another_rate_is_refused():
-    with pytest.raises(InputError, match="audio of 8000 samples per second where the"):
+    with pytest.raises(InputError, match="audio of 8000 samples per second, but the"):
         Fbank()(speechlike(rate=8000))
 
 

@@ -135,7 +135,7 @@ def test_running_statistics_are_those_of_the_frames_so_far_and_the_prior():
         (Fbank(), "speaker", "normalise = 'train' or 'running'"),
         (Fbank(), "utterance", "needs all frames before the first"),
         (InkDelta(), "train", "clean = false, skew = false, size = none"),
-        (InkDelta(**STROKES, width=True), "train", "features.width waits for the whole ink"),
+        (InkDelta(**STROKES, width=True), "train", "features.width needs the whole ink"),
         (Ink25(**STROKES), "train", "ink_delta or ink_bezier"),
     ],
 )
@@ -160,7 +160,7 @@ def test_bad_pieces_are_named_and_not_taken():
         stream.push(samples[:0], pen_up=True)
     parts += [stream.push(samples[500:]), stream.finish()]
     same(stream, parts, whole(front, Audio(samples, 4000)))
-    with pytest.raises(InputError, match="begin another"):
+    with pytest.raises(InputError, match="start another"):
         stream.push(samples)
     short = FrontEndStream(front)
     short.push(samples[:50])
@@ -184,5 +184,5 @@ def test_bad_points_are_named_and_not_taken():
             stream.push(points)
     x = [stream.push([[2, 0, 0.7]], pen_up=True), stream.finish()]
     assert np.isfinite(np.concatenate(x)).all()
-    with pytest.raises(InputError, match="nothing to read"):
+    with pytest.raises(InputError, match="no frames"):
         FrontEndStream(front).finish()

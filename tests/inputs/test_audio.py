@@ -104,21 +104,21 @@ BAD_FILES = {
     "missing.wav": (lambda path: None, "no such audio file"),
     "folder.wav": (os.mkdir, "is a folder"),
     "empty.wav": (lambda path: path.touch(), "empty (0 bytes)"),
-    "text.wav": (lambda path: path.write_text("hello"), "no readable audio"),
+    "text.wav": (lambda path: path.write_text("hello"), "not readable as audio"),
     "no-samples.wav": (lambda path: soundfile.write(path, TONE[:0], RATE), "no samples"),
-    "half.wav": (cut(0.5), "truncated: the header promises 8000 bytes"),
+    "half.wav": (cut(0.5), "truncated: the header says 8000 bytes"),
     "head.wav": (cut(0.004), "without samples"),
     "half.flac": (cut(0.5), "damaged"),
-    "half.aiff": (cut(0.5), "truncated: the header promises 8054 bytes"),
-    "half.au": (cut(0.5), "truncated: the header promises 8024 bytes"),
-    "half.rf64": (cut(0.5, "RF64"), "truncated: the header promises"),
-    "half.w64": (cut(0.5, "W64"), "truncated: the header promises"),
+    "half.aiff": (cut(0.5), "truncated: the header says 8054 bytes"),
+    "half.au": (cut(0.5), "truncated: the header says 8024 bytes"),
+    "half.rf64": (cut(0.5, "RF64"), "truncated: the header says"),
+    "half.w64": (cut(0.5, "W64"), "truncated: the header says"),
     "half.mp3": (cut(0.5, "MP3"), "truncated"),
     "stereo.wav": (stereo, "2 channels; make it mono"),
     "nan.wav": (not_numbers, "NaN or infinite"),
-    "short.sph": (lambda path: sphere(path, cut=-3), "promises 4000 samples (8000 bytes)"),
-    "long.sph": (lambda path: sphere(path, extra=b"12"), "the file holds 8002 bytes"),
-    "lies.sph": (header(b"-i 4000", b"-i 4001"), "promises 4001 samples"),
+    "short.sph": (lambda path: sphere(path, cut=-3), "says 4000 samples (8000 bytes)"),
+    "long.sph": (lambda path: sphere(path, extra=b"12"), "the file has 8002 bytes"),
+    "lies.sph": (header(b"-i 4000", b"-i 4001"), "says 4001 samples"),
     "head.sph": (header(b"end_head", b"not_head"), "has no end"),
     "size.sph": (header(b"   1024", b"   many"), "without its size"),
     "rate.sph": (header(b"sample_rate -i 16000", b"sample_rate -i 16kHz"), "16kHz"),
@@ -189,7 +189,7 @@ def test_resampling_keeps_a_tone_and_says_so_once(tmp_path, caplog):
     assert found[0].rate == 16000
     assert np.abs(found[0].samples - expected)[inner].max() < 1e-3
     assert caplog.text.count("resampled from 8000 to 16000") == 1
-    with pytest.raises(InputError, match="8000 samples per second where 16000 are expected"):
+    with pytest.raises(InputError, match="8000 samples per second, but 16000 are expected"):
         read_audio(paths[0], rate=16000, resample=False)
 
 

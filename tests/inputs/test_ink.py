@@ -43,7 +43,7 @@ def test_without_times_t_counts_points():
 @pytest.mark.parametrize(
     ("strokes", "message"),
     [
-        ([], "without a stroke"),
+        ([], "without strokes"),
         ([[[0, 0, 0]], np.zeros((0, 3))], "stroke 1 has no points"),
         ([[[0, 0, 0]], [[0, 0]]], "stroke 1 has 2 columns, stroke 0 has 3"),
         ([[1, 2, 3]], r"shape \(3,\)"),
@@ -69,9 +69,9 @@ def test_text_form_is_what_the_docstring_says():
     ("text", "message"),
     [
         ("ink a b\n1 2\n", "line 1"),
-        ("ink x y t\n1 2 3\n4 5\n", "line 3: 2 numbers, 3 are expected; was the file cut off"),
+        ("ink x y t\n1 2 3\n4 5\n", "line 3: 2 numbers, but 3 are expected; was the file cut off"),
         ("ink x y t\n1 2 three\n", "line 2: .* is not a row of numbers"),
-        ("ink x y t\n\n\n", "without a stroke"),
+        ("ink x y t\n\n\n", "without strokes"),
         ("ink x y t\n1 nan 3\n", "y is nan"),
     ],
 )

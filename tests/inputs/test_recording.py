@@ -50,11 +50,11 @@ def test_stretches_of_one_opened_file_join(tmp_path):
 @pytest.mark.parametrize(
     ("stretch", "message"),
     [
-        ({"start": 1.5}, "begins at 1.5 s, the recording ends at 1.5 s"),
+        ({"start": 1.5}, "begins at 1.5 s, but the recording ends at 1.5 s"),
         ({"start": -0.1, "end": 1}, "begins at -0.1 s"),
         ({"start": 0.7, "end": 0.7}, "ends at 0.7 s, before its start 0.7 s"),
         ({"start": 0.7, "end": 0.2}, "ends at 0.2 s, before its start 0.7 s"),
-        ({"end": 1.6}, "ends at 1.6 s, the recording at 1.5 s"),
+        ({"end": 1.6}, "ends at 1.6 s, but the recording at 1.5 s"),
         ({"channel": 2}, "no channel 2; the file has 2, counted from 0"),
         ({"channel": -1}, "no channel -1"),
         ({"channel": None}, "2 channels; make it mono"),

@@ -187,12 +187,12 @@ def test_without_look_ahead_states_carry_on_from_call_to_call():
     ("options", "message"),
     [
         ({"chunk": -1}, "must not be negative"),
-        ({"chunk": 0, "lookahead": 2}, "lookahead=2 is of chunks"),
+        ({"chunk": 0, "lookahead": 2}, "lookahead=2 needs chunk"),
         ({"tbptt": 3}, "tbptt=3"),
     ],
 )
 def test_options_that_contradict_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         make(**options)
-    with pytest.raises(InputError, match="one direction needs no chunks"):
+    with pytest.raises(InputError, match="is for bidirectional layers"):
         LSTM(3, 4, chunk=2)

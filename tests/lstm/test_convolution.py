@@ -181,8 +181,8 @@ def test_maps_without_input_run_on_from_their_state(dtype):
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((1, 2), {"kernel": 4}, "odd ones keep the size"),
-        ((-1, 2), {}, "input_channels is not negative"),
+        ((1, 2), {"kernel": 4}, "must be odd to keep the size"),
+        ((-1, 2), {}, "input_channels not negative"),
         ((1, 2), {"cell": "gru"}, "no convolutional form"),
         ((1, 2), {"cell": "lstm1997"}, "no blocks, projection, fed-back gates"),
         ((1, 2), {"cell": "tlstm"}, "no blocks, projection, fed-back gates, decay"),
@@ -209,7 +209,7 @@ def test_input_that_does_not_fit_is_named():
     with pytest.raises(InputError, match="initial state has shapes"):
         layer(x, None, (torch.zeros(1, 3, 3, 4, 4), torch.zeros(1, 3, 3, 4, 3)))
     x[1, 2, 0, 3, 3] = math.nan
-    with pytest.raises(InputError, match="sequence 1 holds nan at frame 2"):
+    with pytest.raises(InputError, match="sequence 1 has nan at frame 2"):
         layer(x)
     layer.double().backend = "fused"
     with pytest.raises(InputError, match="computes in float32"):

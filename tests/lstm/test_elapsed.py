@@ -134,9 +134,9 @@ def test_weights_and_biases_of_the_authors():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ((1, 3, math.nan), "sequence 1: nan seconds have passed before frame 3: times must be"),
-        ((2, 0, -0.5), "sequence 2: -0.5 seconds have passed before frame 0"),
-        ((0, 4, math.inf), "sequence 0: inf seconds have passed before frame 4"),
+        ((1, 3, math.nan), "sequence 1: nan seconds before frame 3: times must be"),
+        ((2, 0, -0.5), "sequence 2: -0.5 seconds before frame 0"),
+        ((0, 4, math.inf), "sequence 0: inf seconds before frame 4"),
     ],
 )
 def test_times_that_are_none_are_named(change, message):
@@ -148,17 +148,17 @@ def test_times_that_are_none_are_named(change, message):
 
 
 def test_a_stream_has_no_times():
-    with pytest.raises(InputError, match="want the time between frames"):
+    with pytest.raises(InputError, match="need the time between frames"):
         StackStream(make())
 
 
 def test_times_go_with_cells_that_want_them():
     x, elapsed = batch()
-    with pytest.raises(InputError, match="wants the time that passed before each frame"):
+    with pytest.raises(InputError, match="needs the time before each frame"):
         make()(x, LENGTHS)
     with pytest.raises(InputError, match=r"elapsed has shape \(3, 6\), expected \(3, 7\)"):
         make()(x, LENGTHS, None, elapsed[:, 1:])
-    with pytest.raises(InputError, match="no use for elapsed times"):
+    with pytest.raises(InputError, match="does not take elapsed times"):
         LSTM(4, 3).double()(x, LENGTHS, None, elapsed)
     with pytest.raises(InputError, match="reads c⁻ as recurrent source"):
         Cell(decay="log", peephole="state")

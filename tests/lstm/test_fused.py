@@ -262,7 +262,7 @@ def test_the_choice_of_backend():
         ("fused", Task(plain, gpu, torch.float32), "runs on the CPU"),
         ("fused", Task(Cell(block_size=2), cpu, torch.float32), "blocks of cells"),
         ("library", Task(peephole, cpu, torch.float32), "plain cell alone"),
-        ("auto", Task(plain, gpu, torch.float32, bf16=True), "option of the fused backend"),
+        ("auto", Task(plain, gpu, torch.float32, bf16=True), "needs the fused backend"),
     ):
         with pytest.raises(InputError, match=cause):
             choose(wanted, task)
@@ -271,10 +271,10 @@ def test_the_choice_of_backend():
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ([9, 14, 1, 6], "sequence 1 has length 14, but the batch holds only 13"),
+        ([9, 14, 1, 6], "sequence 1 has length 14, but the batch has only 13"),
         ([9, 0, 1, 6], "sequence 1 has length 0"),
         ([9, -2, 1, 6], "sequence 1 has length -2"),
-        (torch.tensor([9.0, 3, 1, 6]), "counted in integers"),
+        (torch.tensor([9.0, 3, 1, 6]), "must be integers"),
         ([9, 3], "for 4 sequences"),
     ],
 )
@@ -287,7 +287,7 @@ def test_bad_values_and_shapes_are_named():
     layer = make("lstm")
     x = batch()
     x[2, 0, 3] = math.nan
-    with pytest.raises(InputError, match="sequence 2 holds nan at frame 0"):
+    with pytest.raises(InputError, match="sequence 2 has nan at frame 0"):
         layer(x, LENGTHS)
     with pytest.raises(InputError, match=r"expected \(B, T, 5\)"):
         layer(batch(width=4), LENGTHS)
@@ -298,7 +298,7 @@ def test_bad_values_and_shapes_are_named():
     theirs = torch.nn.LSTM(5, 21, 2, bidirectional=True).state_dict()
     with pytest.raises(InputError, match=r"weight_ih_l0 has shape \(84, 5\)"):
         layer.load_torch(theirs)
-    with pytest.raises(InputError, match="l1 has no place here"):
+    with pytest.raises(InputError, match="l1 does not exist here"):
         make("lstm", num_layers=1).load_torch(theirs)
     with pytest.raises(InputError, match="no such cell"):
         make("peephole").torch_state_dict()

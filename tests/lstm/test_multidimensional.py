@@ -253,9 +253,9 @@ def test_fused_is_refused_in_other_numbers():
     ("sizes", "reason"),
     [
         ([[5, 7]], r"shape \(1, 2\) for 5 maps"),
-        ([[5.0, 7.0]] * 5, "counted in integers"),
+        ([[5.0, 7.0]] * 5, "must be integers"),
         ([[5, 0]] * 5, "map 0 has the size 5 x 0"),
-        ([[5, 7]] * 4 + [[10, 1]], "map 4 has the size 10 x 1, but the batch holds 1 to 9 x 7"),
+        ([[5, 7]] * 4 + [[10, 1]], "map 4 has the size 10 x 1, but the batch has 1 to 9 x 7"),
     ],
 )
 def test_sizes_that_are_refused(sizes, reason):
@@ -266,7 +266,7 @@ def test_sizes_that_are_refused(sizes, reason):
 def test_values_that_are_no_numbers_are_named():
     x = batch()
     x[1, 2, 0, 1] = math.nan
-    with pytest.raises(InputError, match=r"map 1 holds NaN or infinity at pixel \(2, 0\)"):
+    with pytest.raises(InputError, match=r"map 1 has NaN or infinity at pixel \(2, 0\)"):
         make()(x, SIZES[2])
     with pytest.raises(InputError, match="expected B, 2 extents and 3 features"):
         make()(x[..., :2], SIZES[2])

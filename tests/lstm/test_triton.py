@@ -218,7 +218,7 @@ def test_it_is_chosen_on_a_gpu_for_what_the_library_lacks(monkeypatch):
         (GPU._replace(device=torch.device("cpu")), "fused"),
     ):
         assert choose("auto", task) == backend
-    with pytest.raises(InputError, match="option of the fused backend"):
+    with pytest.raises(InputError, match="needs the fused backend"):
         choose("auto", GPU._replace(bf16=True))
 
 

@@ -96,11 +96,11 @@ def test_module_holds_what_is_counted():
         ({"coupled": True, "forget": False}, "forget=False"),
         (
             {"peephole": "diagonal", "input_gate": False, "forget": False, "output_gate": False},
-            "none is left",
+            "there is none",
         ),
         (
             {"gate_recurrence": "all", "input_gate": False, "forget": False, "output_gate": False},
-            "none is left",
+            "there is none",
         ),
         ({"peephole": "state", "gate_recurrence": "gates"}, "recurrent source"),
         ({"peephole": "both"}, "'none', 'diagonal', 'state'"),

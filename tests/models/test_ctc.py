@@ -260,7 +260,7 @@ def test_no_frames_and_no_labels_is_certain():
         ({"targets": [[1, 2, 0], [0, 1, 2]]}, r"row 1 .*within 1\.\.3"),
         ({"targets": [[4, 2, 0], [4, 1, 2]]}, r"rows 0, 1 .*within 1\.\.3"),
         ({"lengths": [2, 4], "targets": [[1, 2, 0], [1, 1, 1]]}, "row 1 .*4 frames .*need 5"),
-        ({"lengths": [5.0, 6.0]}, "whole numbers"),
+        ({"lengths": [5.0, 6.0]}, "must be integers"),
         ({"lengths": [5]}, "are expected"),
     ],
 )

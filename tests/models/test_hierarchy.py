@@ -154,15 +154,15 @@ def test_what_does_not_fit_is_named():
     criterion, encoded = make(3, (4,)), frames()
     with pytest.raises(RowError, match="row 1 of the batch: 4 frames are too few for 3 labels"):
         criterion.losses(encoded, LENGTHS, batch([[1], [2, 2, 2]], [[1], [1]]))
-    with pytest.raises(InputError, match="a: 0 levels below its labels, the network has 1"):
+    with pytest.raises(InputError, match="a: 0 levels below its labels, but the network has 1"):
         criterion.losses(encoded, LENGTHS, batch([[1], [1]]))
     with pytest.raises(InputError, match="3 for 2 levels"):
         make(3, (4,), HierarchicalCtc.Options(weights=(1.0, 1.0, 1.0)))
     for table, message in (
-        ({"weights": [1.0, 0.0]}, "that of the labels is above 0"),
-        ({"weights": [-1.0, 1.0]}, "not negative"),
-        ({"cell": "tlstm"}, "wants the time between frames"),
-        ({"hidden": 0}, "hidden and layers are at least 1"),
+        ({"weights": [1.0, 0.0]}, "that of the labels must be above 0"),
+        ({"weights": [-1.0, 1.0]}, "not be negative"),
+        ({"cell": "tlstm"}, "needs the time between frames"),
+        ({"hidden": 0}, "hidden and layers must be at least 1"),
     ):
         with pytest.raises(InputError, match=message):
             find_criterion({"kind": "levels", **table})

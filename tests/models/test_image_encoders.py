@@ -114,13 +114,13 @@ def test_pyramid_equals_its_levels_done_by_hand():
     ("options", "reason"),
     [
         ({"encoder": "mdlstmm"}, "did you mean 'mdlstm'"),
-        ({"encoder": "mdlstm", "subsample": 2, "layers": 3}, "has blocks of its own"),
-        ({"encoder": "conv", "cell": "t-lstm"}, "unknown cell|wants times"),
+        ({"encoder": "mdlstm", "subsample": 2, "layers": 3}, "has its own blocks"),
+        ({"encoder": "conv", "cell": "t-lstm"}, "unknown cell|needs times"),
         ({"mdlstm": {"cells": [2, 3]}}, "an entry for each level"),
-        ({"mdlstm": {"blocks": [[3, 4], [3, 4], [2, 0]]}}, "lie in 1"),
+        ({"mdlstm": {"blocks": [[3, 4], [3, 4], [2, 0]]}}, "must be in 1"),
         ({"mdlstm": {"blocks": [[3, 4, 1], [3, 4, 1], [2, 4, 1]]}}, "2 values are expected"),
         ({"conv": {"channels": []}}, "at least one"),
-        ({"conv": {"channels": [0], "pools": [[1, 1]]}}, "lie in 1"),
+        ({"conv": {"channels": [0], "pools": [[1, 1]]}}, "must be in 1"),
     ],
 )
 def test_options_that_are_refused(options, reason):

@@ -81,7 +81,7 @@ def test_time_reaches_every_layer_and_no_mate_or_padding_counts():
         alone, _ = encoder(x[b : b + 1, :length], lengths[b : b + 1], elapsed[b : b + 1, :length])
         torch.testing.assert_close(alone[0], y[b, : out_lengths[b]], rtol=1e-5, atol=1e-6)
     assert not torch.allclose(encoder(x, lengths, torch.zeros(3, 12))[0], y)
-    with pytest.raises(InputError, match="wants the time that passed"):
+    with pytest.raises(InputError, match="needs the time before each frame"):
         encoder(x, lengths)
 
 
@@ -130,13 +130,13 @@ def test_a_row_without_a_loss_is_nan_and_reaches_the_weights():
 
 
 def test_options_that_contradict_are_refused():
-    with pytest.raises(InputError, match="chunk and subsample do not go together"):
+    with pytest.raises(InputError, match="chunk and subsample exclude each other"):
         ModelOptions(chunk=4, subsample=2)
-    with pytest.raises(InputError, match="lookahead=3 is of chunks"):
+    with pytest.raises(InputError, match="lookahead=3 needs chunk"):
         ModelOptions(lookahead=3)
-    with pytest.raises(InputError, match="one direction needs no chunks"):
+    with pytest.raises(InputError, match="is for bidirectional layers"):
         ModelOptions(chunk=4, bidirectional=False)
-    with pytest.raises(InputError, match="tbptt and chunk do not go together"):
+    with pytest.raises(InputError, match="tbptt and chunk exclude each other"):
         ModelOptions(chunk=4, tbptt=2)
     with pytest.raises(InputError, match="no time passes between labels"):
         Model(3, 4, ModelOptions(), {"kind": "transducer", "cell": "tlstm"})

@@ -95,7 +95,7 @@ def test_the_text_says_what_the_number_means():
     for part in (
         "system: CER 5.36% [", "(95%, bootstrap over 3 speakers)", "3 errors in 56 characters",
         "8 utterances, 3 of them with errors; 0 missing, 0 skipped",
-        "protocol cer: characters, blanks between words included",
+        "protocol cer: characters, including the spaces between words",
         "chosen because the labels are characters", report().reference_fingerprint,
         "WER 18.75%", "By sex", "Confusions", "HYP:  t h x ␣ c a t",
     ):  # fmt: skip

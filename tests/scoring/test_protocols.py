@@ -78,7 +78,7 @@ def test_what_cannot_be_ignored_is_refused():
         PROTOCOLS["kaldi"].ignoring(True, False, False)
     with pytest.raises(InputError, match="spaces cannot be ignored"):
         PROTOCOLS["wer"].ignoring(False, False, True)
-    with pytest.raises(InputError, match="there are plain, kaldi"):
+    with pytest.raises(InputError, match="known: plain, kaldi"):
         get_protocol("kaldy")
 
 

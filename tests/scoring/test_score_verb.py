@@ -151,7 +151,7 @@ def test_files_that_differ_in_their_ending_are_two_systems(files, capsys):
     code, out, _ = run(capsys, "ref.txt", "hyp.txt", "hyp.trn", "--protocol", "wer")
     assert (code, "hyp.trn against hyp.txt: WER" in out) == (0, True)
     code, _, err = run(capsys, "ref.txt", "hyp.txt", "hyp.txt", "--protocol", "wer")
-    assert (code, "the same file" in err) == (2, True)
+    assert (code, "given twice" in err) == (2, True)
 
 
 def test_times_are_exported(files, capsys):
@@ -170,12 +170,12 @@ def test_times_are_exported(files, capsys):
         (("ref.txt", "hyp.txt", "--protocol", "kaldy"), "unknown protocol 'kaldy'"),
         (("ref.txt", "hyp.txt", "--protocol", "kaldi"), "symbol 'the' is not in the map"),
         (("ref.txt", "hyp.txt", "--fail-above", "lots"), "a rate is expected"),
-        (("ref.txt", "hyp.txt", "--export", "trn"), "name one"),
-        (("ref.txt", "hyp.txt", "--seeds", "--against", "x"), "ask for one of them"),
-        (("ref.txt", "hyp.txt", "--seeds"), "name the hypotheses of two or more"),
-        (("ref.txt", "hyp.txt", "hyp.txt"), "name each once"),
-        (("ref.txt", "hyp.txt", "--costs", "cheap"), "none of sclite, unit"),
-        (("ref.txt", "hyp.txt", "--unit", "letter"), "none of character"),
+        (("ref.txt", "hyp.txt", "--export", "trn"), "add --out DIR"),
+        (("ref.txt", "hyp.txt", "--seeds", "--against", "x"), "use one of them"),
+        (("ref.txt", "hyp.txt", "--seeds"), "needs the hypotheses of two or more"),
+        (("ref.txt", "hyp.txt", "hyp.txt"), "name each hypothesis file once"),
+        (("ref.txt", "hyp.txt", "--costs", "cheap"), "not one of sclite, unit"),
+        (("ref.txt", "hyp.txt", "--unit", "letter"), "not one of character"),
         (("ref.txt", "hyp.txt", "--ignore", "case"), "cannot be ignored"),
         (("ref.txt", "short.txt"), "2 of the 3 utterances of ref.txt are not in it ('u2', 'u3')"),
     ],

@@ -119,9 +119,9 @@ def test_unit_and_metric():
     assert score(labels, labels, unit="phone").protocol == "kaldi"
     assert score(labels, labels, "plain", unit="word").metric == "WER"
     assert score(labels, labels, "graves2006").metric == "PER"
-    with pytest.raises(InputError, match="unit 'letters' is none of"):
+    with pytest.raises(InputError, match="unit 'letters' is not one of"):
         score(labels, labels, unit="letters")
-    with pytest.raises(InputError, match="costs 'cheap' are none of"):
+    with pytest.raises(InputError, match="costs 'cheap' are not one of"):
         score(labels, labels, costs="cheap")
     with pytest.raises(InputError, match="resamples is 0"):
         score(labels, labels, resamples=0)
@@ -142,7 +142,7 @@ def test_an_empty_reference_set_scores_insertions():
         report = score({"u": empty}, {"u": said}, "wer")
         assert (report.counts.insertions, report.counts.reference_tokens) == (2, 0)
         assert report.rate == 2
-        assert "WER undefined, the references hold no words" in summary(report)
+        assert "WER undefined, since the references have no words" in summary(report)
         assert "2 errors in 0 words" in summary(report)
     assert score({"u": ""}, {"u": ""}, "wer").rate == 0
     folded = score({"u": ["q"], "v": ["q"]}, {"u": ["q"], "v": ["aa"]}, "kaldi")

@@ -175,7 +175,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_text(tmp_pat
         ("a.jsonl", '{"id": "u", "labels": "abc"}', '"labels" must be a list of non-empty'),
         ("a.jsonl", '{"id": "u", "labels": [1]}', '"labels" must be a list of non-empty'),
         ("a.jsonl", '{"id": "u", "labels": ["a", ""]}', '"labels" must be a list of non-empty'),
-        ("a.jsonl", '{"id": "u", "labels": ["\\ud800"]}', r"a\.jsonl:1: .*half a character"),
+        ("a.jsonl", '{"id": "u", "labels": ["\\ud800"]}', r"a\.jsonl:1: .*an unpaired surrogate"),
         ("a.jsonl", '{"id": "u", "labels": ["a"], "spans": [["a", NaN, 1]]}', '"spans"'),
         ("a.jsonl", '{"id": "u", "labels": [], "text": 3}', '"text" must be a string'),
         ("a.jsonl", '{"id": "u", "labels": [], "duration": "long"}', '"duration" must be'),

@@ -36,7 +36,7 @@ def test_the_same_options_give_the_same_corpus(written, tmp_path):
     assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert all((written / path).read_bytes() == (again / path).read_bytes() for path in files)
     assert write_corpus(again, SMALL) is False
-    with pytest.raises(InputError, match="is another corpus"):
+    with pytest.raises(InputError, match="already has another corpus"):
         write_corpus(again, ImageCorpus(lines=(7, 2, 2, 3), writers=(3, 1, 1, 2), seed=5))
 
 
@@ -118,8 +118,8 @@ def no_image(corpus):
         (cut, "a00-000u-01.png: a damaged image"),
         (missing_text, "in a set list, but not in lines.txt"),
         (odd_row, "lines.txt:1: expected: line, ok or err"),
-        (twice, "is there twice"),
-        (odd_list, "'lines!' in a set list is no line"),
+        (twice, "occurs twice"),
+        (odd_list, "'lines!' in a set list is not a line"),
         (no_list, "no testset.txt"),
         (no_image, "no such file"),
     ],
@@ -139,7 +139,7 @@ def test_bad_lines_may_be_left_out(corpus):
 
 
 def test_another_folder_is_no_iam(tmp_path):
-    with pytest.raises(InputError, match="nothing that looks like IAM"):
+    with pytest.raises(InputError, match="does not contain IAM"):
         iam.prepare(tmp_path, Options())
 
 
@@ -164,10 +164,10 @@ def test_pen_noise_and_background_show():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"pen": (3.0, 1.0)}, "the lesser first"),
+        ({"pen": (3.0, 1.0)}, "the smaller first"),
         ({"noise": 0.9}, "noise in 0 ... 0.5"),
         ({"background": 1.0}, "background in 0 ... 1"),
-        ({"lines": (0, 1, 1, 1)}, "a set without lines"),
+        ({"lines": (0, 1, 1, 1)}, "lines and writers must be"),
     ],
 )
 def test_options_that_are_refused(options, reason):

@@ -80,7 +80,7 @@ def test_a_seed_decides_every_byte(corpus, tmp_path):
 
 def test_writing_again_is_idle_or_refused(corpus, tmp_path):
     assert not write_corpus(corpus, SMALL)
-    with pytest.raises(InputError, match="is another corpus"):
+    with pytest.raises(InputError, match="already has another corpus"):
         write_corpus(corpus, InkCorpus(**{**vars(SMALL), "seed": 2}))
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError):
@@ -133,7 +133,7 @@ def test_bad_options_are_refused(options):
 
 def test_more_lines_than_texts_are_refused(tmp_path):
     options = InkCorpus(lines=(9, 9, 9, 9), writers=(1, 1, 1, 1), characters="ab", length=(1, 2))
-    with pytest.raises(InputError, match="ask for fewer lines"):
+    with pytest.raises(InputError, match="use fewer lines"):
         write_corpus(tmp_path / "ink", options)
     assert not list(tmp_path.iterdir())
 
@@ -193,7 +193,7 @@ def test_command(tmp_path, capsys):
     assert "another corpus" in capsys.readouterr().err
     for useless in (["--characters", "ab"], ["--length", "1", "2"]):
         assert main(["synth", "ink", str(tmp_path / "words"), "--words", *useless]) == 2
-        assert "go with random strings alone" in capsys.readouterr().err
+        assert "are for random strings only" in capsys.readouterr().err
     assert main(["synth", "ink", str(tmp_path / "none"), "--characters", ""]) == 2
     assert "at least two different ones" in capsys.readouterr().err
 
@@ -241,4 +241,4 @@ def test_only_varied_hands_have_unusual_forms():
 
 def test_a_corpus_has_one_kind_of_text(capsys):
     assert main(["synth", "ink", "out", "--words", "--mixed"]) == 2
-    assert "one kind of text" in capsys.readouterr().err
+    assert "exclude each other" in capsys.readouterr().err

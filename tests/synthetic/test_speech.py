@@ -95,7 +95,7 @@ def test_the_same_options_give_the_same_bytes_and_others_are_refused(corpus, tmp
         assert (again / name).read_bytes() == (corpus / name).read_bytes(), name
     assert not write_corpus(corpus, OPTIONS)
     assert main(["synth", "speech", str(corpus), "--speakers", "3"]) == 2
-    assert "is there already and is another corpus" in capsys.readouterr().err
+    assert "already has another corpus" in capsys.readouterr().err
     assert json.loads((corpus / "synth.json").read_text())["seed"] == 3
 
 

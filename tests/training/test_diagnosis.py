@@ -58,22 +58,22 @@ def test_many_in_a_row_end_the_run_with_advice(culprits, advice):
         ("seed=9223372036854775808", "seed = 9223372036854775808"),
         ("phases.0.learning_rate=inf", "learning_rate = inf: a finite number"),
         ("phases.0.weight_noise=nan", "weight_noise = nan: a finite number"),
-        ("phases.1.weight_decay=-1.0", "weight_decay.* not negative"),
-        ("phases.1.final_rate=-2.0", r"final_rate lies in \[0, 1\]"),
+        ("phases.1.weight_decay=-1.0", "weight_decay.* not be negative"),
+        ("phases.1.final_rate=-2.0", r"final_rate must be in \[0, 1\]"),
         ("criterion.kind=cttc", "'cttc' .did you mean 'ctc'"),
         ("criterion={kind='transducer',hiden=2}", "unknown option hiden"),
         ("model.cell=peephol", "'peephol'"),
-        ("model.layers=0", "layers is at least 1"),
+        ("model.layers=0", "layers must be at least 1"),
         ("model.dropout=1.0", "dropout and recurrent_dropout"),
-        ("model.hidden=10000000000", "hidden lies in"),
+        ("model.hidden=10000000000", "hidden must be in"),
         ("model.init=unifrom", "did you mean 'uniform'"),
-        ("model.initial_range=-0.1", "initial_range is not negative"),
+        ("model.initial_range=-0.1", "initial_range not negative"),
         ("batches.frames=100000000000000000000000", "frames, utterances and pool"),
         ("augmentation.ink={rotat=3}", "unknown option rotat"),
-        ("augmentation.ink.rotation=90", "angles from 0 to below 80"),
+        ("augmentation.ink.rotation=90", "angles must be from 0 to below 80"),
         ("augmentation.speeds=[0.1]", "speed 0.1"),
         ("augmentation.time_masks=-1", "SpecAugment"),
-        ("training.nonfinite_limit=0", "nonfinite_limit is at least 1"),
+        ("training.nonfinite_limit=0", "nonfinite_limit must be at least 1"),
         ("training.threads=-1", "threads = -1"),
         ("training.protocol=plian", "unknown protocol 'plian'"),
     ],
@@ -85,7 +85,7 @@ def test_options_are_refused_before_anything_is_computed(config, override, messa
 
 def test_an_objective_for_another_criterion_is_refused_before_the_first_phase(config):
     overrides = ["criterion.kind=transducer", "phases.1.objective=expected_error"]
-    with pytest.raises(InputError, match=r"goes with criterion\.kind = 'ctc'"):
+    with pytest.raises(InputError, match=r"needs criterion\.kind = 'ctc'"):
         Experiment.load(config, overrides)
 
 

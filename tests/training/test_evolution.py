@@ -86,7 +86,7 @@ def test_ranks_are_centred_and_equal_values_share_theirs():
         ({"population": 1}, "population = 1: one network has none to be compared with"),
         ({"population": 9}, "population = 9 is odd, antithetic .* pairs: take 10, or"),
         ({"sigma": 0.0}, "sigma and learning_rate are above 0"),
-        ({"patience": -1}, "patience is not negative"),
+        ({"patience": -1}, "patience not negative"),
     ],
 )
 def test_bad_options(options, message):

@@ -131,7 +131,7 @@ def test_a_finished_run_stays_as_it_is(whole, tiny_corpus, config):
     before = (whole / "weights.safetensors").stat().st_mtime_ns
     run(config, tiny_corpus, whole, True, EVERY_UPDATE)
     assert (whole / "weights.safetensors").stat().st_mtime_ns == before
-    with pytest.raises(InputError, match="holds a run already; add --resume"):
+    with pytest.raises(InputError, match="already has a run; add --resume"):
         run(config, tiny_corpus, whole, False, EVERY_UPDATE)
 
 
@@ -182,7 +182,7 @@ def test_other_data_is_refused(whole, tiny_corpus, config, tmp_path, change):
     else:
         Alphabet(alphabet.symbols[::-1], alphabet.unit).save(data / "alphabet.json")
     write_manifest(data / "train.jsonl", [replace(u, source=u.source.resolve()) for u in train_set])
-    with pytest.raises(InputError, match="not the utterances, labels and symbols that the run"):
+    with pytest.raises(InputError, match="not the utterances, labels and symbols of the run"):
         run(config, data, folder, True, EVERY_UPDATE)
 
 
@@ -197,7 +197,7 @@ def test_signals_that_were_edited_are_refused(whole, tiny_corpus, config, tmp_pa
         write_ink(path, read_ink(utterance.source).transformed([[1.5, 0], [0, 1]]))
         wider.append(replace(utterance, source=path))
     write_manifest(data / "train.jsonl", wider)
-    with pytest.raises(InputError, match="the signals are no longer those"):
+    with pytest.raises(InputError, match="the signals have changed"):
         run(config, data, folder, True, EVERY_UPDATE)
 
 
@@ -239,11 +239,11 @@ def test_nothing_is_started_anew_over_a_run(whole, tiny_corpus, config, tmp_path
     folder = tmp_path / "exp"
     shutil.copytree(whole, folder)
     (folder / "log.csv").unlink()
-    with pytest.raises(InputError, match="holds a run already"):
+    with pytest.raises(InputError, match="already has a run"):
         run(config, tiny_corpus, folder, False, EVERY_UPDATE)
     shutil.copy(whole / "log.csv", folder)
     shutil.rmtree(folder / "checkpoints")
-    with pytest.raises(InputError, match="no checkpoint to go on from"):
+    with pytest.raises(InputError, match="a run without a checkpoint"):
         run(config, tiny_corpus, folder, True, EVERY_UPDATE)
 
 

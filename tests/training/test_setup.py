@@ -30,8 +30,8 @@ def experiment(**augmentation):
 @pytest.mark.parametrize(
     ("kind", "augmentation", "message"),
     [
-        ("ink", {"speeds": (0.9,)}, "speeds is for speech; ink has augmentation.ink"),
-        ("speech", {"ink": {"rotation": 3.0}}, "ink is for ink; speech has augmentation.speeds"),
+        ("ink", {"speeds": (0.9,)}, "speeds is for speech; use augmentation.ink"),
+        ("speech", {"ink": {"rotation": 3.0}}, "ink is for ink; use augmentation.speeds"),
         ("ink", {"image": {"rotation": 3.0}}, "image is for images; leave it out"),
     ],
 )
@@ -42,13 +42,13 @@ def test_distortions_of_other_signals_are_refused(kind, augmentation, message):
 
 @pytest.mark.parametrize("augmentation", [{"ink": {"rotation": 3.0}}, {"image": {"rotation": 3.0}}])
 def test_frames_with_values_are_not_moved(augmentation):
-    with pytest.raises(InputError, match="move the frames away from their values"):
+    with pytest.raises(InputError, match="change the positions of frames"):
         make_distortion(experiment(**augmentation), dataset("ink", values=object()))
 
 
 def test_frames_with_labels_keep_their_times():
     options = experiment(ink={"rotation": 3.0, "speed": 0.2})
-    with pytest.raises(InputError, match="framewise training wants speed = 0"):
+    with pytest.raises(InputError, match="set speed = 0 for framewise training"):
         make_distortion(options, dataset("ink", frame_targets=[1]))
     assert make_distortion(options, dataset("ink")).signal is not None
 
@@ -98,11 +98,11 @@ def test_what_cannot_be_trained_on_is_counted_and_named(caplog):
     name_unusable(whole, MODEL, "dev")
     assert not caplog.text
     name_unusable(Corpus(2, [1]), MODEL, "dev")
-    assert "dev: 1 of 2 utterances could not be trained on: u1 (too short); without" in caplog.text
+    assert "dev: 1 of 2 utterances have no loss: u1 (too short); they" in caplog.text
 
 
 def test_a_set_of_which_nothing_is_left_is_refused():
     with pytest.raises(
-        InputError, match=r"train: no utterance is left to train on: u0 \(too short\)"
+        InputError, match=r"train: no utterances left for training: u0 \(too short\)"
     ):
         leave_out(Corpus(2, [0, 1]), MODEL, "train")

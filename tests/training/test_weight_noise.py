@@ -151,5 +151,5 @@ def test_draws_are_those_of_the_seed_and_none_stays():
 def test_fixed_and_learned_noise_exclude_each_other():
     with pytest.raises(InputError, match="set one of them to 0"):
         Phase(weight_noise=0.1, adaptive_noise=0.1)
-    with pytest.raises(InputError, match="noise and clipping are not negative"):
+    with pytest.raises(InputError, match="noise and clipping must not be negative"):
         Phase(adaptive_noise=-0.1)

@@ -1,4 +1,4 @@
-"""Where given labels lie in an utterance (forced alignment)."""
+"""Forced alignment: the times of given labels in an utterance."""
 
 from seqlabel.decoding.alignment.aligner import (
     Alignment,

@@ -1,4 +1,4 @@
-"""Forced alignment: where the labels of a known transcript lie, and how sure each of them is."""
+"""Forced alignment: times and confidences of the labels of a known transcript."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from seqlabel.errors import InputError
 
 @dataclass(frozen=True)
 class Alignment(Result):
-    """Known labels laid over the frames of an utterance.
+    """Known labels aligned with the frames of an utterance.
 
     log_prob: ln p(labels | x), summed over all paths; of a long utterance the sum over its pieces,
         without the frames in which something is heard that is not written.
-    path_log_prob: of the best path alone.
+    path_log_prob: of the best path.
     spans: the frames of each label on the best path; `probability` is the label's posterior given
-        the other labels, against every label in its place and none (forward-backward). A label
-        that is wrong in the transcript has a low one.
+        the other labels, compared with all other labels in its place and with none
+        (forward-backward). It is low for labels that are wrong in the transcript.
     scores: for each label the mean of ln p(label) over the frames of its span.
     skipped: numbers of the given labels that were left out as not spoken, where that is allowed.
     """

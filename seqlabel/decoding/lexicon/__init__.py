@@ -1,4 +1,4 @@
-"""The words that a beam search may write, and their language model."""
+"""The words of a beam search, and their language model."""
 
 from seqlabel.decoding.lexicon.lexicon import Lexicon
 

@@ -1,4 +1,4 @@
-"""The words that a search may write, and how each is spelled in labels."""
+"""The words of a search, and their spellings in labels."""
 
 import os
 import re
@@ -18,10 +18,9 @@ class Lexicon:
     """Words and their spellings, compiled to a prefix tree in flat arrays.
 
     spellings: word -> label sequences, one or more; several words may share one.
-    separator: the label that stands between words (" " for characters), or None where words
-        follow one another without a mark.
-    optional: the separator may be left out between words, and may stand before the first and
-        behind the last: silence between words of phones.
+    separator: the label between words (" " for characters), or None if there is none.
+    optional: the separator may be left out between words, and may occur before the first and
+        after the last one: silence between words of phones.
     Raises InputError for an empty lexicon, an empty spelling, a label that the alphabet lacks, or
     the separator inside a spelling.
 
@@ -39,7 +38,7 @@ class Lexicon:
         name: str = "lexicon",
     ) -> None:
         if not spellings:
-            raise InputError(f"{name}: no words; a search needs at least one")
+            raise InputError(f"{name}: no words; add at least one")
         if separator is not None and separator not in alphabet:
             raise InputError(f"{name}: the separator {separator!r} is not a label of the alphabet")
         if optional and separator is None:
@@ -58,7 +57,7 @@ class Lexicon:
     def from_words(
         cls, alphabet: Alphabet, words: Iterable[str], separator: str | None = " "
     ) -> "Lexicon":
-        """Words spelled as the alphabet splits them, by characters where it is of other units."""
+        """Words spelled as the alphabet splits them, by characters for other units."""
         spelled = {word: [_spelled(word, alphabet)] for word in words}
         return cls(alphabet, spelled, separator)
 
@@ -72,8 +71,8 @@ class Lexicon:
     ) -> "Lexicon":
         """Read a text file: a word, white space, and its labels with white space between.
 
-        A line with a word alone spells it by its characters, graphemes or subwords. A word may have
-        several lines; a pronunciation number such as WORD(2) is taken off where labels follow.
+        A line with only a word spells it by its characters, graphemes or subwords. A word may have
+        several lines; a pronunciation number such as WORD(2) is removed if labels follow.
         Empty lines are skipped. InputError names file and line.
         """
         spellings: dict[str, list[tuple[str, ...]]] = {}

@@ -1,4 +1,4 @@
-"""A lexicon and an n-gram over its words, as what a search multiplies its masses by."""
+"""A lexicon and an n-gram over its words, as factors for a search."""
 
 import math
 from typing import NamedTuple
@@ -19,12 +19,12 @@ ENDED = np.dtype([("word", np.int64), ("factor", np.float64), ("state", np.int64
 
 
 class WordModel(NamedTuple):
-    """V words on a tree of N nodes, and node N for what lies outside it.
+    """V words on a tree of N nodes, and node N for words outside it.
 
     A word's score p(word | history)^weight e^bonus is not known before the word ends. Until then
     every prefix carries the best score that a word below its node could have without history
     (`look`; Steinbiss et al. 1994, "Improvements in beam search", unigram look-ahead), so that
-    words half written compare with words just begun; the factors of a whole word multiply to its
+    partial words are comparable with each other; the factors of a whole word multiply to its
     score exactly.
     """
 
@@ -50,8 +50,8 @@ def word_model(
 ) -> WordModel:
     """Prepare a lexicon and a language model over words for a search.
 
-    lm: None makes all words equally good. penalty: nats that a word outside the lexicon costs; None
-    allows no such word.
+    lm: None gives all words the same score. penalty: cost in nats of a word outside the lexicon;
+    None allows no such word.
     """
     if lm is None:
         lm, weight = _flat(), 0.0
@@ -88,7 +88,7 @@ def word_model(
 
 
 def _flat() -> NgramLM:
-    """A model that knows no word."""
+    """A model without words."""
     tokens = np.arange(3, dtype=np.int32)[:, None]
     zeros = np.zeros(3, np.float32)
     return NgramLM(("<unk>", "<s>", "</s>"), [Ngrams(tokens, zeros, zeros)])

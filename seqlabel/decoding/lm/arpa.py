@@ -21,7 +21,7 @@ LN10 = math.log(10.0)
 MISSING_UNKNOWN = -100.0
 """log10 probability of <unk> in a file that has none (KenLM's convention)."""
 NEVER = -99.0
-"""log10 probability that files give to what is never predicted: <s>."""
+"""log10 probability in files of <s>, which is never predicted."""
 LARGEST = float(np.finfo(np.float32).max) / LN10
 """Largest log10 value whose natural logarithm float32 can hold."""
 LINES = 1 << 16
@@ -35,8 +35,8 @@ class Ngrams(NamedTuple):
 
     tokens: (M, n) int32, indices into the vocabulary.
     log_probs: (M,) float32, ln p(last token | the others).
-    backoffs: (M,) float32, ln of the back-off weight of the n-gram as a context; 0 where none.
-    first_line: line of the file that holds row 0, for messages; 0 when there is no file.
+    backoffs: (M,) float32, ln of the back-off weight of the n-gram as a context; 0 if none.
+    first_line: line of the file with row 0, for messages; 0 if there is no file.
     """
 
     tokens: np.ndarray
@@ -49,14 +49,14 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], list[Ngram
     r"""Read an ARPA file, plain or gzip: the vocabulary, and the n-grams of order 1, 2, ...
 
     Token 0 is `<unk>` (or `<UNK>`), the others follow the order of the file; a file without
-    `<unk>` gets one at log10 probability -100. Whatever stands before the line `\data\` is free
+    `<unk>` gets one at log10 probability -100. Anything before the line `\data\` is free
     text. The n-grams of a section may come in any order (KenLM and SRILM do not sort them either);
-    the sections must ascend. A file without `<s>` (a model over characters, say) is taken as one
-    whose sentences begin without a context, and blank lines after the head of a section are passed
-    over; both with a remark in the log.
-    Raises InputError, with file and line, for a file that is cut off, is no ARPA file, miscounts
-    its n-grams, skips or permutes its sections, repeats a word, uses a word that is no 1-gram, has
-    a number that is none, that float32 cannot hold or a probability above one, or lacks `</s>`.
+    the sections must ascend. In a file without `<s>` (for example a model over characters)
+    sentences begin without a context, and blank lines after the head of a section are skipped; both
+    with a remark in the log.
+    Raises InputError, with file and line, for a file that is cut off or not an ARPA file, miscounts
+    its n-grams, skips or permutes its sections, repeats a word, uses a word that is not a 1-gram,
+    has an invalid number, one beyond float32 or a probability above one, or lacks `</s>`.
     """
     try:
         with open(path, "rb") as raw:
@@ -67,20 +67,20 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], list[Ngram
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder, an ARPA file is expected") from None
+        raise InputError(f"{path}: is a folder; name an ARPA file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: damaged or cut-off gzip file ({error}); copy it again") from None
 
 
 LONGEST_LINE = 1 << 20
-"""Bytes. A few kilobytes of gzip unpack to a line that fills the memory."""
+"""Maximum bytes of a line, because a small gzip file can expand to a line that fills the memory."""
 
 
 def _unzipped(raw: BinaryIO, path: str) -> Iterator[bytes]:
     stream = gzip.GzipFile(fileobj=raw)
     while line := stream.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
-            raise InputError(f"{path}: a line of more than {LONGEST_LINE} bytes; no ARPA file")
+            raise InputError(f"{path}: a line of more than {LONGEST_LINE} bytes; not an ARPA file")
         yield line
 
 
@@ -103,8 +103,8 @@ class _Reader:
             line = self.next_line()
             if line != expected:
                 if re.match(rb"[-+.\d]", line):
-                    raise self.error(f"more than the {count} {order}-grams that the head announces")
-                raise self.error(f"{_show(line)} where {_show(expected)} is expected")
+                    raise self.error(f"more than the {count} {order}-grams of the header")
+                raise self.error(f"{_show(line)}; expected {_show(expected)}")
         if END.encode() not in self.index:
             raise InputError(f"{self.path}: no {END} among the 1-grams; sentences need it")
         return tuple(self.words), orders
@@ -121,9 +121,9 @@ class _Reader:
         while (line := self.next_line()) != rb"\1-grams:":
             match = re.fullmatch(rb"ngram\s+(\d{1,12})\s*=\s*(\d{1,12})", line)
             if not match:
-                raise self.error(f"{_show(line)} where 'ngram N=COUNT' or \\1-grams: is expected")
+                raise self.error(f"{_show(line)}; expected 'ngram N=COUNT' or \\1-grams:")
             if int(match[1]) != len(counts) + 1:
-                raise self.error(f"{_show(line)} out of order, ngram {len(counts) + 1} is expected")
+                raise self.error(f"{_show(line)} out of order; expected ngram {len(counts) + 1}")
             counts.append(int(match[2]))
         if not counts:
             raise self.error("no 'ngram 1=COUNT' line before \\1-grams:")
@@ -205,7 +205,7 @@ class _Reader:
         if beyond.any():
             i = int(np.argmax(beyond))
             shown = " ".join(f"{value:g}" for value in values[i])
-            raise self.error(f"{shown}: beyond what float32 can hold; correct the model", i + 1)
+            raise self.error(f"{shown}: beyond the range of float32; correct the model", i + 1)
         return values
 
     def pass_blank_lines(self, order: int) -> None:
@@ -229,10 +229,10 @@ class _Reader:
 
     def bad_row(self, row: list[bytes], order: int, done: int, count: int) -> InputError:
         if not row or row[0].startswith(b"\\"):
-            return self.error(f"{done} {order}-grams where the head announces {count}")
+            return self.error(f"{done} {order}-grams, but the header says {count}")
         return self.error(
-            f"{_show(b' '.join(row))} is no line of a {order}-gram: log10 probability, {order} "
-            f"word{'s'[: order > 1]}, perhaps a back-off weight; is the file cut off?"
+            f"{_show(b' '.join(row))} is not a line of a {order}-gram: log10 probability, {order} "
+            f"word{'s'[: order > 1]}, optional back-off weight; is the file cut off?"
         )
 
     def error(self, cause: str, offset: int = 0) -> InputError:
@@ -249,7 +249,7 @@ def write_arpa(
 ) -> None:
     """Write an ARPA file (gzip when the name ends in .gz), whole or not at all.
 
-    A back-off weight of 1 is left out: readers take it for granted.
+    A back-off weight of 1 is left out, because it is the default of readers.
     """
     orders = list(orders)
     words = list(vocabulary)

@@ -1,6 +1,6 @@
 """The n-gram language model inside a search: states and tokens, no strings.
 
-A state is a context that the model knows something about: the longest suffix of the history that
+A state is a context with information in the model: the longest suffix of the history that
 has a continuation or a back-off weight (KenLM's state minimisation). State 0 is the empty context
 and has every token, so that the walk along the back-off links always ends.
 """
@@ -17,7 +17,7 @@ class NgramArrays(NamedTuple):
 
     A column is what the search counts in: the tokens themselves, or the labels of an alphabet.
     The arcs of state s lie at row_starts[s] : row_starts[s + 1], sorted by token.
-    When the table (S, K) fits in memory it is filled and the walk is never taken.
+    If the table (S, K) fits in memory, it is used instead of the back-off links.
     """
 
     row_starts: np.ndarray  # (S + 1,) int64

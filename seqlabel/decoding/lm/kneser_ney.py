@@ -14,14 +14,14 @@ from seqlabel.decoding.lm.arpa import END, LN10, NEVER, START, UNKNOWN, Ngrams
 from seqlabel.errors import InputError
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
-"""Discounts of the counts 1, 2, 3+ where the counts of counts give none (too little data)."""
+"""Discounts of the counts 1, 2, 3+ if the counts of counts give none (too little data)."""
 
 
 class _Level(NamedTuple):
     """The M distinct n-grams of one order.
 
-    tokens: (M, n) int64. counts: (M,) what the estimate rests on: occurrences in the highest order
-    and for n-grams that begin a sentence, else the number of distinct tokens seen before them.
+    tokens: (M, n) int64. counts: (M,) used in the estimate: occurrences in the highest order and
+    for n-grams that begin a sentence, else the number of distinct tokens seen before them.
     context, suffix: (M,) rows of the order below: the first and the last n - 1 tokens.
     """
 
@@ -37,12 +37,12 @@ def estimate(
     """Estimate a model of the given order: its vocabulary, and the n-grams of order 1, 2, ...
 
     sentences: symbol sequences without <s> and </s>, which are added.
-    vocabulary: the symbols to know; others count as <unk>. None: all symbols that occur.
+    vocabulary: symbols of the model; others count as <unk>. None: all symbols that occur.
     For every context p(. | context) sums to one over the vocabulary with <unk> and </s>.
-    Raises InputError for an order below 1, no sentences, or a symbol that an ARPA file cannot hold.
+    Raises InputError for an order below 1, no sentences, or a symbol with white space.
     """
     if order < 1:
-        raise InputError(f"n-gram order {order}: at least 1 is needed")
+        raise InputError(f"n-gram order {order}: must be at least 1")
     words, stream = _encode(sentences, vocabulary)
     orders: list[Ngrams] = []
     probability = np.array([1.0 / (len(words) - 1)])  # the floor: uniform, without <s>
@@ -67,8 +67,8 @@ def discounts(counts: np.ndarray) -> np.ndarray:
     """What is taken from the counts 0, 1, 2 and 3+: (4,) float64, the first 0.
 
     D_k = k - (k + 1) Y n_{k+1} / n_k with Y = n_1 / (n_1 + 2 n_2) and n_k the number of n-grams
-    counted k times (Chen & Goodman, equation 26). Where one is undefined or not in (0, k], as
-    happens when n-grams are few, FALLBACK_DISCOUNTS are taken for the whole order.
+    counted k times (Chen & Goodman, equation 26). If one is undefined or not in (0, k], as
+    with few n-grams, FALLBACK_DISCOUNTS are used for the whole order.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6)[:5].astype(np.float64)
     if (n[1:] > 0).all():
@@ -91,7 +91,9 @@ def _encode(
     stream: list[int] = []
     for number, sentence in enumerate(sentences, 1):
         if not special.isdisjoint(sentence):
-            raise InputError(f"sentence {number}: holds <s>, </s> or <unk>, which are added")
+            raise InputError(
+                f"sentence {number}: has <s>, </s> or <unk>, which are added; remove it"
+            )
         stream.append(1)
         if closed:
             stream.extend([index.get(symbol, 0) for symbol in sentence])
@@ -99,10 +101,10 @@ def _encode(
             stream.extend([index.setdefault(symbol, len(index)) for symbol in sentence])
         stream.append(2)
     if not stream:
-        raise InputError("no sentences to estimate an n-gram model from")
+        raise InputError("no sentences for an n-gram model")
     for symbol in index:
         if len(symbol.encode().split()) != 1:
-            raise InputError(f"symbol {symbol!r}: an ARPA file cannot hold white space in a symbol")
+            raise InputError(f"symbol {symbol!r}: symbols in ARPA files have no white space")
     return tuple(index), np.array(stream)
 
 

@@ -1,4 +1,4 @@
-"""What a language model over labels, with its weight and the bonus, gives a search: factors."""
+"""Factors of a language model over labels with its weight and the bonus."""
 
 import math
 from typing import NamedTuple
@@ -15,15 +15,15 @@ STEP = np.dtype([("factor", np.float32), ("state", np.int32)])
 """The factor of a label after a state, and the state behind it: side by side in memory."""
 
 LEAST_FACTOR = float(np.finfo(np.float32).tiny)
-"""The model may make a label as good as impossible (e to the -87), but never quite: then a
-labelling would be lost however well the frames speak for it."""
+"""Lower limit of factors (e to the -87): a factor of zero would exclude a labelling
+whatever its acoustic probability."""
 
 
 class LabelLM(NamedTuple):
     """Factors p(label | state)^weight e^bonus of S states and K labels.
 
-    With a table, back-off is worked out beforehand; without one (a model too large for it) the
-    n-grams are walked.
+    With a table, back-off is computed in advance; without one (for a large model) it is followed
+    for each label.
     """
 
     table: np.ndarray  # (S, K) STEP, or (0, K)

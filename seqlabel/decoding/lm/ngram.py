@@ -14,7 +14,7 @@ from seqlabel.decoding.lm.states import compile_states, resolve, upper_bounds
 from seqlabel.errors import InputError
 
 SPACE = "<space>"
-"""How a label that is white space is written in ARPA files, whose fields white space separates."""
+"""The label " " in ARPA files, where white space separates fields."""
 
 TABLE_BYTES = 256 << 20
 """Largest table of state by column that `NgramLM.arrays` fills by default."""
@@ -22,7 +22,7 @@ TABLE_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a model predicts sentences. Sums are natural logarithms; </s> counts as a token."""
+    """Prediction of sentences by a model. Sums are natural logarithms; </s> counts as a token."""
 
     sentences: int
     tokens: int
@@ -43,11 +43,11 @@ class Fit:
 
 
 class NgramLM:
-    """An n-gram model compiled into states: a state is what the past means to the next token.
+    """An n-gram model compiled into states, which represent contexts.
 
     vocabulary: strings; a token is an index into it, and token 0 is `<unk>`.
     orders: the n-grams of order 1, 2, ...; `name` is used in messages.
-    Raises InputError for n-grams that make no model.
+    Raises InputError for inconsistent n-grams.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class NgramLM:
         )
 
     def tokens(self, symbols: Iterable[str]) -> np.ndarray:
-        """Tokens of labels or words, int32; 0 (`<unk>`) for what the model does not know.
+        """Tokens of labels or words, int32; 0 (`<unk>`) for unknown ones.
 
         The label " " is `<space>` in the vocabulary.
         """
@@ -132,7 +132,7 @@ class NgramLM:
             state = int(self._states.suffixes[state])
 
     def score(self, sentence: str | Sequence[str], start: bool = True, end: bool = True) -> float:
-        """ln p(sentence): a sequence of symbols, or a string that white space separates.
+        """ln p(sentence): a sequence of symbols, or a string with symbols separated by white space.
 
         start: begin after <s>, else without any context. end: count </s>.
         """
@@ -144,7 +144,7 @@ class NgramLM:
         return total + self.step(state, self._token[END])[0] if end else total
 
     def fit(self, sentences: Iterable[str | Sequence[str]]) -> Fit:
-        """Score sentences (as `score` takes them) and count what the model does not know."""
+        """Score sentences as in `score` and count unknown tokens."""
         count = tokens = unknown = 0
         total = total_unknown = 0.0
         for sentence in sentences:
@@ -161,7 +161,7 @@ class NgramLM:
         return Fit(count, tokens, unknown, total, total_unknown)
 
     def perplexity(self, sentences: Iterable[str | Sequence[str]]) -> float:
-        """exp of the mean -ln p(token) over all tokens and one </s> a sentence."""
+        """exp of the mean -ln p(token) over all tokens and one </s> per sentence."""
         return self.fit(sentences).perplexity
 
     def arrays(
@@ -169,10 +169,10 @@ class NgramLM:
     ) -> NgramArrays:
         """The model for `seqlabel.decoding.lm.kernel`, over the given tokens.
 
-        columns: (K,) int32 tokens; a search then counts in 0..K-1 instead of tokens (for example
+        columns: (K,) int32 tokens; a search then uses 0..K-1 instead of tokens (for example
             `lm.tokens(("", *alphabet.symbols))`: column k is label k). None: all tokens.
-        table_bytes: with at most so many bytes for it, back-off is worked out beforehand into a
-            table of state by column; 0 never.
+        table_bytes: back-off is computed in advance into a table of state by column if that takes
+            at most so many bytes; 0 for no table.
         """
         states = self._states
         if columns is None:

@@ -28,9 +28,9 @@ class States(NamedTuple):
 def compile_states(vocabulary: Sequence[str], orders: Sequence[Ngrams], name: str) -> States:
     """Build the states; `name` (the file) is for messages.
 
-    Every token must be a 1-gram. An n-gram may miss among the lower orders as a *suffix* (a pruned
-    model): back-off passes over it. It may not miss its *context*, which carries the back-off.
-    Raises InputError for such an n-gram and for one that stands twice.
+    Every token must be a 1-gram. The *suffix* of an n-gram may be missing in the lower orders (a
+    pruned model); back-off skips it. Its *context*, which has the back-off weight, must be there.
+    Raises InputError for a missing context and for n-grams that occur twice.
     """
     size = len(vocabulary)
     contexts, sorted_orders = _sort(vocabulary, orders, name)
@@ -89,7 +89,7 @@ def _sort(
                 row = int(np.argmin(found))
                 raise InputError(
                     f"{_where(name, ngrams, row)}: the {n}-gram "
-                    f"{_words(vocabulary, ngrams.tokens[row])} stands without its context "
+                    f"{_words(vocabulary, ngrams.tokens[row])} has no context "
                     f"{_words(vocabulary, ngrams.tokens[row, :k])} among the {k}-grams"
                 )
         key = context * size + ngrams.tokens[:, -1]
@@ -100,7 +100,7 @@ def _sort(
             row = int(by_key[twice[0] + 1])
             raise InputError(
                 f"{_where(name, ngrams, row)}: the {n}-gram "
-                f"{_words(vocabulary, ngrams.tokens[row])} stands a second time"
+                f"{_words(vocabulary, ngrams.tokens[row])} occurs twice"
             )
         keys.append(key)
         contexts.append(context[by_key])

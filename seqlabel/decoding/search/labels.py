@@ -1,4 +1,4 @@
-"""One running prefix beam search: the kernel's arrays and what they say in the end."""
+"""One running prefix beam search: the kernel's arrays and their results."""
 
 import math
 from typing import Any, ClassVar
@@ -86,7 +86,7 @@ class LabelSearch:
         self.beam = self.beam._replace(trie=larger)
 
     def best(self, count: int, final: bool = True) -> list[Hypothesis]:
-        """The `count` best labellings so far, best first; none when no path is possible.
+        """The `count` best labellings so far, best first; none if no path is possible.
 
         final: the utterance is over, so the language model's </s> counts.
         """
@@ -111,8 +111,8 @@ class LabelSearch:
     def each(self, probs: np.ndarray, lengths: np.ndarray, count: int) -> list[list[Hypothesis]]:
         """The `count` best labellings of each of several utterances: probs (B, T, K), (B,).
 
-        One compiled call, which holds no lock: threads that search side by side do not wait for
-        each other between one utterance and the next.
+        One compiled call without the interpreter lock, so that threads do not wait for each other
+        between utterances.
         """
         B, T, _ = probs.shape
         N = min(count, len(self.beam.slots))

@@ -1,4 +1,4 @@
-"""Where the labels of results lie."""
+"""Frames of the labels of results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from seqlabel.decoding.background import Compilation, compiled
 from seqlabel.decoding.compiled import kernel
 
 LARGE = 1 << 26
-"""Frames times states of which `viterbi` is not to keep all: it would take as many bytes."""
+"""Maximum frames times states that `viterbi` keeps, one byte each."""
 
 
 def label_spans(

@@ -1,4 +1,4 @@
-"""One running search for words: the kernel's arrays and the words that they say in the end."""
+"""One running search for words: the kernel's arrays and their results."""
 
 from typing import Any, ClassVar
 
@@ -37,10 +37,10 @@ class WordSearch(LabelSearch):
         return int(advance_words(self.beam, self.model, self.found, probs, self.floor))
 
     def best(self, count: int, final: bool = True) -> list[Hypothesis]:
-        """The `count` best word sequences so far, best first; none when no path is possible.
+        """The `count` best word sequences so far, best first; none if no path is possible.
 
-        Where no prefix in the beam is complete, or it is not `final`, the best of them as they are,
-        with the score of their words so far.
+        If no prefix in the beam is complete, or it is not `final`, the best prefixes with the score
+        of their words so far.
         """
         number = endings(self.beam, self.model, self.found, self.ends) if final else 0
         slots, now = self.beam.slots, self.beam.now[0]

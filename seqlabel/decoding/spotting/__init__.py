@@ -1,4 +1,4 @@
-"""Keywords in long recordings, and how well they are found."""
+"""Keyword spotting and its evaluation."""
 
 from seqlabel.decoding.spotting.merit import Merit, figure_of_merit
 from seqlabel.decoding.spotting.spotter import Keyword, Spotter, read_keywords

@@ -8,7 +8,7 @@ from seqlabel.decoding.results import Span
 
 @dataclass(frozen=True)
 class Merit:
-    """How well keywords were found.
+    """Results of keyword spotting.
 
     merit: the figure of merit, 0..1. occurrences, found, false_alarms: counts over all hits given.
     """
@@ -20,12 +20,12 @@ class Merit:
 
     @property
     def recall(self) -> float:
-        """Share of the occurrences that were found; 0 where there are none."""
+        """Share of the occurrences that were found; 0 if there are none."""
         return self.found / self.occurrences if self.occurrences else 0.0
 
     @property
     def precision(self) -> float:
-        """Share of the hits that are true; 0 where there are none."""
+        """Share of the hits that are true; 0 if there are none."""
         hits = self.found + self.false_alarms
         return self.found / hits if hits else 0.0
 
@@ -35,17 +35,17 @@ def figure_of_merit(
     truth: Iterable[tuple[str, tuple[str, float, float]]],
     seconds: float,
 ) -> tuple[Merit, dict[str, Merit]]:
-    """NIST's figure of merit: the detection rate averaged over 0 to 10 false alarms an hour.
+    """NIST's figure of merit: the detection rate averaged over 0 to 10 false alarms per hour.
 
     hits, truth: (utterance, hit) and (utterance, (keyword, start, end)), times in the same unit.
     seconds: length of all that was searched. A hit is true when its middle lies in an occurrence
     of its keyword that no more probable hit has claimed (Rohlicek et al. 1989; the HTK book, on
     HResults). With T hours and p_i the share of occurrences found before the i-th false alarm, the
-    figure of a keyword is the mean of p_1, ..., p_10T, the last one in part where 10T is broken.
+    figure of a keyword is the mean of p_1, ..., p_10T, the last one in part if 10T is not whole.
     Returns that of all keywords, weighted by their occurrences, and that of each.
     """
     if seconds <= 0:
-        raise ValueError(f"{seconds} seconds of signal, more than 0 are expected")
+        raise ValueError(f"{seconds} seconds of signal; they must be more than 0")
     places: dict[str, list[tuple[str, float, float]]] = {}
     for utterance, (word, start, stop) in truth:
         places.setdefault(word, []).append((utterance, start, stop))

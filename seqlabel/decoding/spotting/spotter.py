@@ -1,11 +1,11 @@
-"""Keyword spotting: the probability that a keyword is said or written, for every place at once.
+"""Keyword spotting: the probability that a keyword occurs, for all positions at once.
 
 S. Fernández, A. Graves and J. Schmidhuber, "An application of recurrent neural networks to
 discriminative keyword spotting", ICANN 2007: a keyword is scored by the probability of its labels
 in a window of a CTC network's outputs. Here that probability is exact for the whole utterance: the
 frames of a CTC network are independent given the signal, so "the labels of the utterance hold the
 keyword, its first label beginning at frame a and its last one ending at frame b" is the product of
-the window a..b and of what may stand before and behind it.
+the window a..b and of what may precede and follow it.
 """
 
 import os
@@ -23,21 +23,21 @@ from seqlabel.errors import InputError
 from seqlabel.files import read_text
 
 NOTHING = 1e-30
-"""Mass of the unfinished paths of a window below which it is given up."""
+"""Mass of the unfinished paths of a window below which it is abandoned."""
 
 
 @dataclass(frozen=True)
 class Keyword:
-    """A keyword and its spellings: label sequences, each as good as the other."""
+    """A keyword and its spellings, which are label sequences."""
 
     name: str
     spellings: tuple[tuple[str, ...], ...]
 
 
 def read_keywords(path: str | os.PathLike[str], alphabet: Alphabet) -> list[Keyword]:
-    """Read keywords, one a line: the word, and behind it its labels if they are not its characters.
+    """Read keywords, one per line: the word, followed by its labels if they are not its characters.
 
-    A word on several lines has several spellings; empty lines and lines with # are passed over.
+    A word on several lines has several spellings; empty lines and lines with # are skipped.
     Raises InputError, with file and line, for labels outside the alphabet, and for an empty file.
     """
     spellings: dict[str, list[tuple[str, ...]]] = {}
@@ -50,11 +50,11 @@ def read_keywords(path: str | os.PathLike[str], alphabet: Alphabet) -> list[Keyw
         if unknown:
             raise InputError(
                 f"{path}:{number}: {name}: label {unknown[0]!r} is not in the alphabet; "
-                f"give the labels of the keyword behind it, separated by blanks"
+                f"put the labels of the keyword after it, separated by spaces"
             )
         spellings.setdefault(name, []).append(spelling)
     if not spellings:
-        raise InputError(f"{path}: no keywords; one a line is expected")
+        raise InputError(f"{path}: no keywords; write one per line")
     return [Keyword(name, tuple(dict.fromkeys(found))) for name, found in spellings.items()]
 
 
@@ -62,9 +62,9 @@ def read_keywords(path: str | os.PathLike[str], alphabet: Alphabet) -> list[Keyw
 class Spotter:
     """Finds keywords in log-probabilities.
 
-    window: frames that an occurrence may span at most; None for all.
+    window: maximum frames of an occurrence; None for no limit.
     separator: a label that must stand on both sides of a keyword, unless the utterance begins or
-        ends there; it keeps ONE from being found in PHONE. None: anything may stand there.
+        ends there; it keeps ONE from being found in PHONE. None: no condition.
     threshold: hits with a lower probability are left out.
     """
 
@@ -76,7 +76,7 @@ class Spotter:
 
     def __post_init__(self) -> None:
         if self.window is not None and self.window < 1:
-            raise InputError(f"window is {self.window}, at least 1 frame is expected")
+            raise InputError(f"window is {self.window}; it must be at least 1 frame")
         if not 0 < self.threshold <= 1:
             raise InputError(f"threshold is {self.threshold}, expected 0 < threshold <= 1")
         for keyword in self.keywords:
@@ -92,7 +92,7 @@ class Spotter:
         """Hits in one utterance, by their start: label the keyword, start and end in frames.
 
         log_probs: (T, K) natural log-probabilities, an array or tensor; `name` begins messages.
-        probability: that the keyword begins within the stretch of the hit, summed over its start
+        probability: that the keyword begins within the frames of the hit, summed over its start
         frames. Raises InputError for bad log-probabilities, see `seqlabel.decoding.checks`.
         """
         log_probs = as_array(log_probs)
@@ -109,7 +109,7 @@ class Spotter:
         start = np.tile(np.arange(len(probs)), len(tables))
         end = np.concatenate([end for _, end in tables])
         hits = []
-        # The most probable place first; what overlaps it is the same occurrence.
+        # The most probable position first; overlapping ones are the same occurrence.
         while len(score) and score.max() > self.threshold / len(score):
             best = int(score.argmax())
             same = (start < end[best]) & (end > start[best])

@@ -163,7 +163,7 @@ function hear(samples) {
   level.draw();
   if (taken.length < samples.length) {
     stop();
-    trouble(new Error(`A recording ends after ${LONGEST} s. What was said till then is kept.`));
+    trouble(new Error(`A recording ends after ${LONGEST} s. The sound until then is kept.`));
   }
 }
 
@@ -427,7 +427,7 @@ async function begin() {
         await choose(Math.max(0, firstOf("ink")));
       }
     } catch (error) {
-      trouble(new Error("The server does not answer. Has seqlabel demo been ended?"));
+      trouble(new Error("The server does not answer. Is seqlabel demo still running?"));
     }
     if (!about.ready) await new Promise((done) => setTimeout(done, 400));
   } while (!about.ready);

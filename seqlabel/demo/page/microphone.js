@@ -5,7 +5,7 @@ export class Microphone {
   async open(rate, heard) {
     if (!navigator.mediaDevices)
       throw new Error(
-        "Browsers lend a microphone to pages of this machine or with HTTPS only: " +
+        "Browsers allow the microphone only for pages of this machine or with HTTPS: " +
         "open the page on the machine where seqlabel demo runs.");
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: {

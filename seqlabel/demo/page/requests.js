@@ -12,7 +12,7 @@ export async function ask(path, body) {
       credentials: "omit",
     });
   } catch {
-    throw new Error("The server does not answer. Has seqlabel demo been ended?");
+    throw new Error("The server does not answer. Is seqlabel demo still running?");
   }
   const value = await answer.json().catch(() => ({ error: `HTTP ${answer.status}` }));
   if (!answer.ok) throw new Error(value.error);

@@ -1,4 +1,4 @@
-"""Images to frames: ink and paper told apart, height normalised, one frame per column."""
+"""Images into frames: separation of ink and paper, height normalisation, one frame per column."""
 
 from seqlabel.features.image.augmentation import ImageAugmentation, distort_image
 from seqlabel.features.image.columns import ImageColumns

@@ -1,4 +1,4 @@
-"""Images of training, written a little differently each time."""
+"""Augmentation of images."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from seqlabel.inputs.image import Image
 
 @dataclass(frozen=True)
 class ImageAugmentation:
-    """Standard deviations of what is drawn for every image and use, 0 for none of it.
+    """Standard deviations of random changes of every image in every epoch; 0 for none.
 
     slant: tangent of the angle by which upright strokes lean. rotation: in degrees.
     width, height: logarithm of the factors by which the writing is stretched.
@@ -32,15 +32,15 @@ class ImageAugmentation:
     def __post_init__(self) -> None:
         values = (self.slant, self.rotation, self.width, self.height, self.shift, self.waves)
         if min(*values, self.brightness, self.noise) < 0 or self.wave_length < 1:
-            raise InputError("deviations are not negative, wave_length is at least 1")
+            raise InputError("deviations must not be negative, wave_length must be at least 1")
         if max(self.width, self.height) > 0.5 or self.rotation > 20:
-            raise InputError("width and height lie in 0 ... 0.5, rotation in 0 ... 20 degrees")
+            raise InputError("width and height must be in 0 ... 0.5, rotation in 0 ... 20 degrees")
 
 
 def distort_image(image: Image, rng: np.random.Generator, options: ImageAugmentation) -> Image:
-    """The image drawn anew about its centre; what comes in from outside is paper.
+    """The image transformed about its centre; pixels from outside are paper.
 
-    The size stays, but for the columns that a stretched width asks for.
+    The size is unchanged, except for the columns that a changed width needs.
     """
     slant, turn, wide, high, up, bright = rng.normal(size=6)
     wide, high = np.exp(np.clip([wide * options.width, high * options.height], -1, 1))

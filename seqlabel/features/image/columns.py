@@ -11,16 +11,16 @@ from seqlabel.features.image.resize import resize
 from seqlabel.inputs.image import Image
 
 MOST_FRAMES = 100_000
-"""Columns of an image after scaling; more is no line of text."""
+"""Maximum columns of an image after scaling."""
 
 
 @dataclass(frozen=True)
 class ImageColumns:
     """A frame per column of pixels, `height` features from the top down.
 
-    scale: "always" scales every image to `height` rows; "larger" scales those with more rows alone,
-    so that the others keep theirs (`Frames.height`, zeros below); "never" refuses more rows.
-    ink: whether it is "dark" or "light"; "either" finds out: most pixels are paper.
+    scale: "always" scales every image to `height` rows; "larger" scales only images with more rows,
+    and the others keep theirs (`Frames.height`, zeros below); with "never" more rows are an error.
+    ink: "dark", "light", or "either" if not known: most pixels are then paper.
     contrast: stretch brightness so that paper becomes 0 and the strongest ink 1.
     crop: cut off rows above and below the ink before scaling.
 
@@ -35,7 +35,7 @@ class ImageColumns:
 
     def __post_init__(self) -> None:
         if not 1 <= self.height <= 4096:
-            raise InputError(f"height = {self.height} lies in 1 ... 4096")
+            raise InputError(f"height = {self.height} must be in 1 ... 4096")
 
     @property
     def dim(self) -> int:
@@ -43,7 +43,9 @@ class ImageColumns:
         return self.height
 
     def __call__(self, image: Image) -> Frames:
-        """(T, height) in 0...1; InputError where scaling would leave more than `MOST_FRAMES`."""
+        """(T, height) in 0...1; InputError if there are more than `MOST_FRAMES` columns after
+        scaling.
+        """
         x = self._ink(image.pixels)
         if self.crop:
             rows = np.flatnonzero(x.max(axis=1) > 0.5)
@@ -52,7 +54,7 @@ class ImageColumns:
         height, width = x.shape
         if height > self.height and self.scale == "never":
             raise InputError(
-                f"an image of {height} rows, where features.height = {self.height} and "
+                f"an image of {height} rows, but features.height = {self.height} and "
                 "scale = 'never'; choose scale = 'larger'"
             )
         factor = 1.0
@@ -73,7 +75,7 @@ class ImageColumns:
         return Frames(columns, times, period, height=None if self.scale == "always" else height)
 
     def _ink(self, pixels: np.ndarray) -> np.ndarray:
-        """Brightness to ink: 0 for paper; an image of one brightness holds none."""
+        """Brightness to ink: 0 for paper; an image of one brightness has none."""
         paper = float(np.median(pixels))
         least, most = float(pixels.min()), float(pixels.max())
         dark = self.ink == "dark" or (self.ink == "either" and paper - least >= most - paper)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def resize(x: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W) -> (height, width) float32: a triangular filter, as wide as what becomes one pixel."""
+    """(H, W) -> (height, width) float32: by a triangular filter of the width of a new pixel."""
     return _along_rows(_along_rows(x, height).T, width).T
 
 

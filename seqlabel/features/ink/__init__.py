@@ -1,4 +1,4 @@
-"""Ink to frames: normalisation steps, the features of the literature, augmentation."""
+"""Ink into frames: normalisation steps, the features of the literature, augmentation."""
 
 from seqlabel.features.ink.augmentation import Augmentation, augment
 from seqlabel.features.ink.bezier import InkBezier

@@ -1,4 +1,4 @@
-"""Augmentation: the same text as somebody else, or on another day, would have written it."""
+"""Augmentation: random distortion of ink."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from seqlabel.inputs.ink import Ink
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far ink may be changed; 0 switches a change off. Angles are in degrees.
+    """Limits of random changes of ink; 0 for none. Angles are in degrees.
 
     rotation, shear: greatest angle either way, uniform. scale: greatest |ln| of the factors of x
     and y, drawn one by one. speed: greatest |ln| of a factor of time.
@@ -35,12 +35,14 @@ class Augmentation:
         within = all(0 <= angle < 80 for angle in angles) and all(0 <= v <= 5 for v in rest)
         if not within or not 0 <= self.drop < 1:
             raise InputError(
-                "ink augmentation: angles from 0 to below 80, drop below 1, all others from 0 to 5"
+                "ink augmentation: angles must be from 0 to below 80, drop below 1, all others "
+                "from 0 to 5"
             )
 
 
 def augment(ink: Ink, rng: np.random.Generator, options: Augmentation) -> Ink:
-    """A changed copy of ink: as many strokes, in the same order, with times that never go back.
+    """A distorted copy of ink: the same number and order of strokes, with times that never
+    decrease.
 
     The same state of `rng` gives the same copy.
     """

@@ -70,7 +70,7 @@ class InkBezier(InkFrontEnd):
     -pi to pi. g1, g2, g3: the coefficients of time, in seconds. p: 1 for a piece of a stroke, 0 for
     a move in the air (d = 1/3, angles 0). A stroke of one place has zeros for dx, dy, d and a.
     tolerance: greatest distance of a point from its curve, in the unit that `size` makes 1.
-    places: append ten more (see `places`), which tell at once what the ten tell only in the sum.
+    places: append ten more (see `places`), which follow from the ten only by summation.
     """
 
     resampling: Literal["distance", "time", "none"] = "none"
@@ -114,13 +114,14 @@ class InkBezier(InkFrontEnd):
 
 
 def places(ink: Ink, pieces: Pieces) -> np.ndarray:
-    """(M, 10): where each piece lies in its stroke, and its stroke beside the stroke before.
+    """(M, 10): the position of each piece in its stroke, and of its stroke relative to the previous
+    one.
 
     A stroke's box has its left, right, upper and lower ends for sides. P0 and P3, counted from the
     middle of the box (x, y each); width and height of the box; and for the stroke before, the
     middle of its box, counted from the same place, its width and its height (zeros for the first
-    stroke). A bar inside a circle and one behind it differ in two of these numbers, but else only
-    in the sum of all chords between. A move in the air counts as a piece of the stroke before it.
+    stroke). A bar inside a circle and one beside it differ in two of these numbers, but otherwise
+    only in the sum of all chords between. A move in the air is a piece of the previous stroke.
     """
     low, high = ink.boxes
     middle, extent = (low + high) / 2, high - low

@@ -1,4 +1,4 @@
-"""Points that are no writing: repeats and outliers of the sensor."""
+"""Removal of repeated points and outliers of the sensor."""
 
 import numpy as np
 

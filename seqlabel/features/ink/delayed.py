@@ -1,4 +1,4 @@
-"""Delayed strokes: dots and bars, which are written after what they belong to."""
+"""Delayed strokes: dots and bars that are written after the rest of a word."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def delayed_strokes(ink: Ink, lines: ScriptLines | None = None) -> np.ndarray:
     its centre is no further right than the rightmost point so far; it ends above the middle
     of the corpus; it is lower than the corpus is high; and it overlaps horizontally, or nearly so
     (`ASIDE`), with an earlier stroke that reaches below it. Delayed strokes are no support for
-    further ones. Writing that runs to the left (Hebrew, Arabic) is looked at in a mirror.
+    further ones. Writing that runs to the left (Hebrew, Arabic) is mirrored first.
     """
     lines = lines or script_lines(ink)
     aside = ASIDE * lines.corpus_height

@@ -16,7 +16,7 @@ class InkDelta(InkFrontEnd):
     pen is 1 where the step was made in the air, that is on the first point of each stroke, else 0.
     dt is in seconds, at most `longest_pause`; the first point of the ink has zeros for its step.
     position: append the height y over the base line (growing downwards), a fifth feature, which
-    tells what differences alone tell only in the sum.
+    follows from the differences only by summation.
     """
 
     position: bool = False

@@ -1,4 +1,4 @@
-"""The low-resolution image of ink: how many points lie in each cell of a grid."""
+"""The low-resolution image of ink: the number of points in each cell of a grid."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ CELL = 0.2
 """Side of a cell in corpus heights."""
 
 TALLEST = 10.0
-"""Points further than this from the base line count as this far, in corpus heights."""
+"""Maximum distance of points from the base line, in corpus heights; larger ones are clipped."""
 
 WIDEST = 200_000
-"""An image of more columns is refused."""
+"""Maximum columns of an image."""
 
 
 class Image:

@@ -3,7 +3,7 @@
 Source of every definition: M. Liwicki & H. Bunke, "Feature selection for HMM and BLSTM based
 handwriting recognition of whiteboard notes", IJPRAI 23 (2009), and their chapter in
 "Computational Intelligence Paradigms in Advanced Pattern Classification" (2012), in its order.
-What they leave open is decided here and said in the docstrings. Lengths are in corpus heights, y
+Details that they do not specify are in the docstrings. Lengths are in corpus heights, y
 grows downwards (an angle is positive when it turns from rightwards to downwards), the base line is
 y = 0 and the corpus line y = -1.
 """

@@ -15,8 +15,8 @@ class InkRaw(InkFrontEnd):
     """(x, y, t, pen) of each point, the raw input of Graves et al., NIPS 2007.
 
     x and y are offsets from the first point, t is in seconds from the first point on, pen is 1 on
-    the last point of each stroke, else 0. Unlike the other features, no normalisation step is on
-    unless asked for.
+    the last point of each stroke, else 0. Unlike with the other features, all normalisation steps
+    are off by default.
     """
 
     clean: bool = False

@@ -6,7 +6,7 @@ from seqlabel.errors import InputError
 from seqlabel.inputs.ink import Ink
 
 MOST_POINTS = 4_000_000
-"""Resampling to more points than this is refused: the spacing is wrong for the size of the ink."""
+"""Maximum points after resampling; more mean a wrong spacing for the size of the ink."""
 
 UNTIMED_RATE = 100.0
 """Points per second assumed of ink without times."""
@@ -30,7 +30,7 @@ def resample_points(
     from seqlabel.features.ink.kernels import SAME, walk_strokes  # numba, when it is needed
 
     if not spacing > 0:
-        raise InputError(f"spacing {spacing} between points; a positive length is expected")
+        raise InputError(f"spacing {spacing} between points; must be positive")
     steps = np.hypot(*np.diff(points[:, :2], axis=0).T)
     steps[offsets[1:-1] - 1] = 0.0  # between strokes
     room = steps.sum() / (spacing * (1 - SAME)) + 2 * len(offsets)
@@ -54,7 +54,7 @@ def resample_time(ink: Ink, interval: float) -> Ink:
     from seqlabel.features.ink.kernels import SAME
 
     if not interval > 0:
-        raise InputError(f"interval {interval} between points; a positive time is expected")
+        raise InputError(f"interval {interval} between points; must be positive")
     step = interval if ink.timed else interval * UNTIMED_RATE
     if (ink.t[-1] - ink.t[0]) / step > MOST_POINTS:
         raise InputError(f"an interval of {interval:g} s makes more than {MOST_POINTS} points")

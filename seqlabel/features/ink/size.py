@@ -9,7 +9,7 @@ from seqlabel.inputs.ink import Ink
 def scale_to_corpus(ink: Ink, lines: ScriptLines | None = None) -> Ink:
     """Corpus height 1, base line at y = 0, left edge at x = 0; the same factor for x and y.
 
-    `lines` are those of `ink`, estimated where not given. Scaling twice changes nothing; flat ink
+    `lines` are those of `ink`, estimated if not given. Scaling twice changes nothing; flat ink
     is only moved.
     """
     lines = lines or script_lines(ink)

@@ -1,4 +1,4 @@
-"""Skew: the angle of the line of writing, found from its turning points."""
+"""Skew: the angle of the line of writing, estimated from its turning points."""
 
 import math
 
@@ -7,16 +7,16 @@ import numpy as np
 from seqlabel.inputs.ink import Ink
 
 LEAST_ANGLE = math.radians(0.05)
-"""Angles below this are left alone; no line of writing is straighter."""
+"""Minimum angle for a correction."""
 
 MOST_TURNS = 5
-"""Corrections after which ink is left as it is; one is enough for nearly all."""
+"""Maximum number of corrections; one is usually enough."""
 
 LARGEST_ERROR = math.radians(1.0)
-"""A skew known less well than this is better left as it is: people write nearly level."""
+"""Maximum standard error of the skew for a correction, because writing is usually nearly level."""
 
 LARGEST_ANGLE = math.radians(40)
-"""Skews beyond this are not believed, and the ink is left as it is."""
+"""Maximum skew for a correction."""
 
 
 def rotate(ink: Ink, angle: float) -> Ink:
@@ -30,8 +30,8 @@ def skew_angle(ink: Ink) -> float:
 
     The slope of two parallel lines, one through the bottoms and one through the tops of the
     strokes (Liwicki & Bunke: regression through the minima; the tops make short lines certain),
-    found again after turning the ink until it no longer changes. It is 0 for ink that does not
-    tell: fewer than six turning points, or a standard error above `LARGEST_ERROR`.
+    found again after turning the ink until it no longer changes. It is 0 if it
+    cannot be estimated: fewer than six turning points, or a standard error above `LARGEST_ERROR`.
     """
     x, y = ink.x - ink.x.mean(), ink.y - ink.y.mean()
     angle, best, remaining, uncertain = 0.0, 0.0, math.inf, True

@@ -1,4 +1,4 @@
-"""Slant: how far the down-strokes lean, found from the directions of all segments."""
+"""Slant of the down-strokes, estimated from the directions of all segments."""
 
 import math
 
@@ -14,7 +14,7 @@ NEARLY = 0.8
 """Modes that reach this fraction of the highest density compete with it."""
 
 STEEPEST = math.tan(math.radians(55))
-"""Segments flatter than this say nothing about the slant."""
+"""Flatter segments are not used for the slant."""
 
 
 def shear(ink: Ink, angle: float) -> Ink:
@@ -27,7 +27,7 @@ def slant_angle(ink: Ink) -> float:
 
     The mode of the histogram of u = -dx/dy over all segments, weighted by |dy| and smoothed. A
     shear adds the same number to every u and keeps |dy|, so that a sheared ink gives exactly the
-    sheared answer. Of modes nearly as high as the highest, the most upright one counts. It is 0
+    sheared answer. Of modes nearly as high as the highest, the most upright one is used. It is 0
     for ink without steep segments.
     """
     steps = np.diff(ink.points[:, :2], axis=0)[np.diff(ink.stroke_numbers) == 0]

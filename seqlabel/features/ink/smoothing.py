@@ -1,4 +1,4 @@
-"""Smoothing: ink from a coarse grid of pixels is a staircase, which no hand has written."""
+"""Smoothing of ink from coarse grids of pixels, whose lines are staircases."""
 
 import numpy as np
 

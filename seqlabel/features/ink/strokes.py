@@ -1,18 +1,19 @@
-"""Ink features stroke by stroke: of a stroke as soon as it ends, those it has in the whole ink.
+"""Ink features stroke by stroke: each stroke's features when it ends, equal to those of the whole
+ink.
 
-What can be said of a stroke when it ends, and what must wait for the last one:
+What can be computed when a stroke ends, and what needs the whole ink:
 
-    times, smoothing, resampling    concern a stroke by itself: they stream
-    clean           outliers are told by the lower quartile of all steps: must be False
+    times, smoothing, resampling    depend on one stroke only: they stream
+    clean           outliers depend on the lower quartile of all steps: must be False
     skew, slant     are fitted to the line of writing: must be False
     size            is measured on the whole ink: must be "none"
     width, delayed  need all letters, all strokes: must be False
 
-    ink_raw         from the first point on: streams
-    ink_delta       from the last point of the stroke before on: streams
-    ink_bezier      pieces of the stroke, and the move to it; `places` look at the stroke before:
+    ink_raw         from the first point: streams
+    ink_delta       from the last point of the previous stroke: streams
+    ink_bezier      pieces of the stroke, and the move to it; `places` use the previous stroke:
                     streams
-    ink_25          its image of the surroundings holds later strokes: does not
+    ink_25          its image of the surroundings has later strokes: cannot stream
 """
 
 from dataclasses import replace
@@ -35,14 +36,14 @@ and has the one before that beside it (`places`)."""
 
 
 def why_not(extractor: Any) -> str | None:
-    """What keeps ink features from coming stroke by stroke, with the way out; None: nothing."""
+    """Why ink features cannot stream, with the solution; None if they can."""
     if isinstance(extractor, Ink25):
-        return "features.kind = 'ink_25' looks at later strokes; train with ink_delta or ink_bezier"
+        return "features.kind = 'ink_25' needs later strokes; train with ink_delta or ink_bezier"
     wrong = [name for name, value in _NEEDED.items() if getattr(extractor, name) != value]
     if not wrong:
         return None
     wanted = ", ".join(f"{name} = {str(_NEEDED[name]).lower()}" for name in wrong)
-    return f"features.{wrong[0]} waits for the whole ink; train with {wanted} in [features]"
+    return f"features.{wrong[0]} needs the whole ink; train with {wanted} in [features]"
 
 
 class Strokes:
@@ -66,11 +67,11 @@ class Strokes:
         return on_the_clock(Ink(self._ended, timed=self._timed)) if self._ended else None
 
     def push(self, points: Any, pen_up: bool = False) -> Frames | None:
-        """Points (n, 2 to 4) of the present stroke, n from 0 on; `pen_up` ends it after them.
+        """Points (n, 2 to 4) of the current stroke, n may be 0; `pen_up` ends it after them.
 
         Returns the frames of a stroke that ended, with times and stroke numbers as in the whole
-        ink (their `period` means nothing), None where none did. Raises InputError for points that
-        an `Ink` refuses, for other columns than before, and for times that go back.
+        ink (their `period` has no meaning), None if none ended. Raises InputError for points that
+        are invalid in an `Ink`, for other columns than before, and for times that go back.
         """
         try:
             piece = np.asarray(points, dtype=np.float64)

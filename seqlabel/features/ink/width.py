@@ -9,7 +9,7 @@ CROSSING = 0.6
 """Corpus heights from one crossing of the middle line to the next in normal writing."""
 
 LARGEST_STRETCH = 2.0
-"""A factor beyond this, or below its inverse, is not believed, and the ink is left as it is."""
+"""Maximum factor; with a larger one, or one below its inverse, the ink is not changed."""
 
 
 def middle_crossings(ink: Ink, lines: ScriptLines | None = None) -> int:
@@ -27,7 +27,7 @@ def scale_width(ink: Ink, lines: ScriptLines | None = None) -> Ink:
     """Ink stretched in x so that it crosses its middle line every `CROSSING` corpus heights.
 
     Stretching changes no crossing, so that stretching twice changes nothing. Ink that crosses it
-    less than three times is left alone.
+    less than three times is not changed.
     """
     lines = lines or script_lines(ink)
     crossings = middle_crossings(ink, lines)

@@ -49,7 +49,7 @@ def ink_of_json(text: str, name: str | os.PathLike[str], times: bool = True) -> 
         except InputError:
             raise
         except ValueError as error:  # a number of thousands of digits
-            raise InputError(f"no JSON that can be read: {error}") from None
+            raise InputError(f"cannot be read as JSON: {error}") from None
         except RecursionError:
             raise InputError("lists nested too deeply for ink") from None
         return ink_of_value(value, times)

@@ -126,12 +126,12 @@ def check_sizes(
     """
     if batch == 0 or 0 in padded:
         extents = " x ".join(map(str, padded))
-        raise InputError(f"the batch is empty ({batch} maps of {extents} pixels): drop it")
+        raise InputError(f"the batch is empty ({batch} maps of {extents} pixels): skip it")
     if sizes is None:
         return np.tile(np.asarray(padded, dtype=np.int64), (batch, 1))
     numbers = np.asarray(sizes.cpu() if isinstance(sizes, Tensor) else sizes)
     if numbers.dtype.kind not in "iu":
-        raise InputError(f"sizes are {numbers.dtype}, pixels are counted in integers")
+        raise InputError(f"sizes are {numbers.dtype}; they must be integers")
     if numbers.shape != (batch, len(padded)):
         raise InputError(
             f"sizes have shape {numbers.shape} for {batch} maps of {len(padded)} dimensions: "
@@ -141,7 +141,7 @@ def check_sizes(
     if len(bad):
         own = " x ".join(str(n) for n in numbers[bad[0]])
         raise InputError(
-            f"map {bad[0]} has the size {own}, but the batch holds 1 to "
+            f"map {bad[0]} has the size {own}, but the batch has 1 to "
             f"{' x '.join(map(str, padded))} pixels"
         )
     return numbers.astype(np.int64)

@@ -34,8 +34,8 @@ class MDLSTM(nn.Module):
                 torch operations, everywhere), "reference" (pixel after pixel); "auto": the first
                 of these that can
 
-    Maps are computed without their padding: what lies there, the batch mates and their order change
-    no output and no gradient. Raises InputError for options that contradict each other.
+    Maps are computed without their padding: padding, batch order and the other maps change no
+    output and no gradient. Raises InputError for contradictory options.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MDLSTM(nn.Module):
         super().__init__()
         for name, size in {"input": input_size, "hidden": hidden_size}.items():
             if size < 1:
-                raise InputError(f"{name}_size={size}: give at least 1")
+                raise InputError(f"{name}_size={size}: must be at least 1")
         if init not in INITIALISATIONS:
             raise InputError(f"init={init!r} is not one of {', '.join(INITIALISATIONS)}")
         self.cell = MapCell(dims, forget, peephole)
@@ -69,13 +69,15 @@ class MDLSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all weights anew."""
+        """Draw all weights again."""
         for direction in self._directions():
             direction.initialise(INITIALISATIONS[self.init], self.forget_bias)
 
     @property
     def backend(self) -> Backend:
-        """What computes this layer where its weights are now; InputError where it cannot."""
+        """The backend for this layer on the device of its weights; InputError if it is not
+        possible.
+        """
         wanted = self.wanted_backend
         if wanted not in ("auto", *get_args(Backend)):
             known = ", ".join(get_args(Backend))
@@ -98,10 +100,10 @@ class MDLSTM(nn.Module):
     def forward(
         self, x: Tensor, sizes: Tensor | np.ndarray | Sequence[Sequence[int]] | None = None
     ) -> Tensor:
-        """x (B, *extents, F) with sizes (B, D), all of the extents where None.
+        """x (B, *extents, F) with sizes (B, D), the full extents if None.
 
         Returns (B, *extents, 2^D H), zero in the padding; direction n runs against dimension d
-        where bit d of n is set. Raises InputError for sizes or values that cannot be computed on.
+        if bit d of n is set. Raises InputError for invalid sizes or values.
         """
         dims = self.cell.dims
         if x.dim() != dims + 2 or x.shape[-1] != self.input_size:
@@ -131,6 +133,6 @@ def _name_the_first(x: Tensor, grid: Grid) -> None:
         pixel = int(bad.min())
         place = ", ".join(str(n) for n in grid.place[pixel])
         raise InputError(
-            f"map {grid.map[pixel]} holds NaN or infinity at pixel ({place}): mend the features or "
-            "leave it out"
+            f"map {grid.map[pixel]} has NaN or infinity at pixel ({place}): correct the features "
+            "or leave it out"
         )

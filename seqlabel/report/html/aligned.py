@@ -1,4 +1,4 @@
-"""Alignments of several systems with one reference, set in columns one below the other."""
+"""Alignments of several systems with one reference, in columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from seqlabel.scoring.results import Operation
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the reference label ("" beside an insertion) and what each system made of it.
+    """One column: the reference label ("" beside an insertion) and the label of each system.
 
     read: per system (operation, label); ("", "") where only another system inserted a label.
     """
@@ -18,7 +18,7 @@ class Column:
 
     @property
     def wrong(self) -> bool:
-        """Whether any system erred here."""
+        """Whether any system has an error here."""
         return any(op in ("S", "D", "I") for op, _ in self.read)
 
 
@@ -26,7 +26,7 @@ def columns(systems: Sequence[Sequence[Operation] | None]) -> list[Column]:
     """Columns for the alignments of one utterance by each system, the reference being the same.
 
     Insertions of the systems between the same two reference labels share columns. A system
-    without this utterance (None; not all may be) leaves its places empty.
+    without this utterance (None; not all may be) has empty places.
     """
     first = next(ops for ops in systems if ops is not None)
     reference = [label for op, label, _ in first if op != "I"]

@@ -1,6 +1,6 @@
 """Charts of the report as inline SVG: escaped text, colours by CSS class, nothing loaded.
 
-Elements that a person may point at carry `data-tip`, which the page's script shows.
+Elements with `data-tip` have a tooltip, which the page's script shows.
 """
 
 import math
@@ -62,9 +62,9 @@ def _kinds(counts: Counts) -> tuple[tuple[str, int], ...]:
 
 
 def rate_chart(rows: Sequence[tuple[str, Counts, Interval | None]]) -> Markup:
-    """One bar a system: substitutions, deletions and insertions, with the interval of the rate.
+    """One bar per system: substitutions, deletions and insertions, with the interval of the rate.
 
-    Horizontal places are percentages of the width, so that type keeps its size on a phone.
+    Horizontal positions are percentages of the width, so that text keeps its size on a phone.
     """
     scale = ticks(max(max(c.rate, sure.high if sure else 0.0) for _, c, sure in rows))
     named = len(rows) > 1

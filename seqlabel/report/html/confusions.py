@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture that can be pointed at."""
+"""The confusion matrix as an interactive picture."""
 
 import math
 from collections import Counter
@@ -24,7 +24,7 @@ SHADES = 6
 
 @dataclass(frozen=True)
 class Confusions:
-    """picture; data: the counts behind it, for the script; most: errors of the darkest field;
+    """picture; data: its counts, for the script; most: errors of the darkest field;
     omitted: labels that are not shown.
     """
 
@@ -73,13 +73,12 @@ def matrix_chart(
     totals: Sequence[int],
     breaks: Sequence[int] = (),
 ) -> Markup:
-    """A confusion matrix: rows what was said, columns what was read, the darker the more often.
+    """A confusion matrix: rows reference, columns hypothesis; darker fields are more frequent.
 
-    labels: L names, "" for nothing; matrix: (L, L) counts; totals: occurrences of each label in the
-    references; breaks: places before which a new class of labels begins.
-    Agreements are grey, by the share of the row; errors have SHADES steps, logarithmic in count.
-    One path per shade keeps a matrix of 100 labels small; the script finds the field under the
-    pointer in the counts that lie beside the picture.
+    labels: L names, "" for no label; matrix: (L, L) counts; totals: occurrences of each label in
+    the references; breaks: positions where a new class of labels begins. Agreements are grey, by
+    the share of the row; errors have SHADES steps, logarithmic in count. One path per shade keeps a
+    matrix of 100 labels small; the script looks up the field under the pointer in the counts.
     """
     cell = max(9, min(18, MATRIX_WIDTH // len(labels)))
     names = [shown_label(label) for label in labels]
@@ -118,7 +117,7 @@ def matrix_chart(
         "svg", *parts, class_="chart matrix", width=full, height=full,
         viewBox=f"0 0 {full} {full}", tabindex="0", role="img", data_cell=cell,
         data_margin=margin, style=f"--label:{min(12, cell):g}px",
-        aria_label="Confusion matrix: rows reference, columns hypothesis; arrow keys walk it",
+        aria_label="Confusion matrix: rows reference, columns hypothesis; use the arrow keys",
     )  # fmt: skip
 
 

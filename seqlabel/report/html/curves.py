@@ -16,13 +16,13 @@ from seqlabel.report.html.charts import curve_chart
 
 @dataclass(frozen=True)
 class Curves:
-    """Columns of a log by name, each with one number an epoch; NaN where a field is empty."""
+    """Columns of a log by name, each with one number per epoch; NaN for empty fields."""
 
     epochs: tuple[float, ...]
     columns: Mapping[str, tuple[float, ...]]
 
     def some(self, **wanted: str) -> dict[str, tuple[float, ...]]:
-        """{title: values} for the columns named as keys that hold any number."""
+        """{title: values} for the columns named as keys that have any number."""
         return {
             title: self.columns[name]
             for name, title in wanted.items()
@@ -31,11 +31,11 @@ class Curves:
 
 
 def read_curves(path: str | os.PathLike[str]) -> Curves:
-    """Read a log.csv: a header with `epoch`, then one line an epoch; InputError names the line."""
+    """Read a log.csv: a header with `epoch`, then one line per epoch; InputError names the line."""
     try:
         rows = list(csv.reader(read_text(path).splitlines()))
     except csv.Error as error:
-        raise InputError(f"{path}: no table of values ({error}); copy the log again") from None
+        raise InputError(f"{path}: not a table of values ({error}); copy the log again") from None
     if not rows or "epoch" not in rows[0]:
         raise InputError(f"{path}: no column 'epoch'; expected the log.csv of a model directory")
     header = rows[0]
@@ -64,7 +64,7 @@ def _number(field: str) -> float:
 
 @dataclass(frozen=True)
 class CurveFigure:
-    """A chart, its heading, and the values behind it, which the script finds as `id`."""
+    """A chart, its heading, and its values, which the script finds as `id`."""
 
     id: str
     label: str
@@ -77,7 +77,7 @@ def curve_figures(
 ) -> Iterator[CurveFigure]:
     """Losses and error rate of one run, or error rates and losses of several runs together.
 
-    names: of the runs; logs: of the runs, None where there is none.
+    names: of the runs; logs: of the runs, None if there is none.
     """
     known = {name: log for name, log in zip(names, logs, strict=False) if log is not None}
     rate = f"{metric} on development data"
@@ -113,7 +113,7 @@ def curve_figures(
 def _joined(
     logs: Mapping[str, Curves], column: str, epochs: Sequence[float]
 ) -> dict[str, tuple[float, ...]]:
-    """One column of several logs over all their epochs, NaN where a run has none."""
+    """One column of several logs over all their epochs, NaN if a run has none."""
     series = {}
     for name, log in logs.items():
         for values in log.some(**{column: name}).values():

@@ -1,4 +1,4 @@
-"""The HTML report: one file that shows scores, errors and evidence, and loads nothing.
+"""The HTML report: one file with scores, errors and evidence that loads nothing else.
 
 Everything that comes from data is escaped by the template engine or set as text by the page's
 script; a content security policy in the page lets only that one script run.
@@ -29,7 +29,7 @@ from seqlabel.scoring.statistics import Spread
 
 PARTS = Path(__file__).parent
 LONG_TABLE = 500
-"""Rows of a table at most."""
+"""Maximum rows of a table."""
 
 
 def write_html(
@@ -44,11 +44,11 @@ def write_html(
     """Write one self-contained HTML page about one system, or about several compared.
 
     reports: the systems, the baseline first.
-    evidence: per report, id -> what `seqlabel decode --evidence` kept; shown for the worst
+    evidence: per report, id -> evidence of `seqlabel decode --evidence`; shown for the worst
         utterances that have it, within the limits of `html/utterances.py`.
     curves: per report, the log.csv of its run.
     comparisons: of each further system with the baseline; None computes them, () shows none.
-    runs: mean and spread, when the reports are runs of one recipe.
+    runs: mean and spread, if the reports are runs of one recipe.
     title: defaults to the names of the reports, after that of the model of a single one.
     Raises InputError for an unreadable log, for more evidence or logs than reports, and for
     reports that `compare` finds not comparable.
@@ -83,12 +83,12 @@ def write_html(
 
 
 def _inert(value: Any) -> Any:
-    """Text of the data without marks that change how a page reads; markup is the report's own."""
+    """Text of the data without direction marks; markup is the report's own."""
     return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _title(reports: Sequence[Report]) -> str:
-    """The systems; a single one with the end of its model's path, for names are often alike."""
+    """The systems; a single one with the end of its model's path, as names are often equal."""
     if len(reports) > 1:
         return " · ".join(report.name for report in reports)
     model = Path(str(reports[0].system.get("model", ""))).parts[-2:]

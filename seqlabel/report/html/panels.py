@@ -12,7 +12,7 @@ from seqlabel.report.evidence import VISIBLE, Evidence
 from seqlabel.report.html.spectrogram import grey_png, spectrogram
 
 MP3_RATES = (8000, 11025, 12000, 16000)
-"""Rates up to the highest that evidence holds at which MP3 exists."""
+"""Sampling rates of MP3, up to the highest in evidence."""
 INK_BOX = (1200, 320)
 """Ink is drawn in a box of at most this width and height, in whole units."""
 IMAGE_ROWS = 160
@@ -20,9 +20,9 @@ IMAGE_ROWS = 160
 
 
 def panel(lanes: Sequence[Evidence | None]) -> dict[str, Any]:
-    """What the script needs to draw one utterance, read by one or several systems.
+    """The data with which the script draws one utterance of one or several systems.
 
-    lanes: the evidence of each system, None where there is none (of at least one there is). Sound,
+    lanes: the evidence of each system, None if there is none (at least one has some). Sound,
         spectrogram, segmentation and ink are taken from the first that has them.
     """
     first = next(lane for lane in lanes if lane is not None)
@@ -49,7 +49,7 @@ def panel(lanes: Sequence[Evidence | None]) -> dict[str, Any]:
 
 
 def _picture(pixels: np.ndarray) -> str:
-    """An image of at most IMAGE_ROWS rows; of larger ones every so many pixels are kept."""
+    """An image of at most IMAGE_ROWS rows; larger ones are subsampled."""
     every = -(-len(pixels) // IMAGE_ROWS)
     return _uri("image/png", grey_png(pixels[::every, ::every] >> 4))
 
@@ -59,9 +59,9 @@ def _uri(kind: str, data: bytes) -> str:
 
 
 def sound_uri(samples: np.ndarray, rate: int) -> str:
-    """Sound as a data address: MP3, which every browser plays and about 3 kB a second hold.
+    """Sound as a data URL: MP3, which every browser plays, about 3 kB per second.
 
-    FLAC at rates that MP3 does not know and where the sound library cannot write MP3.
+    FLAC at rates that MP3 lacks and if the sound library cannot write MP3.
     """
     stream = io.BytesIO()
     if rate in MP3_RATES and soundfile.check_format("MP3", "MPEG_LAYER_III"):
@@ -74,7 +74,7 @@ def sound_uri(samples: np.ndarray, rate: int) -> str:
 
 
 def _lane(evidence: Evidence) -> dict[str, Any]:
-    """Posteriors as runs [label, first frame, percentages] of what exceeds VISIBLE."""
+    """Posteriors as runs [label, first frame, percentages] of values above VISIBLE."""
     posteriors = np.round(evidence.posteriors.T / 2.55).astype(int)  # (L, T) in per cent
     runs = []
     for k, row in enumerate(posteriors):
@@ -109,7 +109,7 @@ def _drawing(evidence: Evidence) -> dict[str, Any]:
 
 
 def _path(points: np.ndarray) -> str:
-    """A relative path without the points that fall together; a dot is a line of no length."""
+    """A relative path without repeated points; a dot is a line of zero length."""
     steps = np.diff(points, axis=0)
     steps = steps[(steps != 0).any(axis=1)]
     drawn = "".join(

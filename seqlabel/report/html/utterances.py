@@ -1,4 +1,4 @@
-"""Which utterances the report shows, in which order, and how much of each."""
+"""The utterances in the report: selection, order, and content of each."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +14,12 @@ from seqlabel.scoring.results import Report, UtteranceScore
 
 EVIDENCE_UTTERANCES = 200
 EVIDENCE_BYTES = 8_000_000
-"""Evidence is shown for this many utterances at most, as long as it fits into this many bytes."""
+"""Maximum utterances with evidence, and their maximum bytes."""
 ALIGNED_UTTERANCES = 1000
 ALIGNED_LABELS = 100_000
-"""So many utterances are shown with their alignment, as long as these hold no more labels."""
+"""Maximum utterances with their alignment, and their maximum labels."""
 LISTED_UTTERANCES = 5000
-"""So many more are listed by id and errors."""
+"""Maximum of further utterances, listed by id and errors."""
 
 SHOWS = {
     "speech": "Sound, spectrogram and posteriors",
@@ -30,9 +30,9 @@ SHOWS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance as every system read it.
+    """One utterance with the results of all systems.
 
-    scores: None where a system lacks the utterance; panel, shows: its evidence, and what that is.
+    scores: None if a system lacks the utterance; panel, shows: its evidence, and the kind of that.
     """
 
     id: str
@@ -47,22 +47,22 @@ class Row:
 
     @property
     def errors(self) -> int:
-        """Errors of the system that fared worst."""
+        """Maximum errors of the systems."""
         return max(score.counts.errors for score in self.scores if score is not None)
 
     @property
     def rate(self) -> float:
-        """Error rate of the system that fared worst."""
+        """Maximum error rate of the systems."""
         return max(score.counts.rate for score in self.scores if score is not None)
 
     @property
     def differs(self) -> bool:
-        """Whether the systems read it differently."""
+        """Whether the results of the systems differ."""
         return len({score and score.hypothesis for score in self.scores}) > 1
 
     @property
     def spread(self) -> int:
-        """By how many errors the systems differ."""
+        """Difference of the systems' errors."""
         errors = [score.counts.errors for score in self.scores if score is not None]
         return max(errors) - min(errors)
 
@@ -91,14 +91,14 @@ class Listing:
 
     @property
     def places(self) -> dict[str, int]:
-        """id -> place of the utterances that a link can point at."""
+        """id -> position of the utterances that have a link target."""
         return {row.id: n for n, row in enumerate(self.aligned)}
 
 
 def arrange(
     reports: Sequence[Report], evidence: Sequence[Mapping[str, Evidence] | None]
 ) -> Listing:
-    """Utterances of all systems: those that systems read differently first, then the worst."""
+    """Utterances of all systems: first those with different results, then the worst."""
     by_id = [{score.id: score for score in report.utterances} for report in reports]
     rows = [_row(key, by_id) for key in dict.fromkeys(key for scores in by_id for key in scores)]
     rows.sort(key=lambda row: (-row.spread, -row.rate, -row.errors, row.id))
@@ -112,7 +112,7 @@ def arrange(
 
 
 def _row(key: str, by_id: Sequence[Mapping[str, UtteranceScore]]) -> Row:
-    """One utterance; a system that was scored on another reference of it counts as without it."""
+    """One utterance; a system with another reference of it counts as lacking it."""
     scores = tuple(scores.get(key) for scores in by_id)
     if len(scores) > 1:
         reference = next(score.reference for score in scores if score is not None)
@@ -124,7 +124,7 @@ def _with_evidence(rows: list[Row], evidence: Sequence[Mapping[str, Evidence]]) 
     found = {n: [kept.get(row.id) for kept in evidence] for n, row in enumerate(rows)}
     chosen = [n for n, lanes in found.items() if any(lanes)][:EVIDENCE_UTTERANCES]
     rows, room = list(rows), EVIDENCE_BYTES
-    with ThreadPoolExecutor() as pool:  # most of the time goes into coding sound and pictures
+    with ThreadPoolExecutor() as pool:  # encoding sound and pictures takes most of the time
         panels = pool.map(lambda n: embedded_json(panel(found[n])), chosen)
         for n, data in zip(chosen, panels, strict=True):
             if len(data) <= room:

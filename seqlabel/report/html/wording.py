@@ -1,4 +1,4 @@
-"""How the report writes numbers, and values for its script."""
+"""Formats of numbers in the report, and values for its script."""
 
 import json
 import string
@@ -17,12 +17,12 @@ METRICS = {
 
 
 def letter(n: int) -> str:
-    """The letter that stands for system n where its name is too long."""
+    """The letter for system n, used if its name is too long."""
     return string.ascii_uppercase[n % 26]
 
 
 def label(text: str) -> str:
-    """A label so that it can be seen."""
+    """A label in visible characters."""
     return {" ": "␣", "": "∅"}.get(text, text)
 
 
@@ -37,7 +37,7 @@ def percent(rate: float, digits: int = 1) -> str:
 
 
 def between(interval: Interval) -> str:
-    """An interval in words."""
+    """An interval as text."""
     return f"{percent(interval.level, 0)} interval {bounds(interval)}"
 
 
@@ -57,7 +57,7 @@ def chance(p: float) -> str:
 
 
 def statistic(test: PairedTest) -> str:
-    """What a test measured, with what it is."""
+    """The statistic of a test, with its name."""
     if test.name == "bootstrap":
         return f"{points(test.statistic)} points"
     if test.name == "sign":
@@ -70,7 +70,7 @@ def _minus(text: str) -> str:
 
 
 def wins(pair: Comparison) -> int:
-    """Utterances that the second system read with fewer errors."""
+    """Utterances with fewer errors of the second system."""
     return sum(one.second_errors < one.first_errors for one in pair.differing)
 
 
@@ -82,7 +82,7 @@ def wrong_share(report: Report) -> float:
 def embedded_json(value: Any) -> Markup:
     """JSON that may stand inside a script element: no `<` ends it early.
 
-    Its strings are inert: a page that shows them shows escapes.
+    Control characters of its strings are escaped.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in {c for c in set(text) if inert(c) != c}:
@@ -99,4 +99,4 @@ FILTERS = {
         wrong_share, embedded_json,
     )
 }  # fmt: skip
-"""What the templates may call, by name."""
+"""Functions for the templates, by name."""

@@ -1,4 +1,4 @@
-"""A small drawing surface that becomes an SVG document or a PNG picture."""
+"""A small drawing surface for SVG and PNG."""
 
 import base64
 import itertools
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Text:
-    """Text on the base line y that starts, ends or has its middle at x; size: of a small x."""
+    """Text on the base line y that starts, ends or is centred at x; size: x-height."""
 
     x: float
     y: float
@@ -83,7 +83,7 @@ class Canvas:
         self.shapes.append(Picture(x, y, width, height, pixels))
 
     def to_svg(self) -> str:
-        """The drawing as an SVG document that needs no other file."""
+        """The drawing as a self-contained SVG document."""
         shapes = "\n".join(_svg(shape) for shape in self.shapes)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '

@@ -1,4 +1,4 @@
-"""Pictures of what goes into a network: ink step by step, speech as a spectrogram, images."""
+"""Pictures of the inputs of networks: ink in steps, speech as a spectrogram, images."""
 
 import math
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ def draw_title(canvas: Canvas, title: str, detail: str = "") -> None:
 
 
 def draw_ink(canvas: Canvas, ink: Ink, front_end: InkFrontEnd) -> None:
-    """Ink as captured, after each step of normalisation, and as the points that make frames."""
+    """Ink as captured, after each step of normalisation, and as the points of the frames."""
     for name, writing in front_end.steps(ink):
         _draw_writing(canvas, name, writing, lines=name.startswith(("size", "width", "delayed")))
     writing = front_end.normalise(ink)
-    name = f"what the features are computed from: {len(writing.ink)} points"
+    name = f"input of the features: {len(writing.ink)} points"
     _draw_writing(canvas, name, writing, lines=front_end.size == "corpus", points=True)
 
 
@@ -110,7 +110,7 @@ def draw_image(canvas: Canvas, image: Image) -> None:
 
 
 def _draw_segments(canvas: Canvas, segments: Sequence[Segment], scale: float, name: str) -> None:
-    """Labels between their borders, each in the first row where it stands on no other."""
+    """Labels between their boundaries, each in the first row without an overlap."""
     rows = [0.0, 0.0, 0.0]
     top = canvas.grow(6 + 13 * len(rows))
     canvas.text(MARGIN - 6, top + 14, name, GREY, 5, align="end")
@@ -135,7 +135,7 @@ def _draw_seconds(canvas: Canvas, duration: float, scale: float) -> None:
 
 
 def draw_features(canvas: Canvas, frames: Frames, name: str) -> None:
-    """The features as the network gets them: frames to the right, features upwards.
+    """The features at the input of the network: frames to the right, features upwards.
 
     Each feature is scaled to its own range over this signal.
     """
@@ -154,7 +154,7 @@ def draw_features(canvas: Canvas, frames: Frames, name: str) -> None:
 def spectrogram(audio: Audio) -> np.ndarray:
     """(frequencies, frames, 3) uint8: log power of 8 ms windows, 60 dB below the loudest.
 
-    Windows that short show formants and single pulses of the voice, as phoneticians draw them.
+    Short windows show formants and single glottal pulses.
     """
     window = max(2, round(0.008 * audio.rate))
     step = max(1, len(audio.samples) // 1200)
@@ -170,7 +170,7 @@ def spectrogram(audio: Audio) -> np.ndarray:
 SHADES = np.array(
     [[252, 253, 254], [199, 220, 236], [122, 171, 208], [52, 112, 166], [18, 57, 105], [6, 18, 42]]
 )
-"""From little to much: evenly darker, so that the picture survives a black-and-white printer."""
+"""Colours from low to high, evenly darker, so that they can be printed in grey."""
 
 
 def colours(levels: np.ndarray) -> np.ndarray:

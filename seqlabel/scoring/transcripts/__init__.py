@@ -1,4 +1,4 @@
-"""References and hypotheses, and the file formats that hold them."""
+"""References and hypotheses, and their file formats."""
 
 from seqlabel.scoring.transcripts.files import read_transcripts, write_transcripts
 from seqlabel.scoring.transcripts.transcript import Segment, Transcript, Transcripts

@@ -23,14 +23,14 @@ from seqlabel.scoring.transcripts.nist import (
 from seqlabel.scoring.transcripts.transcript import Span, Transcript, Transcripts
 
 UNFIT = re.compile(r"[\s()]")
-"""What ends an id in every format but .jsonl."""
+"""Characters that end an id in all formats but .jsonl."""
 
 
 def read_transcripts(path: str | os.PathLike[str], level: str = "") -> Transcripts:
     """Read a file: .jsonl, .trn, .ctm and .stm by their names, anything else as Kaldi text.
 
-    level: of a manifest or a hypothesis file with levels, the one to read in place of the labels.
-    InputError for a file that does not exist, is not UTF-8, holds an utterance twice or none, or is
+    level: of a manifest or hypothesis file with levels, the level to read instead of the labels.
+    InputError for a file that does not exist, is not UTF-8, has an utterance twice or none, or is
     malformed (naming the line).
     """
     path = Path(path)
@@ -39,15 +39,15 @@ def read_transcripts(path: str | os.PathLike[str], level: str = "") -> Transcrip
     kind = path.suffix.lower()
     if level:
         if kind != ".jsonl":
-            raise InputError(f"{path}: only .jsonl has levels below its labels; drop --level")
+            raise InputError(f"{path}: only .jsonl has levels below its labels; leave out --level")
         return read_json_lines(path, level)
     return READERS.get(kind, read_kaldi_text)(path)
 
 
 def write_transcripts(path: str | os.PathLike[str], transcripts: Transcripts) -> None:
-    """Write a file in the format that its name says, as `read_transcripts` reads it.
+    """Write a file in the format of its name, for `read_transcripts`.
 
-    InputError for an id with white space or parentheses (.jsonl takes those), and for .ctm without
+    InputError for an id with white space or parentheses (allowed in .jsonl), and for .ctm without
     times.
     """
     path = Path(path)
@@ -58,7 +58,7 @@ def write_transcripts(path: str | os.PathLike[str], transcripts: Transcripts) ->
     for key in transcripts.by_id:
         if UNFIT.search(key):
             raise InputError(
-                f"{path}: id {key!r} holds white space or parentheses, which end an id in this "
+                f"{path}: id {key!r} has white space or parentheses, which end an id in this "
                 f"format; write .jsonl instead"
             )
     with whole_file(path) as stream:
@@ -70,7 +70,7 @@ def read_json_lines(path: Path, level: str = "") -> Transcripts:
     """A manifest or a hypothesis file; a first object without "id" is the header.
 
     The unit of the labels comes from the header, or from `alphabet.json` in the same folder.
-    level: read these labels in place of those of the file, see `read_transcripts`.
+    level: read these labels instead of those of the file, see `read_transcripts`.
     """
     header: dict[str, Any] = {}
     kinds: set[str] = set()
@@ -145,7 +145,7 @@ def _from_json(row: dict[str, Any], where: str) -> Transcript:
 def _span(
     label: str, start: float, end: float, probability: float = 1.0, strokes: object = None
 ) -> Span:
-    """A span of a hypothesis; the strokes of ink are of no use here."""
+    """A span of a hypothesis, without the strokes of ink."""
     return str(label), seconds(start), seconds(end), float(probability)
 
 
@@ -170,7 +170,7 @@ def read_kaldi_text(path: Path) -> Transcripts:
         for number, line in lines_of(path):
             if line.startswith('{"'):
                 raise InputError(
-                    f"{path}:{number}: JSON where an id and labels are expected; the name of a "
+                    f"{path}:{number}: JSON instead of an id and labels; the name of a "
                     f"file of JSON lines must end in .jsonl"
                 )
             key, *words = line.split()
@@ -207,4 +207,4 @@ WRITERS: Mapping[str, Callable[[Transcripts], Iterator[str]]] = {
     ".ctm": ctm_lines,
     ".stm": stm_lines,
 }
-"""Writers of lines by the ending of the file name; .jsonl is written apart, the rest is Kaldi's."""
+"""Writers of lines by the ending of the file name; .jsonl is separate, others are Kaldi text."""

@@ -1,7 +1,7 @@
 """One utterance a line, white space between labels: what .trn, .stm, .ctm and Kaldi text share.
 
-A blank label is written `<space>`, and a character that the format would take for something else
-as its code in hexadecimal: `<x2a>` is an asterisk.
+The label " " is written `<space>`, and characters with a special meaning in the format as their
+code in hexadecimal: `<x2a>` is an asterisk.
 """
 
 import re
@@ -19,14 +19,14 @@ def labels_of(transcript: Transcript) -> tuple[str, ...]:
 
 
 def join_labels(transcript: Transcript, special: str = "") -> str:
-    """The labels with blanks between them; `special` holds characters to be escaped."""
+    """The labels separated by spaces; `special` has the characters to be escaped."""
     return " ".join(escape(label, special) for label in labels_of(transcript))
 
 
 def split_labels(key: str, words: list[str]) -> Transcript:
-    """The transcript of a line's words, with blanks and escaped characters restored."""
+    """The transcript of a line's words, with spaces and escaped characters restored."""
     labels = tuple(intern(unescape(word)) for word in words)
-    # Characters with blank labels among them are running text once joined.
+    # Characters with spaces among them join to running text.
     text = ("" if " " in labels else " ").join(labels)
     return Transcript(key, labels, text)
 

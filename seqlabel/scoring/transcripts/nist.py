@@ -21,7 +21,7 @@ from seqlabel.scoring.transcripts.lines import escape, join_labels, labels_of, s
 from seqlabel.scoring.transcripts.transcript import Segment, Span, Transcript, Transcripts
 
 SPECIAL = "{}@;*()"
-"""Characters that sclite does not take for themselves."""
+"""Characters with a special meaning in sclite."""
 
 
 def read_trn(path: Path) -> Transcripts:
@@ -77,8 +77,8 @@ def ctm_lines(transcripts: Transcripts) -> Iterator[str]:
 def read_stm(path: Path) -> Transcripts:
     """One segment a line: recording, channel, speaker, start, end, labels (a <subset> before them).
 
-    The id of a segment is its recording, followed by start and end in hundredths of a second where
-    the recording has several.
+    The id of a segment is its recording, followed by start and end in hundredths of a second if the
+    recording has several.
     """
     rows = list(read_stm_lines(path))
     names = _recording_names(row.channel for row in rows)
@@ -108,13 +108,13 @@ def read_stm(path: Path) -> Transcripts:
 
 
 def stm_lines(transcripts: Transcripts) -> Iterator[str]:
-    """The lines of an .stm file; what is no segment of a recording is a recording of its own."""
+    """The lines of an .stm file; utterances that are not segments are recordings of their own."""
     for part in transcripts.ignored:
         name = part.recording
         yield f"{name} 1 {name} {part.start:.3f} {part.end:.3f} {IGNORED}"
     for key in sorted(transcripts.by_id):
         transcript = transcripts.by_id[key]
-        # Without a known duration the end only has to lie behind every label.
+        # Without a known duration the end is after the last label.
         end = transcript.duration or max((span[2] for span in transcript.spans), default=0) + 1
         place = transcripts.segments.get(key, Segment(key, 0.0, end))
         speaker = re.sub(r"\s", "_", transcript.speaker) or key
@@ -133,7 +133,7 @@ def _transcript(key: str, words: list[str], where: str) -> Transcript:
 
 
 def _recording_names(channels: Iterable[Channel]) -> dict[Channel, str]:
-    """A name for each channel: its recording alone where that has only one."""
+    """A name for each channel: its recording only, if that has one channel."""
     distinct = dict.fromkeys(channels)
     count = Counter(recording for recording, _ in distinct)
     return {

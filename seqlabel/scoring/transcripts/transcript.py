@@ -1,4 +1,4 @@
-"""What is compared: sets of transcripts, whatever file they came from."""
+"""Sets of transcripts, independent of their file format."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ Span = tuple[str, float, float, float]
 class Transcript:
     """One utterance's labels or text.
 
-    labels: None when only running text is known.
-    text: running text; "" when nothing is said or written, None when only labels are known.
+    labels: None if only running text is known.
+    text: running text; "" if nothing is said or written, None if only labels are known.
     speaker, tags, duration: as in a manifest (speaker is the writer of ink; duration in seconds).
-    spans: the labels in time, when the source knows it.
+    spans: the labels with times, if the source has them.
     """
 
     id: str
@@ -31,13 +31,13 @@ class Transcript:
 
     @property
     def known(self) -> bool:
-        """Whether it says anything: no labels and no text are not the same as an empty text."""
+        """Whether the transcript is known; an empty text is known."""
         return bool(self.labels) or self.text is not None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a recording, in seconds."""
+    """A segment of a recording, in seconds."""
 
     recording: str
     start: float
