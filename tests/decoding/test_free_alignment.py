@@ -147,6 +147,23 @@ def test_unknown_symbols_take_the_best_label_and_get_times():
     assert all(0.8 < span.probability <= 1 for span in found.spans)
 
 
+def test_known_symbols_beside_unknown_ones_stay_themselves():
+    found = align(spikes("abc"), tuple("ac£"), ABC, freedom=Freedom(wildcard=True))
+    assert [s.start for s in found.spans] == [0, 3, 6]
+    assert found.spans[1].probability < 0.1 < 0.5 < found.spans[2].probability
+
+
+def test_what_stars_and_words_left_out_cost_where_nothing_is_said():
+    """1 nat for each frame of a star that hears a label, 10 for each word."""
+    exact = tuple("a")
+    found = align(spikes("abb", gap=0, width=2), exact, ABC, freedom=Freedom(stars=(1,)))
+    assert found.path_log_prob == pytest.approx(6 * np.log(0.9) - 4)
+    frames = spikes("a", gap=3, sure=1 - 3e-9)
+    found = align(frames, tuple("abc"), ABC, freedom=Freedom(words=((1, 2), (2, 3))))
+    assert found.skipped == (1, 2)
+    assert found.path_log_prob == pytest.approx(-20, abs=1e-6)
+
+
 def test_what_is_spoken_and_not_written_goes_to_a_star():
     frames = spikes("ab" + "ccbac" * 4 + "ca")
     tight = align(frames, tuple("abca"), ABC)

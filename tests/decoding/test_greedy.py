@@ -1,6 +1,8 @@
 """Best-path decoding against a loop over frames, and the form of results."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -108,3 +110,15 @@ def test_result_in_seconds_and_in_print():
         "spans": [["a", 0.0, 0.02, 0.9], ["b", 0.51, 0.52, 0.8]],
         "alternatives": [{"labels": ["a"], "text": "a", "log_prob": -2.5}],
     }
+
+
+def test_numba_is_imported_by_the_decoders_that_need_it():
+    code = (
+        "import sys\nfrom seqlabel import decoding\n"
+        "assert 'numba' not in sys.modules\n"
+        "found = [getattr(decoding, name).__name__ for name in decoding.__all__]\n"
+        "assert found == decoding.__all__ and 'numba' in sys.modules\n"
+        "try:\n    decoding.Beam\nexcept AttributeError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "module 'seqlabel.decoding' has no attribute 'Beam'\n"

@@ -99,6 +99,28 @@ def test_log_domain_gives_what_rescaling_gives():
             np.testing.assert_allclose(a, b, atol=1e-12)
 
 
+def test_rescaling_is_right_or_gives_up(cases):
+    """Probabilities from 1 down to the smallest numbers, and some that are zero."""
+    rng = np.random.default_rng(4)
+    given_up = compared = 0
+    for _ in cases(4000):
+        T, labels = int(rng.integers(1, 8)), rng.integers(1, 3, rng.integers(0, 4)).tolist()
+        if required_frames(labels) > T:
+            continue
+        y = 10.0 ** -(rng.choice([0.5, 10, 160, 305, 320], (T, 1)) * rng.random((T, 3)))
+        y[rng.random((T, 3)) < 0.05] = 0.0
+        y[y.sum(1) == 0] = 1.0
+        rescaled, logarithms = occupancies(y / y.sum(1, keepdims=True), labels)
+        if rescaled[0] == np.inf:
+            given_up += 1
+            continue
+        compared += 1
+        for a, b in zip(rescaled, logarithms, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    assert given_up > 0.02 * compared
+    assert compared > given_up
+
+
 def test_rescaling_does_not_give_up_on_a_large_loss_alone():
     """exp(-loss) is no number, but no state was lost: the slow way would be taken for nothing."""
     y = np.full((900, 4), 0.25)

@@ -81,7 +81,7 @@ def viterbi(log_probs, labels, path, memory):
         j, best = j - 1, label[S]
     for t in range(T - 1, -1, -1):
         path[t] = j
-        j -= label_came[t, j >> 1] if j % 2 == 1 else blank_came[t, j >> 1]
+        j -= int(label_came[t, j >> 1] if j % 2 == 1 else blank_came[t, j >> 1])
     return best
 
 
