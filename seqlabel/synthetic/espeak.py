@@ -134,6 +134,8 @@ class _Espeak:
         rate = self.library.espeak_Initialize(_SYNCHRONOUS_RETRIEVAL, 0, data, flags)
         if rate != RATE:
             raise SystemExit(f"cannot start (espeak_Initialize gives {rate}); reinstall the wheel")
+        # Breath and other noise of a voice; by itself the library takes the time of day for a seed.
+        self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self.callback = _Callback(self._receive)  # kept: the library holds a bare pointer to it
         self.library.espeak_SetSynthCallback(self.callback)
         if self.library.espeak_SetVoiceByName(voice.name.encode()):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from seqlabel.inputs import read_audio
 
 pytest.importorskip("espeakng_loader", reason="the extra `synth` is not installed")
 
+from seqlabel.synthetic.espeak import Voice, speak
 from seqlabel.synthetic.speech import SpeechCorpus, write_corpus
 
 OPTIONS = SpeechCorpus(speakers=(2, 1, 1), sentences=2, seed=3)
@@ -110,3 +112,10 @@ def test_a_missing_wheel_is_named(tmp_path):
     assert run.returncode == 2
     assert "pip install 'seqlabel[synth]'" in run.stderr.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_noise_of_a_voice_does_not_depend_on_the_time_of_day():
+    breathy = Voice("en-us+f2", 160, 50, 50)
+    first = speak(breathy, ["ten dogs"])
+    time.sleep(1.1 - time.time() % 1)  # into the next second
+    assert np.array_equal(first[0].samples, speak(breathy, ["ten dogs"])[0].samples)
