@@ -375,7 +375,7 @@ def test_years_need_no_quotes_on_the_command_line(tiny, capsys):
     place(tiny / "crohme", "TEST2016_INKML_GT/a.inkml", [("x", [0])], "x")
     command = ["prepare", "crohme", str(tiny), str(tiny / "out"), "--set", "protocol=2013"]
     assert main([*command, "--set", "test=[2014, 2016]", "--set", 'dev=["2016"]']) == 2
-    assert "TestEM2014GT is in the set dev and in test_2014" in capsys.readouterr().err
+    assert "TestEM2014GT is in both dev and test_2014" in capsys.readouterr().err
     assert main([*command, "--set", "test=[2013, 2016]"]) == 0
     assert {path.stem for path in (tiny / "out").glob("*.jsonl")} == {
         "train", "test_2013", "test_2016"
