@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# The tasks that training without, or beyond, gradient descent is known for, and a baseline of each.
+#
+#   recipes/methods/run.sh [sines|counting|labels]... [--exp DIR] [--seeds N]
+#
+# Needs no corpus. What is finished is not repeated.
+set -eo pipefail
+recipe=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$recipe/../.." && pwd)
+[ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
+export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+
+usage="usage: $0 [sines|counting|labels]... [--exp DIR] [--seeds N]"
+exp=$root/exp/methods
+seeds=3
+tasks=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help)
+        echo "$usage"
+        exit 0
+        ;;
+    --exp | --seeds)
+        if [ $# -lt 2 ]; then
+            echo "$0: $1 needs a value" >&2
+            exit 2
+        fi
+        declare "${1#--}=$2"
+        shift 2
+        ;;
+    sines | counting | labels)
+        tasks+=("$1")
+        shift
+        ;;
+    *)
+        echo "$0: unknown task $1; $usage" >&2
+        exit 2
+        ;;
+    esac
+done
+if [[ ! $seeds =~ ^[1-9][0-9]*$ ]]; then
+    echo "$0: --seeds $seeds: a number from 1 on is expected" >&2
+    exit 2
+fi
+[ ${#tasks[@]} -gt 0 ] || tasks=(sines counting labels)
+
+# data TASK K OUT: what series.py makes, prepared
+data() {
+    if [ ! -f "$3/data/train.jsonl" ]; then
+        python "$recipe/series.py" "$1" "$2" "$3/lists"
+        seqlabel prepare manifest "$3/lists" "$3/data"
+    fi
+}
+
+# train CONF DATA OUT [KEY=VALUE]...: for every seed
+train() {
+    local conf=$1 data=$2 out=$3 seed more=()
+    shift 3
+    for setting in "$@"; do
+        more+=(--set "$setting")
+    done
+    for seed in $(seq "$seeds"); do
+        seqlabel train "$recipe/conf/$conf.toml" --data "$data" --out "$out/$seed" --resume \
+            --set "seed=$seed" "${more[@]}"
+    done
+}
+
+sines() {
+    local k folder
+    for k in 1 2 3; do
+        folder=$exp/sines$k
+        data sines "$k" "$folder"
+        train sines_evolino "$folder/data" "$folder/evolino"
+        train sines_evolino "$folder/data" "$folder/random" phases.0.epochs=1
+        train sines_gradient "$folder/data" "$folder/gradient"
+        python "$recipe/judge.py" sines "$folder/data" "$folder"/{evolino,random,gradient}/*
+    done
+}
+
+counting() {
+    local folder=$exp/counting
+    data counting 2 "$folder"
+    train counting_kalman "$folder/data" "$folder/kalman100" phases.0.epochs=10
+    train counting_kalman "$folder/data" "$folder/kalman600"
+    train counting_gradient "$folder/data" "$folder/gradient600" phases.0.epochs=60
+    train counting_gradient "$folder/data" "$folder/gradient6000"
+    python "$recipe/judge.py" counting "$folder/data" "$folder"/{kalman,gradient}*/*
+}
+
+labels() {
+    local folder=$exp/labels seed name
+    if [ ! -f "$folder/data/train.jsonl" ]; then
+        seqlabel synth ink "$folder/corpus" --seed 1
+        seqlabel prepare iam_ondb "$folder/corpus" "$folder/data"
+    fi
+    train labels "$folder/data" "$folder/labels"
+    for seed in $(seq "$seeds"); do
+        for name in labels_evolution labels_gradient; do
+            seqlabel train "$recipe/conf/$name.toml" --data "$folder/data" \
+                --out "$folder/$name/$seed" --resume --set "seed=$seed" \
+                --set "initial=$folder/labels/$seed"
+        done
+    done
+    for name in labels labels_evolution labels_gradient; do
+        for seed in $(seq "$seeds"); do
+            seqlabel decode "$folder/$name/$seed" "$folder/data/test.jsonl" \
+                --out "$folder/$name/$seed/test.jsonl"
+        done
+        seqlabel score "$folder/data/test.jsonl" "$folder/$name"/*/test.jsonl --seeds \
+            --out "$folder/$name/report"
+    done
+}
+
+for task in "${tasks[@]}"; do
+    $task
+done
