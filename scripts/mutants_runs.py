@@ -155,7 +155,7 @@ def with_suite(tests: Sequence[str], examples: int, limit: float, work: Callable
 def _compute_as_compiled() -> None:
     """Give numpy and math the manners of compiled code: no exceptions, fields as attributes."""
     np.seterr(all="ignore")
-    log, exp, zeros = math.log, math.exp, np.zeros
+    log, exp = math.log, math.exp
 
     def log_of_any(x: float, *base: float) -> float:
         return log(x, *base) if x > 0 else -math.inf if x == 0 else math.nan
@@ -163,11 +163,16 @@ def _compute_as_compiled() -> None:
     def exp_of_any(x: float) -> float:
         return exp(x) if x < 709 else float(np.exp(x))
 
-    def zeros_of_records(shape: Any, dtype: Any = float, **options: Any) -> np.ndarray:
-        array = zeros(shape, dtype, **options)
-        return array.view(np.recarray) if array.dtype.names else array
+    def of_records(make: Callable) -> Callable:
+        def made(*arguments: Any, **options: Any) -> np.ndarray:
+            array = make(*arguments, **options)
+            return array.view(np.recarray) if array.dtype.names else array
 
-    math.log, math.exp, np.zeros = log_of_any, exp_of_any, zeros_of_records  # type: ignore
+        return made
+
+    math.log, math.exp = log_of_any, exp_of_any  # type: ignore[assignment]
+    for name in ("zeros", "empty", "concatenate"):
+        setattr(np, name, of_records(getattr(np, name)))
 
 
 def _too_long(*_: Any) -> None:

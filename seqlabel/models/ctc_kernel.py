@@ -54,7 +54,7 @@ def rescaled_occupancy(phi, y, skip, blank, label):
         p *= mass
         if p < 1e-100:
             p, log_p = 1.0, log_p + math.log(p)
-        scale, mass = 1.0 / mass, 0.0
+        scale, mass = np.float64(1.0) / mass, 0.0  # infinite in plain Python too
         for i in range(S + 1):
             stay, before = blank[t - 1, i + 1], label[t - 1, i]
             to_blank = stay + before

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from seqlabel.alphabet import Alphabet
 from seqlabel.decoding import BeamDecoder, Lexicon, NgramLM, beam
 from seqlabel.decoding.search import spans
-from seqlabel.decoding.search.plain import PACE
+from seqlabel.decoding.search.hypothesis import ENDING, best_endings
+from seqlabel.decoding.search.plain import PACE, SMALL
 from seqlabel.errors import InputError
 
 ALPHABET = Alphabet("abc ", "character")
@@ -121,6 +122,26 @@ def test_spans_equal_those_of_the_compiled_walk(seed, T, real):
         for walk in (spans.walk_paths, spans.walk_paths_plainly)
     )
     assert one == other
+
+
+def test_masses_that_would_become_too_small_are_scaled_up_alike():
+    probs = np.random.default_rng(2).dirichlet(np.full(K, 50.0), 400)
+    decoder = make("labels", 4)
+    searches = decoder.plain_search(), decoder.search()
+    one, other = (search.each(probs[None], np.array([400]), 3)[0] for search in searches)
+    assert listed(one) == listed(other)
+    assert one[0].log_prob < np.log(SMALL)
+
+
+def test_a_path_may_begin_with_a_blank():
+    x = np.log([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05]])
+    assert spans._plain_viterbi(x, np.array([1])) == [0, 1]
+
+
+def test_words_of_no_mass_do_not_end_a_labelling():
+    ends = np.zeros(1, ENDING)
+    (best,) = best_endings(ends, np.array([0.0, 0.5]), 1.0, 2)
+    assert best == (1, (pytest.approx(1 + np.log(0.5)), 0, False))
 
 
 @pytest.mark.parametrize("kind", KINDS)

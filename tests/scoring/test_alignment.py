@@ -4,7 +4,7 @@ from functools import cache
 
 import editdistance
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
@@ -114,6 +114,9 @@ LONGER = st.lists(st.sampled_from("abc"), max_size=14)
     st.sampled_from([frozenset(), frozenset("a")]),
     st.sampled_from(["unit", "sclite"]),
 )
+@example([("cde", "abc"), ("abc", "cde")], frozenset(), "unit")  # three pairs cost four gaps
+@example([("caa", "ac")], frozenset("a"), "unit")  # one substitution, and other errors for sclite
+@example([("caa", "ac")], frozenset("a"), "sclite")
 def test_errors_under_the_other_costs_are_those_of_its_alignments(pairs, optional, costs):
     both = Pairs([r for r, _ in pairs], [h for _, h in pairs], optional)
     assert both.errors_by_costs(both.align(costs), costs) == {
