@@ -226,15 +226,15 @@ def test_posteriors_of_pieces_are_those_of_the_whole(monkeypatch):
 
 
 def test_pieces_are_cut_where_the_blank_between_two_labels_is_surest(monkeypatch):
-    T, S = 60, 20
-    starts = np.arange(0, T, 3)
+    T, S = 60, 15
+    starts = np.arange(0, 3 * S, 3)  # the last 15 frames are without labels
     frames = np.full((T, 2), -1.0)
     frames[[13, 26, 35, 41], 0] = -0.1  # behind the labels 4, 8, 11 and 13
     frames[[12, 24], 0] = 0.0  # within a label
     monkeypatch.setattr(aligner, "PIECE", 10)
     monkeypatch.setattr(aligner, "CELLS", T * (2 * S + 1) - 1)
     assert list(aligner._pieces(frames, starts, starts + 1, 2)) == [
-        (0, 13, 0, 5), (13, 26, 5, 9), (26, 35, 9, 12), (35, 41, 12, 14), (41, 60, 14, 20),
+        (0, 13, 0, 5), (13, 26, 5, 9), (26, 35, 9, 12), (35, 41, 12, 14), (41, 60, 14, 15),
     ]  # fmt: skip
     monkeypatch.setattr(aligner, "CELLS", T * (2 * S + 1))
     assert list(aligner._pieces(frames, starts, starts + 1, 2)) == [(0, T, 0, S)]
