@@ -232,7 +232,7 @@ def test_lhotse_folders_without_lists_or_with_ones_that_do_not_fit(tmp_path, wav
     whole = cut(wavs)
     supervision = {**whole["supervisions"][0], "recording_id": "z"}
     files = {"recordings_dev.jsonl": [whole["recording"]], "supervisions_dev.jsonl": [supervision]}
-    message = r"supervisions_dev\.jsonl:1: z is not in recordings_dev\.jsonl; lhotse.qa.fix_manifests"
+    message = r"supervisions_dev\.jsonl:1: z is not in recordings_dev\.jsonl; lhotse\.qa\.fix"
     with pytest.raises(InputError, match=message):
         prepare("lhotse", write(tmp_path / "pair", files))
 
