@@ -1,6 +1,6 @@
 # Sourced by the other scripts: makes .venv with the tested versions, and puts it on PATH.
 #
-#   PYTHON=python3.12 scripts/quickstart.sh     choose the interpreter (3.11 is tested)
+#   PYTHON=python3.12 scripts/quickstart.sh     choose the interpreter (3.11 and 3.12 are tested)
 #   VENV=/tmp/venv scripts/test.sh              put the environment elsewhere
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
