@@ -75,6 +75,19 @@ def shared(rows: list[Any], seed: int = 0) -> dict[str, list[Any]]:
     return {name: [rows[n] for n in part] for name, part in zip(SETS, parts, strict=True)}
 
 
+def sets_of(
+    args: argparse.Namespace,
+    read: Callable[[Path], list[Any]],
+    draw: Callable[[np.random.Generator], Any],
+    *sizes: int,
+) -> dict[str, list[Any]]:
+    """The sequences of the user's file, or drawn ones, as many as `counts` gives of the sizes."""
+    if args.file:
+        return shared(read(args.file))
+    rng = np.random.default_rng(args.seed)
+    return {name: [draw(rng) for _ in range(n)] for name, n in counts(args.scale, *sizes).items()}
+
+
 def read_sets(data: Path) -> dict[str, list[Utterance]]:
     """The utterances of a prepared folder by set."""
     return {name: read_manifest(data / f"{name}.jsonl") for name in SETS}

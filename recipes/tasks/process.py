@@ -17,13 +17,12 @@ import numpy as np
 from common import (
     Results,
     Rows,
-    counts,
     frame_labels,
     read_hypotheses,
     read_sets,
     run,
     segments,
-    shared,
+    sets_of,
 )
 
 from seqlabel.errors import InputError
@@ -75,12 +74,7 @@ def read_log(path: Path) -> list[list[str]]:
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
     """Rows with one-hot events and the next event of each."""
-    if args.file:
-        sets = shared(read_log(args.file))
-    else:
-        rng = np.random.default_rng(args.seed)
-        sizes = counts(args.scale, 1200, 200, 400)
-        sets = {name: [order(rng) for _ in range(size)] for name, size in sizes.items()}
+    sets = sets_of(args, read_log, order, 1200, 200, 400)
     for cases in sets.values():  # blanks would part the labels
         cases[:] = [["_".join(event.split()) for event in events] for events in cases]
     names = sorted({event for events in sets["train"] for event in events})

@@ -17,13 +17,12 @@ import numpy as np
 from common import (
     Results,
     Rows,
-    counts,
     frame_labels,
     read_hypotheses,
     read_sets,
     run,
     segments,
-    shared,
+    sets_of,
 )
 
 from seqlabel.errors import InputError
@@ -79,12 +78,7 @@ def read_proteins(path: Path) -> list[tuple[str, str]]:
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
     """Rows with one-hot residues, those of other letters all zero."""
-    if args.file:
-        sets = shared(read_proteins(args.file))
-    else:
-        rng = np.random.default_rng(args.seed)
-        sizes = counts(args.scale, 800, 100, 200)
-        sets = {name: [protein(rng) for _ in range(size)] for name, size in sizes.items()}
+    sets = sets_of(args, read_proteins, protein, 800, 100, 200)
     return {
         name: [
             {"source": np.array([[r == other for other in RESIDUES] for r in residues]),
