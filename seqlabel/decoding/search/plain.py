@@ -1,8 +1,8 @@
-"""Prefix beam search in plain Python: what the compiled searches find, while they are compiled.
+"""Prefix beam search in plain Python, used until the compiled searches are ready.
 
-The same sums in the same order as in `label_kernel` and `word_kernel`, ties included: results are
-equal to the last digit. What they compute and where it is from is said there. A search with a beam
-of 100 reads some thousand frames a second, the compiled one some hundred times as many.
+Computes the same sums in the same order as `label_kernel` and `word_kernel` and breaks ties the
+same way, so results are equal to the last digit. Algorithm and sources are given there. With a beam
+of 100 it reads about a thousand frames per second, the compiled search about a hundred times more.
 """
 
 import math
@@ -18,14 +18,18 @@ from seqlabel.decoding.lm.labels import LEAST_FACTOR, LabelLM
 from seqlabel.decoding.search.hypothesis import ENDING, Hypothesis, best_endings, word_hypothesis
 
 SMALL, TINY = 2.0**-300, 2.0**-1000
-"""As of `label_kernel`."""
+"""The same values as in `label_kernel`."""
 
 PACE = 16
-"""Frames after which a search asks whether it is still wanted."""
+"""Number of frames between two checks whether the search can be abandoned."""
 
 
 class Prefix:
-    """A node of the trie, with what a slot of the beam holds of it while it is `inside`."""
+    """A node of the trie of prefixes.
+
+    `inside` says whether the prefix is in the beam. While it is, the node also holds the fields of
+    its slot (`label_kernel.SLOT`).
+    """
 
     __slots__ = (
         "best", "blank", "children", "factor", "inside", "label", "last", "next_blank",
@@ -47,9 +51,9 @@ class Candidate(NamedTuple):
 
     mass: float
     parent: Prefix
-    symbol: int  # what is new: a label, or a label behind a word
+    symbol: int  # the last step: a label, or a word that ends followed by a label
     last: int  # the label of the symbol
-    node: Prefix | None  # None while the trie lacks it
+    node: Prefix | None  # None if not yet in the trie
     factor: float
     state: int
     place: int
@@ -90,7 +94,7 @@ class PlainLabelSearch:
         count: int,
         unwanted: Callable[[], bool] = lambda: False,
     ) -> list[list[Hypothesis]] | None:
-        """As of `LabelSearch`; None where it becomes `unwanted` before it is through."""
+        """As `LabelSearch.each`; None if `unwanted` becomes true before the end."""
         found = []
         for x, T in zip(probs, lengths.tolist(), strict=True):
             self.reset()
@@ -102,7 +106,7 @@ class PlainLabelSearch:
         return found
 
     def best(self, count: int, final: bool = True) -> list[Hypothesis]:
-        """The `count` best labellings so far, see `LabelSearch.best`."""
+        """The `count` best labellings so far; see `LabelSearch.best`."""
         scored = []
         for prefix in self.beam:
             mass = prefix.blank + prefix.label
@@ -117,7 +121,7 @@ class PlainLabelSearch:
         ]
 
     def stable(self) -> np.ndarray:
-        """The labels that all prefixes in the beam begin with."""
+        """The labels with which every prefix in the beam begins."""
         node = self.empty
         while not node.inside and len(node.children) == 1:
             (node,) = node.children.values()
@@ -208,7 +212,7 @@ class PlainLabelSearch:
         place: int,
         bound: float,
     ) -> float:
-        """Let a new prefix enter the candidates unless it is in the beam; returns the bound."""
+        """Add a new prefix to the candidates unless it is in the beam; returns the bound."""
         node = prefix.children.get(symbol)
         if node is not None and node.inside:
             return bound
@@ -225,7 +229,7 @@ class PlainLabelSearch:
         return candidates, bound
 
     def _thin_out(self, candidates: list[Candidate]) -> float:
-        """Keep the candidates that are among the best W of all; returns the bound."""
+        """Keep the candidates among the W best of beam and candidates; returns the new bound."""
         W = self.width
         stayed = [prefix.next_blank + prefix.next_label for prefix in self.beam]
         masses = [*stayed, *(new.mass for new in candidates)]
@@ -268,7 +272,7 @@ class PlainLabelSearch:
                 beam[holes.pop()] = node
             else:
                 beam.append(node)
-        while holes:  # close the holes left, the highest first, with the last prefix
+        while holes:  # fill the remaining holes, highest first, with the last prefix of the beam
             s, moved = holes.pop(), beam.pop()
             if s != len(beam):
                 beam[s] = moved
@@ -313,7 +317,7 @@ class PlainWordSearch(PlainLabelSearch):
         return max(1.0, self.model.top)
 
     def best(self, count: int, final: bool = True) -> list[Hypothesis]:
-        """The `count` best word sequences so far, see `WordSearch.best`."""
+        """The `count` best word sequences so far; see `WordSearch.best`."""
         ends = np.array(self._endings() if final else [], ENDING)
         masses = np.array([prefix.blank + prefix.label for prefix in self.beam])
         return [
@@ -322,7 +326,7 @@ class PlainWordSearch(PlainLabelSearch):
         ]
 
     def stable(self) -> np.ndarray:
-        """The labels that all prefixes in the beam begin with."""
+        """The labels with which every prefix in the beam begins."""
         return super().stable() % self.K
 
     def _extend(
@@ -387,7 +391,7 @@ class PlainWordSearch(PlainLabelSearch):
         return self._fitting(candidates, bound)
 
     def _children(self, node: int) -> list[tuple[int, float, int]]:
-        """Label, factor and node of every child."""
+        """Label, factor and node of each child in the lexicon's trie."""
         if node not in self._below:
             model = self.model
             own = slice(model.child_starts[node], model.child_starts[node + 1])
@@ -402,7 +406,7 @@ class PlainWordSearch(PlainLabelSearch):
         return self._below[node]
 
     def _word_ends(self, node: int, state: int) -> list[tuple[int, float, int]]:
-        """Word, factor and state behind it of the words that may end at a node."""
+        """The words that may end at a node: word, factor, language model state after it."""
         if node == ROOT:
             return []
         if (node, state) not in self._ended:
@@ -428,7 +432,7 @@ class PlainWordSearch(PlainLabelSearch):
         return best
 
     def _endings(self) -> list[tuple[float, int, int]]:
-        """Mass, slot and word of every way in which the utterance may be over."""
+        """Mass, slot and last word for each way in which the utterance may end here."""
         model, ends = self.model, []
         for s, prefix in enumerate(self.beam):
             mass = prefix.blank + prefix.label
@@ -440,7 +444,7 @@ class PlainWordSearch(PlainLabelSearch):
 
 
 def ngram_step(arrays: NgramArrays, state: int, column: int) -> tuple[float, int]:
-    """As of `seqlabel.decoding.lm.kernel`."""
+    """Log-probability and next state, as `seqlabel.decoding.lm.kernel` computes them."""
     if arrays.table_states.shape[0] > 0:
         return (
             float(arrays.table_log_probs[state, column]),

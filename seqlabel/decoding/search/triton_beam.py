@@ -1,14 +1,16 @@
-"""Prefix beam search over labels on a GPU, one program for each utterance, in Triton.
+"""Prefix beam search over labels on a GPU, in Triton: one program per utterance, no language model.
 
-The sums of `label_kernel`, without a language model: of every prefix in the beam and every label
-the mass of the longer prefix is formed, a bisection over the bits of the masses finds the W-th
-largest of all, and what reaches it stays. A prefix is known by a hash of 64 bits of its labels, by
-which a prefix finds its parent; two prefixes of one beam have the same hash with a probability
-below 1e-14. Of equal masses at the border of the beam, those of prefixes that stay go first, then
-those of parents in the order of their slots, then of labels; the search on the CPU takes the label
-that is most probable first, so that the two may keep different prefixes there.
+Computes the sums of `label_kernel`. Each frame, every prefix in the beam is extended by every
+label. A bisection over the bits of the masses finds the W-th largest mass, and the prefixes that
+reach it form the next beam. A prefix is identified by a 64-bit hash of its labels, which also
+serves to find its parent; two prefixes of one beam have the same hash with a probability below
+1e-14.
 
-Imports torch and triton, which not every build of torch brings: to be imported where it is used.
+Ties at the W-th place: prefixes already in the beam come first, then new ones in the order of their
+parents' slots, then of their labels. The search on the CPU takes the most probable label first, so
+the two may keep different prefixes where masses are equal.
+
+This module imports torch and triton, which some builds of torch lack. Import it only where needed.
 """
 
 from typing import Any
@@ -24,23 +26,26 @@ from seqlabel.decoding.checks import SUM_TOLERANCE
 from seqlabel.decoding.search.hypothesis import Hypothesis
 
 _BLOCK = 1024
-"""Masses that are looked at together."""
+"""Number of masses processed at once."""
 
 
 def interpreted() -> bool:
-    """Whether triton runs its kernels in Python, on tensors of the CPU (TRITON_INTERPRET=1)."""
+    """Whether Triton interprets kernels in Python, on CPU tensors (TRITON_INTERPRET=1)."""
     return not isinstance(beam_search, triton.JITFunction)
 
 
 def why_not() -> str | None:
-    """Why the search cannot run here, or None."""
+    """The reason why the search cannot run on this machine, or None."""
     if not interpreted() and not torch.cuda.is_available():
         return "torch finds no GPU"
     return None
 
 
 def on_device(log_probs: Any, copy: np.ndarray) -> Tensor:
-    """Log-probabilities where the search reads them: as they are, or a `copy` on the CPU moved."""
+    """Log-probabilities on the device of the search.
+
+    A tensor that is there already is used as it is; otherwise `copy`, on the CPU, is moved.
+    """
     if interpreted():
         return torch.from_numpy(copy)
     if isinstance(log_probs, Tensor) and log_probs.is_cuda:
@@ -53,8 +58,8 @@ def probabilities(
 ) -> tuple[Tensor, list[int]]:
     """Probabilities (B, T, K), float64, and the utterances with frames that do not sum to one.
 
-    least, count: labels less probable, or beyond the `count` most probable ones of a frame, have
-    the probability zero; the blank always counts.
+    least, count: labels less probable than `least`, or not among the `count` most probable labels
+    of a frame, are set to zero. The blank is always kept.
     """
     probs = log_probs.double().exp()
     inside = torch.arange(probs.shape[1]) < torch.from_numpy(lengths)[:, None]
@@ -69,7 +74,7 @@ def probabilities(
 def search_each(
     probs: Tensor, lengths: np.ndarray, beam: int, count: int
 ) -> list[list[Hypothesis]]:
-    """The `count` best labellings of each utterance, best first; of equal ones the first slot's.
+    """The `count` best labellings of each utterance, best first; equal ones in slot order.
 
     probs: (B, T, K) float64, probabilities, zero for labels that are left out; lengths: (B,).
     """
@@ -103,7 +108,7 @@ def search_each(
 
 
 def _trace(before: Tensor, added: Tensor, slots: Tensor, lengths: Tensor) -> Tensor:
-    """The labels (B, N, T) that the prefixes in slots (B, N) took, 0 where a frame added none."""
+    """Labels (B, N, T) of the prefixes in slots (B, N), 0 where a frame added no label."""
     T = before.shape[1]
     taken = before.new_zeros(*slots.shape, T)
     for t in range(T - 1, -1, -1):
@@ -115,13 +120,13 @@ def _trace(before: Tensor, added: Tensor, slots: Tensor, lengths: Tensor) -> Ten
 
 @triton.jit
 def _bits(x):
-    """Positive numbers as integers in the same order."""
+    """Positive floats as integers with the same order."""
     return x.to(tl.int64, bitcast=True)
 
 
 @triton.jit
 def _name(parent, label):
-    """The hash of a prefix of that of its parent."""
+    """The hash of a prefix from the hash of its parent and its last label."""
     x = (parent ^ (label.to(tl.int64) + 1)) * 6364136223846793005 + 1442695040888963407
     x = (x ^ ((x >> 29) & 0x7FFFFFFFF)) * 2862933555777941757
     return x ^ ((x >> 32) & 0xFFFFFFFF)
@@ -132,11 +137,12 @@ def beam_search(
     probs, lengths, masses, names, last, longer, before, added, scale, T, K, beam,
     W: tl.constexpr, BLOCK: tl.constexpr, KB: tl.constexpr,
 ):  # fmt: skip
-    """Fills the masses (blank, label) of the W slots after the last frame, and the way there.
+    """Fill the masses (blank, label) of the W slots after the last frame, and the backpointers.
 
-    probs (B, T, K); masses (B, 4, W), names (B, 4, W) and last (B, 2, W): the slots, and where
-    those of the next frame are put together; longer (B, beam K): the masses of longer prefixes;
-    before, added (B, T, W): the slot that each came from, and the label it took; scale (B,).
+    probs (B, T, K). masses (B, 4, W), names (B, 4, W) and last (B, 2, W): the first half holds the
+    current slots, the second half those of the next frame. longer (B, beam K): masses of extended
+    prefixes. before, added (B, T, W): the previous slot of each slot, and the label added (0: none).
+    scale (B,): logarithm of the factor removed from the masses.
     """
     b = tl.program_id(0).to(tl.int64)
     probs += b * T * K
@@ -150,9 +156,9 @@ def beam_search(
     length = tl.load(lengths + b)
     blank = tl.where(w == 0, 1.0, 0.0).to(tl.float64)
     label = tl.zeros((W,), tl.float64)
-    name = tl.where(w == 0, 1, 0).to(tl.int64)  # 0 of a slot that is not filled
+    name = tl.where(w == 0, 1, 0).to(tl.int64)  # 0: empty slot
     above = tl.zeros((W,), tl.int64)  # the name of the parent
-    end = tl.zeros((W,), tl.int32)  # the last label, 0 of the empty prefix
+    end = tl.zeros((W,), tl.int32)  # the last label; 0: the empty prefix
     total_scale = tl.zeros((1,), tl.float64)
     for t in range(length):
         tl.store(masses + w, blank)
@@ -160,7 +166,7 @@ def beam_search(
         tl.store(names + w, name)
         tl.store(last + w, end)
         tl.debug_barrier()
-        # the prefixes that stay
+        # the prefixes of the beam, one frame on
         parent = tl.full((W,), -1, tl.int32)
         for s in range(beam):
             parent = tl.where(above == tl.load(names + s), s, parent)
@@ -173,7 +179,7 @@ def beam_search(
         next_blank = total * tl.load(probs + t * K)
         next_label = tl.where(end > 0, (label + passed) * own, 0.0)
         stayed = next_blank + next_label
-        # the longer prefixes, but for those that are in the beam
+        # the extended prefixes, without those already in the beam
         k = tl.arange(0, KB)
         for s in range(beam):
             p = tl.load(probs + t * K + k, mask=(k > 0) & (k < K), other=0.0)
