@@ -141,7 +141,7 @@ def beam_search(
 
     probs (B, T, K). masses (B, 4, W), names (B, 4, W) and last (B, 2, W): the first half holds the
     current slots, the second half those of the next frame. longer (B, beam K): masses of extended
-    prefixes. before, added (B, T, W): the previous slot of each slot, and the label added (0: none).
+    prefixes. before, added (B, T, W): the previous slot of each slot, the label added (0: none).
     scale (B,): logarithm of the factor removed from the masses.
     """
     b = tl.program_id(0).to(tl.int64)
