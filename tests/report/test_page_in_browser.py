@@ -223,6 +223,7 @@ def test_the_policy_stops_what_escaping_would_miss(browser, hostile, tmp_path):
     browser.open(tmp_path / "broken.html")
     assert browser.run(ATTACKED) is False
     assert any("Content Security Policy" in problem for problem in browser.problems)
+    browser.problems.clear()  # they are not those of `page`
 
 
 def test_the_page_prints(browser, comparison):
