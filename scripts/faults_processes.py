@@ -4,12 +4,16 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from seqlabel.cli import main as seqlabel
+
+LONGEST = 300.0
+"""Seconds that a command may take; what waits longer waits for ever."""
 
 
 def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False) -> int:
@@ -41,8 +45,17 @@ def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False
 
 
 def outcome(child: int) -> int:
-    """Exit code, or minus the signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    """Exit code, or minus the signal; raises TimeoutError after `LONGEST`, and ends the process."""
+    end = time.monotonic() + LONGEST
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise TimeoutError(f"it was still running after {LONGEST:g} s")
+        time.sleep(0.002)
 
 
 def redirect(output: Path, stdout: int | None = None, stderr: int | None = None) -> None:

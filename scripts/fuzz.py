@@ -41,6 +41,8 @@ MEMORY = 1 << 30
 """Bytes that an input may take."""
 HANG = 20.0
 """Seconds of processor time that an input may take."""
+WAIT = 300.0
+"""Seconds that it may take on a busy machine: one that waits for ever needs no processor time."""
 LONGEST = 600
 """Characters of a message that still are one line."""
 TURN = 10.0
@@ -147,7 +149,7 @@ def processor_seconds(process: int) -> float:
 
 def reports(process: int, pipe: int) -> Iterator[list[Any]]:
     """What a child reports; it is killed when an input takes too long, and reports no more."""
-    rest, since = b"", 0.0
+    rest, since, began = b"", 0.0, time.monotonic()
     while True:
         if select.select([pipe], [], [], 1.0)[0]:
             part = os.read(pipe, 1 << 16)
@@ -155,8 +157,8 @@ def reports(process: int, pipe: int) -> Iterator[list[Any]]:
                 return
             *lines, rest = (rest + part).split(b"\n")
             yield from map(json.loads, lines)
-            since = processor_seconds(process)
-        elif processor_seconds(process) - since > HANG:
+            since, began = processor_seconds(process), time.monotonic()
+        elif processor_seconds(process) - since > HANG or time.monotonic() - began > WAIT:
             os.kill(process, signal.SIGKILL)
             yield ["hang"]
 
@@ -176,7 +178,7 @@ def run(reader: Reader, tally: Tally, seed: int, count: int, deadline: float) ->
             finally:
                 os._exit(code)
         os.close(end)
-        pending, hung = None, False
+        pending, hung, begun = None, False, tally.tried
         for report in reports(process, pipe):
             if report == ["hang"]:
                 hung = True
@@ -192,6 +194,8 @@ def run(reader: Reader, tally: Tally, seed: int, count: int, deadline: float) ->
             cause = f"more than {HANG:g} s" if hung else f"the process ended with status {status}"
             if tally.add(pending, "failed", cause):
                 yield pending
+        elif tally.tried == begun and status:
+            raise RuntimeError(f"a child ended with status {status} before its first input")
 
 
 def fuzz(readers: list[Reader], args: argparse.Namespace) -> dict[str, Tally]:

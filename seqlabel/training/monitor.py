@@ -48,12 +48,9 @@ class Monitor:
     def start_epoch(self, epoch: int, updates: int, done: int, padding: float) -> None:
         """An epoch of `updates` updates begins after `done` of them."""
         self.padding = padding
-        if self.speaks:
+        if self.speaks and sys.stderr.isatty():
             title = f"epoch {epoch + 1}"
-            hidden = not sys.stderr.isatty()
-            self._bar = tqdm(
-                total=updates, initial=done, desc=title, leave=False, disable=hidden, unit="update"
-            )
+            self._bar = tqdm(total=updates, initial=done, desc=title, leave=False, unit="update")
 
     def update(self, progress: Progress) -> None:
         """One update is done."""
