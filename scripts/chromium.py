@@ -59,6 +59,7 @@ class Page:
         self._buffer = b""
         self._number = 0
         self._session: str | None = None
+        self._loaded: set[str] = set()
         self.problems: list[str] = []
         self.requests: list[str] = []
         try:
@@ -67,6 +68,7 @@ class Page:
             self._session = attached["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 self.call(f"{domain}.enable")
+            self.call("Page.setLifecycleEventsEnabled", enabled=True)
         except BaseException:
             self.close()
             raise
@@ -111,6 +113,8 @@ class Page:
             self.problems.append(str([value.get("value") for value in parameters["args"]]))
         elif method == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
             self.problems.append(parameters["entry"]["text"])
+        elif method == "Page.lifecycleEvent" and parameters["name"] == "load":
+            self._loaded.add(parameters["loaderId"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
 
@@ -128,9 +132,9 @@ class Page:
         self.problems.clear()
         self.requests.clear()
         address = place if isinstance(place, str) else place.resolve().as_uri()
-        self.call("Page.navigate", url=address)
-        while self._receive().get("method") != "Page.loadEventFired":
-            pass
+        loader = self.call("Page.navigate", url=address)["loaderId"]
+        while loader not in self._loaded:  # which may have come before the answer
+            self._receive()
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression; a promise is awaited."""
