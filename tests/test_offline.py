@@ -145,7 +145,7 @@ def test_runs_of_before_the_encoders_had_names_go_on(data, tmp_path):
         (["features.height=4", "features.scale=never"], "rows, but features.height = 4"),
         (["features.kind=ink_25"], "unknown option|image, where features.kind"),
         (["augmentation.image.slant=-1"], "not be negative"),
-        (["training.bf16=true"], "training.bf16 is for layers over frames"),
+        (["training.bf16=true"], "training.bf16 needs LSTM layers over frames"),
     ],
 )
 def test_configurations_that_cannot_be_trained(data, tmp_path, capsys, overrides, reason):

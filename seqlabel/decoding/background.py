@@ -1,9 +1,9 @@
-"""Kernels compiled in a thread of their own, so that nobody waits whom plain Python serves sooner.
+"""Compiles kernels in a background thread, so that plain Python can serve calls in the meantime.
 
-At its end the interpreter waits until they are in the cache, so that the next process has them;
-where there is no cache, after `FINISHING` seconds or Ctrl-C, the compiler stops at its next pass.
-numba writes whole files only. A process that forks waits as well, since a child would find the
-compiler locked for ever.
+When the interpreter exits, it waits until the kernels are in the cache, so that the next process
+finds them. Without a cache, after `FINISHING` seconds, or on Ctrl-C, the compiler stops at its next
+pass instead. numba writes cache files whole or not at all. A process that forks waits too: in the
+child, numba's compiler lock would never be released.
 """
 
 import atexit
@@ -22,17 +22,17 @@ from seqlabel.compile_cache import is_kept
 log = logging.getLogger("seqlabel")
 
 FROM_DISK = 1.5
-"""Seconds that a caller waits for kernels that the cache on disk seems to have."""
+"""Seconds that a caller waits for kernels that seem to be in the cache on disk."""
 
 QUIET, FINISHING = 1.0, 30.0
-"""Seconds that the end of the interpreter waits for kernels without a word, and at most."""
+"""Seconds that the exiting interpreter waits for kernels: silently, and then with a message."""
 
 LEAVING = 10.0
-"""Seconds that it waits for the compiler to stop; a pass takes tenths."""
+"""Seconds that it waits for the compiler to stop. A pass takes tenths of a second."""
 
 
 class Compilation:
-    """Kernels that are being compiled, or are compiled."""
+    """The compilation of some kernels, in progress or done."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
@@ -41,11 +41,11 @@ class Compilation:
 
     @property
     def ready(self) -> bool:
-        """Whether calls of the kernels are served at once."""
+        """Whether the kernels can be called without waiting."""
         return self._done.is_set()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until they are ready, at most so many seconds."""
+        """Wait until the kernels are ready, at most `timeout` seconds."""
         self._done.wait(timeout)
 
     def start(self) -> None:
@@ -58,7 +58,7 @@ class Compilation:
                 self._work()
         except _Leave:
             pass
-        except Exception:  # whoever calls the kernels meets the same, where it can be caught
+        except Exception:  # a call of the kernels raises it again, where it can be caught
             log.debug("compiling in the background failed", exc_info=True)
         finally:
             self._done.set()
@@ -66,10 +66,10 @@ class Compilation:
 
 
 def compiled(key: Hashable, work: Callable[[], object], *kernels: Any) -> Compilation:
-    """Have kernels compiled, once for each key of the process.
+    """Start compiling kernels, once per key and process.
 
-    work: calls the kernels with arguments of the types that are to come. kernels: the largest of
-    those; where all of them are in the cache on disk, this waits until they are loaded.
+    work: calls the kernels with arguments of the types that will be used. kernels: the largest of
+    them; if all of these are in the cache on disk, this waits until they are loaded.
     """
     with _lock:
         known = _known.get(key)
@@ -83,13 +83,13 @@ def compiled(key: Hashable, work: Callable[[], object], *kernels: Any) -> Compil
 
 
 def on_disk(kernel: Any) -> bool:
-    """Whether the cache has the kernel, if perhaps for other types."""
+    """Whether the cache holds the kernel, though perhaps for other argument types."""
     name = f"{kernel.py_func.__module__.rsplit('.', 1)[-1]}.{kernel.py_func.__name__}-*.nbi"
     return any(Path(kernel.stats.cache_path).glob(name))
 
 
 class _Leave(BaseException):
-    """Ends the compiler at the end of the interpreter."""
+    """Stops the compiler when the interpreter exits."""
 
 
 class _Exit(event.Listener):
@@ -112,11 +112,11 @@ def _leave() -> None:
         if is_kept():
             _join(QUIET)
             if _running:
-                log.warning("keeping the compiled beam search for the next start (Ctrl-C skips it)")
+                log.warning("compiling the beam search for the next start (Ctrl-C skips this)")
                 _join(FINISHING)
     except KeyboardInterrupt:
         pass
-    # Code that runs in a thread while the C++ library behind it is taken down would crash.
+    # A compiler thread that still runs while LLVM's library is unloaded would crash.
     _leaving.set()
     _join(LEAVING)
 

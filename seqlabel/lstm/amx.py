@@ -1,9 +1,10 @@
-"""The matrix unit of an x86 processor (AMX): whether it is there, and its instructions.
+"""AMX, the matrix unit of x86 processors: whether it is available, and its instructions.
 
-Eight tile registers hold 16 rows of 64 bytes each, or fewer rows if they are told so (`configure`).
-`add_product` adds to a tile of 16 x 16 sums in float32 the product of 16 x 32 and 32 x 16 bfloat16
-numbers; of the second operand each row holds pairs, from two neighbouring rows of the matrix. The
-numbers of tiles are part of the instructions: write them as constants.
+Each of the eight tile registers holds 16 rows of 64 bytes, or fewer rows if configured so
+(`configure`). `add_product` multiplies a 16 x 32 by a 32 x 16 matrix in bfloat16 and adds the
+product to a tile of 16 x 16 sums in float32. Each row of the second operand's tile holds pairs of
+numbers from two neighbouring rows of the matrix. Tile numbers are part of the instructions, so they
+must be constants.
 
 (Intel Architecture Instruction Set Extensions Programming Reference, chapter on AMX.)
 """
@@ -24,9 +25,9 @@ _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18  # of Linux on x8
 
 @cache
 def available() -> bool:
-    """Whether the processor has the unit, the compiler is told so, and the system lends it.
+    """Whether the processor has the unit, LLVM may use it, and the system grants it.
 
-    Linux keeps it from processes that have not asked for it.
+    Linux denies it to processes that have not requested it; this call does.
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return False
@@ -41,23 +42,23 @@ _POINTER = _BYTE.as_pointer()
 
 
 def _emit(builder, name, *values):
-    """An instruction of the unit."""
+    """Emit an instruction of the unit."""
     kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
     builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), values)
 
 
 def _tile(number):
-    """The number of a tile register, a constant of the instruction."""
+    """The number of a tile register as an immediate operand."""
     return _BYTE(number.literal_value)
 
 
 @intrinsic
 def configure(typingctx, first, second):
-    """Gives tiles 0, 1 and 4 `first` rows, tiles 2, 3 and 5 `second`, and the others 16."""
+    """Give `first` rows to tiles 0, 1 and 4, `second` rows to tiles 2, 3 and 5, 16 to the rest."""
 
     def generate(context, builder, signature, args):
         first, second = (builder.trunc(value, _BYTE) for value in args)
-        # palette 1; from byte 16 on the bytes in a row of each tile, from byte 48 on its rows
+        # byte 0: palette 1; from byte 16: bytes per row of each tile; from byte 48: rows of each
         table = [1, *[0] * 15, *[64, 0] * 8, *[0] * 16, *[16] * 8, *[0] * 8]
         kind = ir.ArrayType(_BYTE, len(table))
         memory = cgutils.alloca_once(builder, kind)
@@ -82,7 +83,7 @@ def release(typingctx):
 
 @intrinsic(prefer_literal=True)
 def start(typingctx, tile, fresh, address, stride):
-    """Sums start from zero where `fresh`, else from what lies at the address."""
+    """Initialise a tile of sums: zero if `fresh`, otherwise from memory at the address."""
 
     def generate(context, builder, signature, args):
         with builder.if_else(builder.trunc(args[1], ir.IntType(1))) as (then, otherwise):
@@ -98,7 +99,7 @@ def start(typingctx, tile, fresh, address, stride):
 
 @intrinsic(prefer_literal=True)
 def load(typingctx, tile, address):
-    """An operand, 1024 bytes."""
+    """Load an operand tile of 1024 contiguous bytes."""
 
     def generate(context, builder, signature, args):
         source, stride = builder.inttoptr(args[1], _POINTER), args[1].type(64)

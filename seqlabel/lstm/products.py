@@ -1,12 +1,12 @@
-"""Products of rows with weights inside compiled loops: in float32, or of bfloat16 operands.
+"""Matrix products inside compiled loops: in float32, or with operands rounded to bfloat16.
 
-    Exact      float32 from torch's BLAS
-    Tiles      both operands rounded to bfloat16, sums in float32: the matrix unit of x86 processors
-    Rounded    the same numbers on any processor: operands are rounded, then multiplied in float32
+    Exact      float32, by torch's BLAS
+    Tiles      operands rounded to bfloat16, sums in float32, on the matrix unit of x86 processors
+    Rounded    the same on any processor: operands are rounded, then multiplied in float32
 
-The loops take one of these records and call `multiply` and `add_products`, which are compiled for
-it. A weight is laid out for it before (`weight`); what it is multiplied with stays float32 in the
-caller's hands and is rounded on the way.
+The loops get one of these records and call `multiply` and `add_products`, which are compiled for
+each type of record. Weights are prepared once (`weight`). The other operand stays float32 for the
+caller and is rounded inside the product.
 """
 
 from typing import Any, NamedTuple
@@ -30,20 +30,20 @@ class Exact(NamedTuple):
 
 class Rounded(NamedTuple):
     gemm: int  # address
-    left: np.ndarray  # (chunk, widest) rounded rows, float32: left operands,
-    right: np.ndarray  # and the others of `add_products`
+    left: np.ndarray  # (chunk, widest) float32, buffer for rounded left operands
+    right: np.ndarray  # the same for right operands of `add_products`
 
 
 class Tiles(NamedTuple):
-    kernel: int  # address of the products with packed weights (`tiles.py`),
-    gemm: int  # and of those over rows
-    room: np.ndarray  # `tiles.room_size`
-    left: np.ndarray  # as `Rounded`, uint16
+    kernel: int  # address of the product with packed weights (`tiles.py`)
+    gemm: int  # address of the product over rows
+    room: np.ndarray  # scratch buffer of `tiles.room_size` numbers
+    left: np.ndarray  # as in `Rounded`, but uint16
     right: np.ndarray
 
 
 class Packed(NamedTuple):
-    """A weight (k, m) as `Tiles` reads it."""
+    """A weight (k, m), packed for `Tiles`."""
 
     pairs: np.ndarray
     shape: tuple[int, int]
@@ -53,12 +53,12 @@ Products = Exact | Rounded | Tiles
 
 
 def has_tiles() -> bool:
-    """Whether bfloat16 products run on a matrix unit here."""
+    """Whether this machine computes bfloat16 products on a matrix unit."""
     return amx.available() and address(_GEMM_BFLOAT16) != 0
 
 
 def prepare(bf16: bool, chunk: int, widest: int) -> Products:
-    """Products of at most `chunk` rows, which are at most `widest` numbers wide."""
+    """The record for products of at most `chunk` rows with at most `widest` columns."""
     if not bf16:
         return Exact(address(_GEMM))
     if not has_tiles():
@@ -69,7 +69,7 @@ def prepare(bf16: bool, chunk: int, widest: int) -> Products:
 
 
 def weight(by: Products, w: Tensor, transposed: bool = False) -> Any:
-    """The matrix w, or w', as `multiply` takes it."""
+    """The matrix w, or its transpose, prepared for `multiply`."""
     if isinstance(by, Tiles):
         k, m = w.shape[::-1] if transposed else w.shape
         pairs = torch.empty(tiles.packed_size(k, m), dtype=torch.int32).numpy()
@@ -82,30 +82,33 @@ def weight(by: Products, w: Tensor, transposed: bool = False) -> Any:
 
 @njit(cache=True, forceinline=True)
 def at(matrix, row, column):
-    """Address of an entry."""
+    """Address of an entry of a matrix."""
     return matrix.ctypes.data + matrix.itemsize * (row * matrix.shape[1] + column)
 
 
 def multiply(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
-    """n rows of c = n rows of a times w + beta c, from the entries given; nothing without w.
+    """c = a w + beta c for n rows of a and c, which start at the given entries; beta is 0 or 1.
 
-    beta is 0 or 1.
+    Does nothing if w is empty.
     """
 
 
 def round_left(by, n, a):
-    """The first n rows of a as left operand of `add_products`; until the next product but these."""
+    """Prepare the first n rows of a as left operand of `add_products`.
+
+    The result is valid until the next `multiply` or `round_left`.
+    """
 
 
 def add_products(by, n, a, a_column, b, b_row, dw):
-    """dw += a' b over n rows: what a weight gets from the gradients a of what it made of b.
+    """dw += a' b over n rows: the gradient of a weight, from output gradients a and inputs b.
 
-    a: from `round_left`, the columns from a_column on.
+    a: from `round_left`; its columns from a_column on are used.
     """
 
 
 def _for(compiled: dict[type, Any], by: Any) -> Any:
-    """The implementation for the record that numba's type of it stands for."""
+    """The implementation for the class of record that a numba type stands for."""
     return compiled[by.instance_class]
 
 

@@ -1,7 +1,7 @@
-"""float32 to bfloat16: to nearest, ties to even; what is NaN stays NaN.
+"""Rounds float32 to bfloat16: to nearest, ties to even; NaN stays NaN.
 
-A bfloat16 number is the upper half of a float32. What is rounded is kept either as such halves, or
-as float32 whose lower half is zero. 16 numbers are rounded at a time, as one vector.
+A bfloat16 number is the upper half of a float32. Results are stored either as these halves, or as
+float32 with a lower half of zero. 16 numbers are rounded at a time, as one vector.
 """
 
 from typing import Any
@@ -17,12 +17,12 @@ _HALVES, _FLOATS = ir.VectorType(ir.IntType(16), 16), ir.VectorType(ir.FloatType
 
 
 def every(number: int) -> ir.Constant:
-    """A vector of one number."""
+    """A vector that repeats one number."""
     return ir.Constant(VECTOR, [number] * 16)
 
 
 def load_vector(builder, address):
-    """16 numbers of 32 bits from an address."""
+    """Load 16 numbers of 32 bits."""
     return builder.load(builder.inttoptr(address, VECTOR.as_pointer()), align=4)
 
 
@@ -32,7 +32,7 @@ def store_vector(builder, vector, address):
 
 
 def round_vector(builder, bits):
-    """The bits of 16 float32; of the result the upper halves count."""
+    """Round the bits of 16 float32; the upper halves of the result are the bfloat16 numbers."""
     odd = builder.and_(builder.lshr(bits, every(16)), every(1))
     nearest = builder.add(builder.add(bits, every(0x7FFF)), odd)
     value = builder.bitcast(bits, _FLOATS)
@@ -42,7 +42,7 @@ def round_vector(builder, bits):
 
 @intrinsic
 def round_to_halves(typingctx, source, target):
-    """16 float32 from one address to another as bfloat16."""
+    """Round 16 float32 at one address to 16 bfloat16 at another."""
 
     def generate(context, builder, signature, args):
         upper = builder.lshr(round_vector(builder, load_vector(builder, args[0])), every(16))
@@ -54,7 +54,7 @@ def round_to_halves(typingctx, source, target):
 
 @intrinsic
 def round_to_floats(typingctx, source, target):
-    """16 float32 from one address to another, rounded."""
+    """Round 16 float32 at one address to rounded float32 at another."""
 
     def generate(context, builder, signature, args):
         upper = builder.and_(
@@ -76,13 +76,13 @@ def _pointer(typingctx, address):
 
 @njit(**OPTIONS)
 def numbers(address, n):
-    """n float32 at an address."""
+    """A view of n float32 at an address."""
     return carray(_pointer(address), n)  # type: ignore[call-arg]
 
 
 @njit(**OPTIONS)
 def copy_padded(source, n, target):
-    """n <= 16 float32 from one address to another, and zeros up to the 16th."""
+    """Copy n <= 16 float32 from one address to another and pad with zeros to 16."""
     found, out = numbers(source, n), numbers(target, 16)
     out[:] = 0
     for j in range(n):
@@ -91,9 +91,9 @@ def copy_padded(source, n, target):
 
 @njit(nogil=True, **OPTIONS)
 def round_rows(n, k, source, row, column, target):
-    """k columns of the first n rows of target = those of source (float32) from the entry given.
+    """Round an n x k block of source (float32), which starts at (row, column), into target.
 
-    target is uint16 for bfloat16, or float32.
+    The block goes to the first rows and columns of target, which is uint16 (bfloat16) or float32.
     """
     edge, rounded = np.empty(16, np.float32), np.empty(16, target.dtype)
     size, whole = target.itemsize, k // 16 * 16

@@ -1,15 +1,16 @@
-"""Products in bfloat16 on the matrix unit of an x86 processor, compiled in place.
+"""Products in bfloat16 on AMX, the matrix unit of x86 processors.
 
-Weights are laid out as tiles once (`pack`). Rows of the other operand come as float32; up to 32 of
-them at a time are rounded into a room that stays in the first-level cache.
+Weights are packed into tiles once (`pack`). Rows of the other operand are float32; up to 32 of them
+at a time are rounded into a scratch buffer that fits the first-level cache.
 
-The product is called by address, so nothing of it is compiled where there is no such unit. It takes
+The product is called by address, so it is compiled only on processors with the unit. It takes
 
     n, k, m, a, a_stride, w, beta, c, c_stride, room
 
-and computes C (n, m) = A (n, k) W (k, m) + beta C for a beta of 0 or 1. A and C are float32, given
-by address and stride of rows in numbers; w is the address of what `pack` filled, and room that of
-`room_size(k)` numbers. Both start at multiples of 64 bytes, or it takes longer.
+and computes C (n, m) = A (n, k) W (k, m) + beta C, where beta is 0 or 1. A and C are float32, given
+by their address and the distance between rows in numbers. w is the address of weights from `pack`,
+room that of a scratch buffer of `room_size(k)` numbers. Both should be aligned to 64 bytes for
+speed.
 """
 
 from functools import cache
@@ -32,40 +33,40 @@ from seqlabel.lstm.rounding import (
     store_vector,
 )
 
-_SIDE, _DEPTH, _BYTES = 16, 32, 1024  # rows of a tile, numbers summed by an instruction, size
-_SUMS = 2 * _BYTES  # of the room: two tiles of sums
+_SIDE, _DEPTH, _BYTES = 16, 32, 1024  # tile: rows, products per sum and instruction, bytes
+_SUMS = 2 * _BYTES  # bytes of the scratch buffer for two tiles of sums
 
 
 @cache
 def kernel() -> int:
-    """Address of the product, where `available()`; compiles it, or loads it from numba's cache."""
+    """Address of the product, compiled or loaded from numba's cache. Requires `available()`."""
     assert available()
     compiled = cfunc(types.void(*[types.int64] * 10), **OPTIONS)(_product)
     _KEPT.append(compiled)
     return compiled.address or 0
 
 
-_KEPT: list[object] = []  # compiled code lives as long as the process, as its address does
+_KEPT: list[object] = []  # keeps compiled code alive for as long as its address is used
 
 
 def packed_size(k: int, m: int) -> int:
-    """Numbers of 32 bits, pairs of bfloat16, that a packed matrix (k, m) takes."""
+    """Size of a packed matrix (k, m) in 32-bit numbers, each a pair of bfloat16."""
     return -(-m // _SIDE) * -(-k // _DEPTH) * _BYTES // 4
 
 
 def room_size(k: int) -> int:
-    """Numbers of 32 bits that a product over k needs room for."""
+    """Size of the scratch buffer for a product over k, in 32-bit numbers."""
     return (_SUMS + 2 * _BYTES * -(-k // _DEPTH)) // 4
 
 
 def _join(builder, lower, upper):
-    """Pairs of bfloat16 from vectors of which the upper halves count."""
+    """Pairs of bfloat16 from the upper halves of two vectors."""
     return builder.or_(builder.lshr(lower, every(16)), builder.and_(upper, every(0xFFFF0000)))
 
 
 @intrinsic
 def _pack_rows(typingctx, upper, lower, target):
-    """A row of a packed tile from 16 numbers of two neighbouring rows of the matrix."""
+    """Write a row of a packed tile from 16 numbers of two neighbouring rows of the matrix."""
 
     def generate(context, builder, signature, args):
         pair = (round_vector(builder, load_vector(builder, row)) for row in args[:2])
@@ -77,7 +78,7 @@ def _pack_rows(typingctx, upper, lower, target):
 
 @intrinsic
 def _pack_columns(typingctx, source, stride, target):
-    """A packed tile from its 16 columns, which lie as rows of 32 numbers."""
+    """Write a packed tile from its 16 columns, stored as rows of 32 numbers."""
 
     def generate(context, builder, signature, args):
         source, stride, target = args
@@ -101,7 +102,7 @@ def _pack_columns(typingctx, source, stride, target):
 
 
 def _transpose(builder, rows):
-    """16 vectors of 16 numbers: blocks of 1, 2, 4, then 8 off the diagonal change places."""
+    """Transpose 16 vectors of 16 numbers: swap off-diagonal blocks of size 1, 2, 4, then 8."""
     for size in (1, 2, 4, 8):
         upper = [j if not j & size else 16 + j - size for j in range(16)]
         lower = [j + size if not j & size else 16 + j for j in range(16)]
@@ -115,13 +116,13 @@ def _transpose(builder, rows):
 
 @njit(nogil=True, **OPTIONS)
 def pack(w, transposed, out):
-    """Lays out w (k, m), or w' where w is (m, k) and `transposed`, as tiles in `out`.
+    """Pack w (k, m), or w' for w (m, k) if `transposed`, into tiles in `out`.
 
-    w is float32, out (packed_size(k, m),) of 32 bits: for each 16 columns the tiles from the first
-    row on, zero where the matrix ends.
+    w: float32. out: (packed_size(k, m),) of 32 bits. For every 16 columns it holds the tiles from
+    the first row on, padded with zeros.
     """
     k, m = (w.shape[1], w.shape[0]) if transposed else w.shape
-    # the part of w that a tile is made of: its columns as rows if transposed
+    # shape of the part of w that fills a tile; if transposed, rows of w are its columns
     high, wide = (_SIDE, _DEPTH) if transposed else (_DEPTH, _SIDE)
     part, place = np.empty((high, wide), np.float32), out.ctypes.data
     for column in range(0, m, _SIDE):
@@ -144,7 +145,7 @@ def pack(w, transposed, out):
 
 @njit(**OPTIONS)
 def _round_rows(n, k, a, stride, room, edge):
-    """n <= 32 rows as tiles: of each 32 numbers the upper 16 rows, then the lower ones."""
+    """Round n <= 32 rows into tiles: for every 32 columns, the upper 16 rows, then the lower."""
     whole = k // 16
     for r in range(n):
         source, target = a + r * stride, room + r // _SIDE * _BYTES + r % _SIDE * 64
@@ -161,7 +162,7 @@ def _round_rows(n, k, a, stride, room, edge):
 
 @njit(**OPTIONS)
 def _finish(n, columns, sums, beta, c, stride):
-    """C = sums + beta C for the columns that do not fill a tile."""
+    """C = sums + beta C for the last columns, which do not fill a tile."""
     for r in range(n):
         found, out = numbers(sums + 64 * r, columns), numbers(c + stride * r, columns)
         for j in range(columns):
@@ -169,7 +170,7 @@ def _finish(n, columns, sums, beta, c, stride):
 
 
 def _product(n, k, m, a, a_stride, w, beta, c, c_stride, room):
-    """Sums of 2 x 2 tiles at a time, of 1 x 4 where there are no more than 16 rows."""
+    """The product: 2 x 2 tiles of sums at a time, or 1 x 4 for at most 16 rows."""
     a_stride, c_stride = 4 * a_stride, 4 * c_stride
     deep, across, columns = (k + _DEPTH - 1) // _DEPTH, (m + _SIDE - 1) // _SIDE, m % _SIDE
     panel, rows = deep * _BYTES, room + _SUMS
@@ -181,10 +182,10 @@ def _product(n, k, m, a, a_stride, w, beta, c, c_stride, room):
         abreast = 2 if lower else 4
         for tile in range(0, across, abreast):
             wide = min(abreast, across - tile)
-            part = wide - 1 if columns and tile + wide == across else -1  # the one not full
+            part = wide - 1 if columns and tile + wide == across else -1  # the incomplete tile
             out = c + row * c_stride + tile * 64
             right, left, end = w + tile * panel, rows, rows + 2 * panel
-            # sums of the one not full go to the room first
+            # sums of the incomplete tile go to the scratch buffer first
             out_0, stride_0 = (room, 64) if part == 0 else (out, c_stride)
             out_1, stride_1 = (room, 64) if part == 1 else (out + 64, c_stride)
             start(0, beta == 0 or part == 0, out_0, stride_0)

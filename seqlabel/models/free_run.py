@@ -1,4 +1,4 @@
-"""A network that foretells the next frame, run on its own predictions."""
+"""Free runs: a network that predicts the next frame reads its own predictions."""
 
 from typing import Any, NamedTuple
 
@@ -13,27 +13,27 @@ from seqlabel.models.regression import Regression
 
 
 class Feedback(NamedTuple):
-    """How a prediction becomes the next input: from the output layer's units to the front end's."""
+    """Turns a prediction into the next input: from units of the output layer to those of inputs."""
 
     scale: Tensor  # (F,)
     shift: Tensor  # (F,)
 
     def __call__(self, found: Tensor) -> Tensor:
-        """(..., D) of the output layer -> (..., F) frames."""
+        """Outputs (..., D) -> frames (..., F)."""
         return found * self.scale + self.shift
 
     @classmethod
     def of(cls, model: Model, front_end: FrontEnd) -> "Feedback":
-        """That of a model; InputError where a prediction is not the next input."""
+        """The feedback of a model; InputError if it does not predict its next input."""
         criterion = model.criterion
         options = criterion.options if isinstance(criterion, Regression) else None
         plain = front_end.options.stack == 1 and front_end.options.normalise in ("train", "none")
         foretells = options is not None and (options.target, options.ahead) == ("next", 1)
         if options is None or not foretells or options.loss != "squared" or not plain:
             raise InputError(
-                "a free run reads its own predictions: criterion.kind = 'regression', target = "
-                "'next', ahead = 1, loss = 'squared', with front_end.stack = 1 and normalise = "
-                "'train' or 'none'"
+                "a free run needs a model that predicts its next input: criterion.kind = "
+                "'regression', target = 'next', ahead = 1, loss = 'squared', with front_end.stack "
+                "= 1 and normalise = 'train' or 'none'"
             )
         mean, std = torch.zeros(criterion.size), torch.ones(criterion.size)
         if front_end.statistics is not None:
@@ -45,9 +45,9 @@ class Feedback(NamedTuple):
 
 @torch.inference_mode()
 def free_run(model: Model, feedback: Feedback, x: Tensor, steps: int) -> Tensor:
-    """Read frames x (B, T, F), then run on: (B, steps, D) predictions in the output layer's units.
+    """Read frames x (B, T, F), then run freely: predictions (B, steps, D) of frames T, T + 1, ...
 
-    The first is of frame T. model: one stack of layers in one direction.
+    Predictions are in the units of the output layer. model: a single unidirectional stack.
     """
     encoder, output = model.encoder, model.criterion.output
     assert isinstance(encoder, Encoder)
@@ -61,12 +61,13 @@ def free_run(model: Model, feedback: Feedback, x: Tensor, steps: int) -> Tensor:
 
 
 def free_error(model: Model, feedback: Feedback, batch: Any, steps: int) -> tuple[float, int]:
-    """Sum of the squared errors of the last `steps` frames of one utterance, and their number.
+    """Sum of squared errors over the last `steps` frames of one utterance, and number of values.
 
-    The frames before are read, these are predicted; in units of the targets' deviation.
+    The model reads the frames before and predicts these. Errors are in units of the standard
+    deviation of the targets.
     """
     found = free_run(model, feedback, batch.x[:, :-steps], steps)
-    # the values of a frame are the next frame, which is the first that is predicted
+    # The target of a frame is the next frame, so the targets start one frame earlier.
     values = batch.values[:, -steps - 1 : -1]
     errors = (found - (values - model.criterion.mean) / model.criterion.std).double() ** 2
     return float(errors.sum()), errors.numel()

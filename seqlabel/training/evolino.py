@@ -1,17 +1,17 @@
-"""Evolino: recurrent cells are evolved, the output weights fitted to what the cells give.
+"""Evolino: the recurrent cells are evolved, the output weights fitted by least squares.
 
 Schmidhuber, Wierstra, Gagliolo & Gomez 2007, with Enforced SubPopulations (Gomez & Miikkulainen
-1999): each cell has a population of its own, whose candidates hold the weights that lead into a
-cell. A generation makes networks of random candidates. A network reads the sequences; its output
-weights are those of the least squared error on the frames after `washout`,
+1999): each cell has its own population, whose candidates hold the weights that lead into the cell.
+In each generation, networks are assembled from random candidates and run on the sequences. The
+output weights of a network minimise the squared error on the frames after `washout`,
 
     W = D Φ⁺
 
-with Φ the outputs of the cells, a row of ones below them, and D the targets; or, in the variant
-called Evoke, those of a support vector regression. The error of the network, which may be made to
-run on its own predictions, is the fitness of all its cells. The best candidates of each cell stay,
-the others give way to copies of these with Cauchy noise; where there has been no progress for a
-while, all are drawn anew around the cells of the best network (burst mutation).
+with Φ the outputs of the cells above a row of ones, and D the targets. In the variant Evoke they
+come from a support vector regression. The error of the network, optionally while it runs on its
+own predictions, is the fitness of all its cells. The best candidates of each cell are kept; the
+others are replaced by copies of these with Cauchy noise. After a number of generations without
+progress, all candidates are drawn anew around the cells of the best network (burst mutation).
 """
 
 import math
@@ -43,7 +43,7 @@ from seqlabel.training.method_options import EvolinoPhase
 from seqlabel.training.phase_record import PhaseRecord, Run, rng_of
 
 WORST = 1e30
-"""The fitness of a network whose error is not finite."""
+"""The error assigned to a network whose error is not finite."""
 
 
 class EvolinoLoop:
@@ -77,7 +77,7 @@ class EvolinoLoop:
         self.best, self.waiting = state["best"], state["waiting"]
 
     def _first(self) -> Tensor:
-        """(H, n, G) candidates; a later phase has the cells of the phase before among them."""
+        """(H, n, G) initial candidates; in a later phase, one of each cell is the cell so far."""
         size = (self.layer.hidden_size, self.phase.population, self.genes.length)
         uniform = torch.from_numpy(self._rng(0).uniform(-1, 1, size)).float()
         scale = self.genes.scale(self.phase.input_scale)
@@ -91,24 +91,24 @@ class EvolinoLoop:
         return rng_of((self.owner.experiment.seed, self.number, *place))
 
     def run(self) -> None:
-        """All generations that are left."""
+        """Run the remaining generations."""
         record, progress = self.record, self.owner.progress
         self.owner.model.eval()
         while not record.over():
             record.start_epoch(1)
-            if not progress.batch:  # else the run was stopped between a generation and its scores
+            if not progress.batch:  # otherwise the run was stopped after the generation
                 self._generation(progress.epoch)
                 record.end_update(0)
             record.end_epoch(record.evaluate(), self.phase.mutation)
         record.check_kept()
 
     def _generation(self, generation: int) -> None:
-        """Networks of random candidates, what they are worth, and the candidates that follow."""
+        """Assemble networks from random candidates, measure them, and breed the next candidates."""
         run, phase = self.owner, self.phase
         rng = self._rng(1, generation)
         cells, n, _ = self.candidates.shape
         order = np.tile(np.arange(n), (phase.trials, cells, 1))
-        places = torch.from_numpy(rng.permuted(order, axis=2))  # of candidates in networks
+        places = torch.from_numpy(rng.permuted(order, axis=2))  # candidate of each cell, network
         each = torch.arange(cells)[:, None]
         errors = np.zeros((phase.trials, n))
         with run.clock("loss"):
@@ -124,7 +124,7 @@ class EvolinoLoop:
             self._install()
         with run.clock("step"):
             fitness = torch.zeros(cells, n, dtype=torch.float64)
-            # logarithms: one network that runs away does not condemn all of its cells
+            # logarithms, so that one unstable network does not decide the fitness of its cells
             worth = torch.from_numpy(errors.clip(min=1e-300)).log()
             for row, place in zip(worth, places, strict=True):
                 fitness.scatter_add_(1, place, row.expand(cells, n))
@@ -136,7 +136,7 @@ class EvolinoLoop:
             run.progress.frames += phase.trials * n * int(run.train.lengths.sum())
 
     def _breed(self, errors: Tensor, rng: np.random.Generator) -> None:
-        """The next candidates, from the errors (H, n) of these."""
+        """Replace the candidates by the next ones, given the errors (H, n) of the current ones."""
         phase, (cells, n, length) = self.phase, self.candidates.shape
 
         def noise(number: int) -> Tensor:
@@ -154,13 +154,13 @@ class EvolinoLoop:
         self.candidates[:, parents:] = self.candidates[:, chosen] + noise(n - parents)
 
     def errors(self, networks: Tensor) -> np.ndarray:
-        """(P,) mean squared error of networks (P, H, G), in units of the targets' deviation."""
+        """(P,) mean squared error of networks (P, H, G), in the units of the output layer."""
         trials = Trial(self, self.genes.weights(networks.to(self.owner.workers.device)))
         squares = trials.free_errors() if self.phase.free_run else trials.fitted_errors()
         return np.nan_to_num(squares.cpu().numpy(), nan=WORST, posinf=WORST).clip(max=WORST)
 
     def _install(self) -> None:
-        """Put the best network's cells and the output weights that fit them into the model."""
+        """Copy the cells of the best network and their fitted output weights into the model."""
         self._score = None
         champion = self.champion[None].to(self.owner.workers.device)
         readout = Trial(self, self.genes.weights(champion)).readout[0]
@@ -171,7 +171,7 @@ class EvolinoLoop:
             output.bias.copy_(readout[-1])
 
     def _measure(self) -> DevScore:
-        """Dev scores; where the network is to run freely, the error of doing so on dev."""
+        """Dev scores; with `free_run`, the error rate is that of the free runs on dev."""
         if self._score is None:
             self._score = self.owner.evaluate()
             if self.phase.free_run:
@@ -181,7 +181,7 @@ class EvolinoLoop:
         return self._score
 
     def _free_error(self) -> float:
-        """The root mean squared error of the free runs at the ends of dev, normalised."""
+        """Normalised root mean squared error of free runs over the last frames of each dev item."""
         run, steps = self.owner, self.phase.free_run
         assert self.feedback is not None
         squares, values = 0.0, 0.0
@@ -189,8 +189,8 @@ class EvolinoLoop:
             batch = run.dev.batch([n]).to(run.workers.device)
             if int(batch.lengths[0]) <= steps:
                 raise InputError(
-                    f"{batch.ids[0]}: {int(batch.lengths[0])} frames, a free run of {steps} wants "
-                    "some before it; lower free_run"
+                    f"{batch.ids[0]}: {int(batch.lengths[0])} frames, but a free run of {steps} "
+                    "needs at least one frame before it; lower free_run"
                 )
             more = free_error(run.model, self.feedback, batch, steps)
             squares, values = squares + more[0], values + more[1]
@@ -199,7 +199,7 @@ class EvolinoLoop:
 
 
 def single_layer(run: Run, phase: EvolinoPhase) -> LSTM:
-    """The layer whose cells are evolved; InputError for a network that has another shape."""
+    """The layer whose cells are evolved; InputError if the network is not a single plain layer."""
     encoder = run.model.encoder
     layer = encoder.lower if isinstance(encoder, Encoder) else None
     options = run.experiment.model
@@ -208,8 +208,8 @@ def single_layer(run: Run, phase: EvolinoPhase) -> LSTM:
     plain = not isinstance(cell, Cell) or (cell.block_size == 1 and not cell.projection)
     if layer is None or not fits or options.subsample > 1 or not plain or is_timed(layer.cell):
         raise InputError(
-            f"phase {phase.name}: evolino evolves one layer in one direction, without blocks, "
-            "projection, decay and subsampling: model.layers = 1, model.bidirectional = false"
+            f"phase {phase.name}: evolino needs one unidirectional layer without blocks, "
+            "projection, decay or subsampling; set model.layers = 1, model.bidirectional = false"
         )
     return layer
 
@@ -217,20 +217,20 @@ def single_layer(run: Run, phase: EvolinoPhase) -> LSTM:
 class Sequences(NamedTuple):
     """N training utterances of one length."""
 
-    x: Tensor  # (N, T, F) as the network gets them
-    targets: Tensor  # (N, T, D) as the output layer's
-    fitted: Tensor  # (N, T) bool: what the output weights are fitted to
+    x: Tensor  # (N, T, F) inputs of the network
+    targets: Tensor  # (N, T, D) in the units of the output layer
+    fitted: Tensor  # (N, T) bool: frames to which the output weights are fitted
 
 
 def read_sequences(run: Run, phase: EvolinoPhase) -> list[Sequences]:
-    """The training set, utterances of one length together."""
+    """The training set, grouped by length."""
     lengths = run.train.lengths
     shortest = phase.washout + phase.free_run + 2
     short = np.flatnonzero(lengths < shortest)
     if len(short):
         raise InputError(
-            f"{run.train.utterance(int(short[0])).id}: {lengths[short[0]]} frames, washout and "
-            f"free_run leave none of them to fit; make them smaller"
+            f"{run.train.utterance(int(short[0])).id}: {lengths[short[0]]} frames, none of which "
+            "remain to fit after washout and free_run; lower these"
         )
     sequences = []
     for length in np.unique(lengths):
@@ -240,20 +240,18 @@ def read_sequences(run: Run, phase: EvolinoPhase) -> list[Sequences]:
         fitting = run.model.criterion.fitting(empty, batch.lengths, batch)
         fitted = fitting.known.all(dim=2)
         fitted[:, : phase.washout] = False
-        if phase.free_run:  # their targets and the one before, which is their first frame
+        if phase.free_run:  # the target of the frame before is the first frame of the free run
             fitted[:, length - phase.free_run - 1 :] = False
         sequences.append(Sequences(batch.x, fitting.targets, fitted))
     if not any(bool(part.fitted.any()) for part in sequences):
-        raise InputError(
-            f"phase {phase.name}: no frame behind washout has a target; make it smaller"
-        )
+        raise InputError(f"phase {phase.name}: no frame after washout has a target; lower washout")
     return sequences
 
 
 class Trial:
-    """P networks on the training set: their cells' outputs, and the output weights that fit them.
+    """P networks on the training set: outputs of their cells, and fitted output weights.
 
-    weights: of each cell layer, with an axis P in front.
+    weights: those of all P layers, each with a leading axis P.
     """
 
     def __init__(self, owner: EvolinoLoop, weights: Weights) -> None:
@@ -277,10 +275,10 @@ class Trial:
             found = support_vectors(rows, targets, self.phase.epsilon, self.phase.penalty)
         else:
             found = least_squares(rows, targets)
-        return found.float()  # as the model will have them
+        return found.float()  # the precision of the model
 
     def fitted_errors(self) -> Tensor:
-        """(P,) mean squared error of the frames that are fitted."""
+        """(P,) mean squared error of the fitted frames."""
         total, count = self.readout.new_zeros(len(self.readout), dtype=torch.float64), 0
         for y, part in zip(self.outputs, self.sequences, strict=True):
             errors = (with_ones(y) @ self.readout[:, None] - part.targets).double() ** 2
@@ -289,12 +287,12 @@ class Trial:
         return total / count
 
     def free_errors(self) -> Tensor:
-        """(P,) mean squared error of the frames at the end, where predictions are the inputs."""
+        """(P,) mean squared error of the last frames, where the inputs are predictions."""
         assert self.feedback is not None
         total, count = self.readout.new_zeros(len(self.readout), dtype=torch.float64), 0
         for y, state, part in zip(self.outputs, self.states, self.sequences, strict=True):
             h = y[:, :, -1]
-            first = y.shape[2] - 1  # the prediction of this frame is the first free one
+            first = y.shape[2] - 1  # its prediction is the first input of the free run
             for t in range(first, first + self.phase.free_run):
                 found = with_ones(h) @ self.readout
                 errors = (found - part.targets[:, t]).double() ** 2

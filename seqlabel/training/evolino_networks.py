@@ -1,4 +1,4 @@
-"""The networks that Evolino tries: many of them computed together, and their output weights."""
+"""The networks that Evolino tries, computed in parallel, and their output weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +14,10 @@ from seqlabel.lstm.weights import Direction, Weights
 
 
 class Genes:
-    """Between the weights of a layer and those that lead into each of its cells.
+    """Conversion between the weights of a layer and the genes of each of its cells.
 
-    The genes of a cell are its rows of every weight: of all gates, and of the cell input.
-    length: G, genes of a cell.
+    The genes of a cell are its rows of every weight matrix, of all gates and of the cell input.
+    length: G, number of genes of a cell.
     """
 
     def __init__(self, direction: Direction) -> None:
@@ -29,7 +29,7 @@ class Genes:
         self.length = sum(self.sizes)
 
     def weights(self, genes: Tensor) -> Weights:
-        """(..., H, G) -> the weights of layers, each with the axes in front."""
+        """Genes (..., H, G) -> the weights of layers, with the same leading axes."""
         found = {}
         for (name, shape), part in zip(
             self.shapes.items(), genes.split(self.sizes, dim=-1), strict=True
@@ -40,12 +40,12 @@ class Genes:
         return Weights(*(found.get(name) for name in Weights._fields))  # type: ignore[arg-type]
 
     def scale(self, of_inputs: float) -> Tensor:
-        """(G,) 1, and `of_inputs` for the weights from the inputs."""
+        """(G,) factors: `of_inputs` for weights from the inputs, 1 for all others."""
         each = {name: of_inputs if name == "input" else 1.0 for name in self.shapes}
         return torch.tensor(list(each.values())).repeat_interleave(torch.tensor(self.sizes))
 
     def centre(self, forget_bias: float) -> Tensor:
-        """(H, G) 0, and `forget_bias` for the biases of forget gates."""
+        """(H, G) `forget_bias` for the biases of forget gates, 0 for all others."""
         weights = {name: torch.zeros(shape) for name, shape in self.shapes.items()}
         if "f" in self.gates:
             place = self.gates.index("f") * self.cells
@@ -53,7 +53,7 @@ class Genes:
         return self._by_cell(weights)
 
     def read(self, direction: Direction) -> Tensor:
-        """(H, G) of the weights of a layer."""
+        """(H, G) genes of a layer."""
         return self._by_cell({name: w.detach() for name, w in direction.named_parameters()})
 
     def _by_cell(self, weights: Mapping[str, Tensor]) -> Tensor:
@@ -66,19 +66,19 @@ class Genes:
 
     @torch.no_grad()
     def write(self, genes: Tensor, direction: Direction) -> None:
-        """Give a layer the weights of (H, G)."""
+        """Set the weights of a layer from genes (H, G)."""
         weights = self.weights(genes)
         for name, weight in direction.named_parameters():
             weight.copy_(getattr(weights, name))
 
 
 def _rows(name: str, shape: torch.Size) -> int:
-    """Rows of a weight, each of one cell; a peephole (gates, N) has a number for each."""
+    """Rows of a weight, each of one cell; `peephole` (gates, N) has one entry per row."""
     return shape.numel() if name == "peephole" else shape[0]
 
 
 class Networks:
-    """P layers of one cell, computed together. weights: theirs, each with an axis P in front."""
+    """P layers of one cell type, computed in parallel. weights: theirs, with a leading axis P."""
 
     def __init__(self, cell: AnyCell, weights: Weights, cells: int) -> None:
         self.cell, self.sizes = cell, cell.state_sizes(cells)
@@ -94,7 +94,7 @@ class Networks:
 
     @torch.no_grad()
     def run(self, x: Tensor) -> tuple[Tensor, State]:
-        """Sequences x (N, T, F), the same for all -> outputs (P, N, T, H) and last states."""
+        """Run all networks on x (N, T, F) -> outputs (P, N, T, H) and last states."""
         wx = torch.einsum("ntf,paf->tpna", x, self._input)
         state = tuple(x.new_zeros(self.count, len(x), size) for size in self.sizes)
         outputs = []
@@ -105,22 +105,22 @@ class Networks:
 
     @torch.no_grad()
     def step(self, x: Tensor, state: State) -> State:
-        """One frame more, (P, N, F) of its own for each."""
+        """Advance by one frame (P, N, F), a different one for each network."""
         stepped: State = self._step(self._weights, x @ self._input.mT, state)
         return stepped
 
 
 def with_ones(h: Tensor) -> Tensor:
-    """(..., H) -> (..., H + 1): what the bias is multiplied with comes last."""
+    """(..., H) -> (..., H + 1): appends the constant input of the bias."""
     return torch.cat([h, h.new_ones(*h.shape[:-1], 1)], dim=-1)
 
 
 def least_squares(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Output weights W (P, H + 1, D) of the least squared error, by the pseudo-inverse.
+    """Output weights W (P, H + 1, D) with the least squared error, by the pseudo-inverse.
 
-    outputs: (P, M, H) of the cells at M frames. targets: (M, D). Of several solutions it is the
-    one of the smallest norm. Computed in float64; directions in which the outputs vary by less than
-    their own rounding count as none.
+    outputs: (P, M, H) of the cells at M frames. targets: (M, D). If several solutions exist, this
+    is the one with the smallest norm. Computed in float64; directions in which the outputs vary by
+    less than the rounding error of float32 are ignored.
     """
     design = with_ones(outputs.double())
     cutoff = float(np.finfo(np.float32).eps)
@@ -128,21 +128,21 @@ def least_squares(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def import_svr() -> Any:
-    """The support vector regression of scikit-learn; InputError where that is missing."""
+    """The support vector regression of scikit-learn; InputError if it is not installed."""
     try:
         from sklearn.svm import SVR
     except ImportError:
         raise InputError(
-            "readout = 'svr' needs scikit-learn: pip install 'seqlabel[svr]', or take "
+            "readout = 'svr' needs scikit-learn: pip install 'seqlabel[svr]', or set readout = "
             "'least_squares'"
         ) from None
     return SVR
 
 
 def support_vectors(outputs: Tensor, targets: Tensor, epsilon: float, penalty: float) -> Tensor:
-    """Output weights (P, H + 1, D) of linear ε-support vector regressions, one per target.
+    """Output weights (P, H + 1, D) of linear ε-support vector regressions, one per target column.
 
-    Errors up to `epsilon` cost nothing, those beyond `penalty` for each unit.
+    An error costs nothing up to `epsilon`, and `penalty` times its excess beyond that.
     """
     svr = import_svr()
     weights = []

@@ -1,14 +1,14 @@
-"""Evolution strategies: training by what perturbed weights are worth, without a gradient.
+"""Evolution strategies: training from the objective at perturbed weights, without its gradient.
 
-Salimans et al. 2017 (algorithm 2), after Rechenberg 1973 and Wierstra et al. 2008. What is
-minimised is the expectation over Gaussian perturbations of the weights,
+Salimans et al. 2017 (algorithm 2), after Rechenberg 1973 and Wierstra et al. 2008. They minimise
+the expectation over Gaussian perturbations of the weights,
 
     J(θ) = E f(θ + σε),  ε ~ N(0, I),    ∇J ≈ 1/(nσ) Σ_i u_i ε_i
 
-where u_i is the centred f(θ + σε_i), or its centred rank, which no outlier moves. f need not be
-smooth: the error rate of the labels will do. A perturbation is known by its seed, so that processes
-exchange one number for each network, and all of them take the same step to the last bit however
-many they are.
+where u_i is the centred f(θ + σε_i), or its centred rank, which is robust against outliers. f need
+not be smooth: it may be the label error rate. Each perturbation is drawn from a seed that all
+processes know, so they only exchange one number per network. All take the same step, bit for bit,
+for any number of processes.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -49,7 +49,7 @@ class EvolutionLoop:
         self.optimiser.load_state_dict(state["optimiser"])
 
     def run(self) -> None:
-        """All epochs that are left."""
+        """Run the remaining epochs."""
         while not self.record.over():
             self._epoch(self.owner.progress.epoch)
             score = self.record.evaluate()
@@ -71,12 +71,12 @@ class EvolutionLoop:
                 self.record.end_update(number)
 
     def _update(self, batch: Batch, objective: Callable[[], float], seed: Sequence[int]) -> None:
-        """One step, from what every perturbed network makes of the batch, in all processes."""
+        """One step, from the objective of each perturbed network on the batch, in all processes."""
         run, phase, progress = self.owner, self.phase, self.owner.progress
         noise = Perturbations(self.weights, phase.population, phase.antithetic, seed)
         with run.clock("loss"):
             values = noise.values(objective, phase.sigma, run.workers.rank, run.workers.world)
-            # a network is tried in one process, elsewhere it counts 0
+            # one process evaluates each network; the others have 0 for it
             values = np.array(run.workers.sum(values.tolist()))
         with run.clock("step"):
             shares = utilities(values, phase.shaping) / (phase.population * phase.sigma)
@@ -90,12 +90,12 @@ class EvolutionLoop:
             progress.frames += batch.frames
 
     def _objective(self, batch: Batch, chosen: Sequence[int]) -> Callable[[], float]:
-        """What the network with the weights it has makes of a batch: errors or nats, in all."""
+        """A function that returns the model's total errors, or total loss in nats, on a batch."""
         run, model = self.owner, self.owner.model
         model.eval()
         inputs = batch.x, batch.lengths, batch.elapsed, batch.heights
         fixed = None
-        if self.phase.weights == "output":  # nothing before the output layer changes
+        if self.phase.weights == "output":  # the encoder's outputs stay the same
             with torch.inference_mode():
                 fixed = model.encoder(*inputs)
 
@@ -121,9 +121,9 @@ class EvolutionLoop:
 
 
 class Perturbations:
-    """n perturbations ε_i of some weights, each from a seed of its own: none is kept.
+    """n perturbations ε_i of some weights, drawn anew from their seeds instead of being stored.
 
-    antithetic: ε_{2i+1} = -ε_{2i}. seed: of all of them together.
+    antithetic: ε_{2i+1} = -ε_{2i}. seed: determines the seeds of all of them.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Perturbations:
         self.seeds = rng_of([*seed, 0]).integers(2**62, size=drawn).tolist()
 
     def _drawn(self, place: int) -> list[Tensor]:
-        """ε of the weights' shapes, drawn on the CPU: the same on every device and process."""
+        """ε in the shapes of the weights, drawn on the CPU to be equal on all devices."""
         generator = torch.Generator().manual_seed(self.seeds[place])
         return [
             torch.randn(w.shape, generator=generator, dtype=w.dtype).to(w.device)
@@ -145,9 +145,9 @@ class Perturbations:
     def values(
         self, objective: Callable[[], float], sigma: float, rank: int = 0, world: int = 1
     ) -> np.ndarray:
-        """(n,) f(θ + σε_i), of the share of process `rank` of `world`; 0 for what others try.
+        """(n,) f(θ + σε_i) for the perturbations of process `rank` of `world`; 0 for the others.
 
-        The weights are as before in the end, to the last bit.
+        Afterwards the weights are what they were, bit for bit.
         """
         clean = [weight.clone() for weight in self.weights]
         values = np.zeros(self.number)
@@ -176,10 +176,10 @@ class Perturbations:
 
 
 def utilities(values: np.ndarray, shaping: str) -> np.ndarray:
-    """u_i of n values of f: centred, or with "ranks" their ranks over [-1/2, 1/2].
+    """u_i of n values of f: centred, or with "ranks" their ranks scaled to [-1/2, 1/2].
 
-    Equal values have equal ranks, so that where all are equal there is no step. A value that is not
-    finite counts as the worst. Raises InputError where none is finite.
+    Equal values have equal ranks; if all values are equal, the step is zero. A value that is not
+    finite counts as the worst. Raises InputError if none is finite.
     """
     finite = np.isfinite(values)
     if not finite.any():

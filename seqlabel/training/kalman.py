@@ -1,15 +1,15 @@
 """Training by the decoupled extended Kalman filter (Puskorius & Feldkamp 1994).
 
-Weights are the state of a system, the outputs of the network its measurements, linearised about the
-weights of the moment. With H_g (M, n_g) the derivatives of M outputs y by the weights w_g of group
-g, targets d, and variances R of the measurements and Q of the weights' own drift,
+The weights are the state of a system and the outputs of the network its measurements, linearised
+at the current weights. With H_g (M, n_g) the derivatives of M outputs y by the weights w_g of group
+g, targets d, measurement noise R and process noise Q (variances),
 
     A = R I + Σ_g H_g P_g H_gᵀ
     K_g = P_g H_gᵀ A⁻¹,    w_g += K_g (d - y),    P_g += Q I - K_g H_g P_g
 
-Weights of different groups are taken as uncorrelated (decoupled): with a group for each unit, all
-the weights that lead into it, as Pérez-Ortiz, Gers, Eck & Schmidhuber 2003 train LSTM. H is exact
-here, through all of the sequence, where they truncate it.
+Weights of different groups are assumed to be uncorrelated (decoupled). A group holds the weights
+that lead into one unit, as in Pérez-Ortiz, Gers, Eck & Schmidhuber 2003, who train LSTM networks.
+They truncate H; here it is exact, through the whole sequence.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ class KalmanLoop:
             covariance.copy_(saved)
 
     def _check_memory(self, groups: Tensor | None) -> None:
-        """Raise InputError where the filter, or an update from the longest batch, is too large."""
+        """Raise InputError if the filter, or its largest update, would take too much memory."""
         run, phase = self.owner, self.phase
         weights = run.model.weight_count
         sizes = torch.tensor([weights]) if groups is None else groups.bincount()
@@ -59,13 +59,13 @@ class KalmanLoop:
         filtered = 8 * int((sizes.double() ** 2).sum())
         measured = 8 * outputs * (5 * weights + 3 * outputs)
         if filtered + measured > phase.memory * GIB:
-            way = "groups = 'units'" if groups is None else "a smaller network"
+            way = "groups = 'units'" if groups is None else "a smaller model.hidden"
             if measured > filtered:
-                way = "frames or batches.frames"
+                way = "smaller frames or batches.frames"
             raise InputError(
                 f"phase {phase.name}: the Kalman filter of {weights:,} weights takes "
-                f"{filtered / GIB:.1f} GiB, its update from {outputs:,} outputs "
-                f"{measured / GIB:.1f} GiB, more than memory = {phase.memory:g}: take {way}, or "
+                f"{filtered / GIB:.1f} GiB and its update from {outputs:,} outputs "
+                f"{measured / GIB:.1f} GiB, more than memory = {phase.memory:g}; set {way}, or "
                 "method = 'gradient'"
             )
 
@@ -75,7 +75,7 @@ class KalmanLoop:
         return make_batches(run.train.lengths, run.experiment.batches, rng_of(seed))
 
     def run(self) -> None:
-        """All epochs that are left."""
+        """Run the remaining epochs."""
         while not self.record.over():
             self._epoch(self.owner.progress.epoch)
             score = self.record.evaluate()
@@ -83,7 +83,7 @@ class KalmanLoop:
         self.record.check_kept()
 
     def noises(self) -> tuple[float, float]:
-        """R and Q of the next update."""
+        """Measurement noise R and process noise Q of the next update."""
         phase = self.phase
         done = min(1.0, self.owner.progress.update / phase.annealing)
 
@@ -108,9 +108,9 @@ class KalmanLoop:
             self.record.end_update(number)
 
     def _update(self, batch: Batch) -> None:
-        """The measurements of a batch, all of them or stretch by stretch; the same in each process.
+        """Update the filter from a batch, at once or `frames` frames at a time.
 
-        What one process alone computed would have to be sent to all.
+        All processes compute the same: sending the result would cost more than it saves.
         """
         run, progress, clock = self.owner, self.owner.progress, self.owner.clock
         longest = int(batch.lengths.max())
@@ -137,9 +137,9 @@ class KalmanLoop:
 
 
 def measure(model: Model, batch: Batch, start: int, end: int) -> tuple[Tensor, Tensor, float]:
-    """Outputs (M,) of the frames start ... end - 1 and their targets; the loss of the whole batch.
+    """Outputs (M,) of the frames start ... end - 1, their targets, and the loss of the whole batch.
 
-    What has no target is left out.
+    Outputs without a target are left out.
     """
     with plain_operations(model):
         encoded, lengths = model.encoder(batch.x, batch.lengths, batch.elapsed, batch.heights)
@@ -153,7 +153,7 @@ def measure(model: Model, batch: Batch, start: int, end: int) -> tuple[Tensor, T
 
 @contextmanager
 def plain_operations(model: nn.Module) -> Iterator[None]:
-    """Layers by operations that autograd can differentiate for many outputs at once."""
+    """Compute LSTM layers with operations that autograd can differentiate for many outputs."""
     layers = [layer for layer in model.modules() if isinstance(layer, LSTM)]
     wanted = [layer.wanted_backend for layer in layers]
     for layer in layers:
@@ -166,7 +166,7 @@ def plain_operations(model: nn.Module) -> Iterator[None]:
 
 
 def jacobian(found: Tensor, weights: Sequence[nn.Parameter]) -> Tensor:
-    """H (M, W) float64: derivatives of outputs (M,) by all numbers of the weights."""
+    """H (M, W) float64: derivatives of outputs (M,) by all W weights."""
     each = torch.eye(len(found), dtype=found.dtype, device=found.device)
     gradients = torch.autograd.grad(found, weights, each, is_grads_batched=True, allow_unused=True)
     columns = [
@@ -177,11 +177,12 @@ def jacobian(found: Tensor, weights: Sequence[nn.Parameter]) -> Tensor:
 
 
 def unit_groups(model: nn.Module) -> Tensor:
-    """(W,) the group of every weight, numbered from 0: weights that lead into one unit share it.
+    """(W,) the group of every weight, numbered from 0: the weights that lead into one unit.
 
-    The rows of a module's weights are units (gates and cells of a layer, outputs of a linear one);
-    where a weight has fewer rows than the module has units, it is of the last ones for `input`,
-    which the cell input always has, and else of the first (`Cell.shapes`).
+    Each row of a module's weight matrix belongs to a unit: a gate or the cell input of an LSTM
+    layer, an output of a linear layer. A matrix with fewer rows than the module has units leads
+    into the last of them if it is `input`, which always has rows for the cell input, and into the
+    first otherwise (`Cell.shapes`).
     """
     numbers, first = {}, 0
     for module in model.modules():
@@ -201,14 +202,15 @@ def unit_groups(model: nn.Module) -> Tensor:
 
 
 def _rows(name: str, weight: Tensor) -> int:
-    """Units that a weight leads into; a peephole (gates, N) has a number for each of its units."""
+    """Number of units that a weight leads into; `peephole` (gates, N) has one entry per unit."""
     return weight.numel() if name == "peephole" else len(weight)
 
 
 class KalmanFilter:
-    """The filter of some weights. groups: (W,) of each of their numbers, one for all where None.
+    """The filter of some weights. groups: (W,) group of each weight; None: one group for all.
 
-    covariances: P of the groups of each size, (G, n, n) float64; p0: their diagonal at first.
+    covariances: P of all groups of one size n as (G, n, n) float64, for each size. p0: initial
+    diagonal of P.
     """
 
     def __init__(
@@ -221,7 +223,7 @@ class KalmanFilter:
             groups = torch.zeros(count, dtype=torch.int64)
         sizes = groups.bincount()
         order = groups.argsort(stable=True).split(sizes.tolist())
-        self.places = [  # (G, n) where in W the weights of the groups of one size are
+        self.places = [  # (G, n) indices of the weights of all groups of one size
             torch.stack([place for place in order if len(place) == n]).to(device)
             for n in sizes.unique().tolist()
         ]
@@ -232,7 +234,7 @@ class KalmanFilter:
 
     @torch.no_grad()
     def update(self, derivatives: Tensor, innovation: Tensor, noise: float, drift: float) -> None:
-        """Take in measurements: H (M, W), target - output (M,), their variance R, and Q."""
+        """Update from derivatives H (M, W), innovation d - y (M,), noise R and drift Q."""
         each = [derivatives[:, place].permute(1, 0, 2) for place in self.places]  # (G, M, n)
         products = [h @ p for h, p in zip(each, self.covariances, strict=True)]  # H_g P_g
         total = noise * torch.eye(len(derivatives), dtype=torch.float64, device=derivatives.device)
@@ -250,7 +252,7 @@ class KalmanFilter:
             step[place] = weighted @ hp
             half = torch.linalg.solve_triangular(factor, hp, upper=False)
             p -= half.mT @ half  # P Hᵀ A⁻¹ H P
-            p.copy_((p + p.mT) / 2)  # rounding leaves the two halves apart
+            p.copy_((p + p.mT) / 2)  # rounding makes it slightly asymmetric
             p.diagonal(dim1=1, dim2=2).add_(drift)
         start = 0
         for weight in self.weights:

@@ -1,4 +1,4 @@
-"""What a configuration may say of phases by other methods than gradient descent."""
+"""Options of phases that train by other methods than gradient descent."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,16 +11,16 @@ from seqlabel.training.options import AnyPhase, Phase
 
 @dataclass(frozen=True)
 class EvolutionPhase(AnyPhase):
-    """A phase of evolution strategies: no gradient, only what perturbed weights are worth.
+    """A phase of evolution strategies: uses the objective at perturbed weights, no gradient.
 
-    name, epochs, patience, monitor: as in every phase; an update is made from each batch.
-    objective: "error", the errors of the greedy labels, folded as `training.protocol` says, or
-    "loss", the criterion's.
-    population: perturbed networks per update, each tried on the whole batch. sigma: of their
-    Gaussian noise. antithetic: perturbations come in pairs ±ε. shaping: "ranks" of the objective
-    take its place, or "none".
-    optimiser: takes the estimate for a gradient; momentum is that of "sgd".
-    weights: "all" are evolved, or those of the "output" layer of the criterion.
+    name, epochs, patience, monitor: as in every phase; one update per batch.
+    objective: "error", the errors of greedy decoding under `training.protocol`, or "loss", the loss
+    of the criterion.
+    population: perturbed networks per update, each evaluated on the whole batch. sigma: standard
+    deviation of their Gaussian noise. antithetic: draw perturbations in pairs ±ε. shaping: "ranks"
+    replaces the values of the objective by their ranks, "none" keeps them.
+    optimiser: gets the estimated gradient; momentum applies to "sgd".
+    weights: evolve "all", or those of the criterion's "output" layer.
     """
 
     method: Literal["evolution"] = "evolution"
@@ -38,28 +38,27 @@ class EvolutionPhase(AnyPhase):
         super().__post_init__()
         if self.population < 2:
             raise InputError(
-                f"population = {self.population}: one network has none to be compared with; give "
-                "at least 2"
+                f"population = {self.population}: there is nothing to compare; give at least 2"
             )
         if self.antithetic and self.population % 2:
             raise InputError(
-                f"population = {self.population} is odd, antithetic perturbations come in pairs: "
-                f"take {self.population + 1}, or antithetic = false"
+                f"population = {self.population} is odd, but antithetic perturbations come in "
+                f"pairs; give {self.population + 1}, or antithetic = false"
             )
         if self.sigma <= 0 or self.learning_rate <= 0 or not 0 <= self.momentum < 1:
-            raise InputError("sigma and learning_rate are above 0, momentum lies in [0, 1)")
+            raise InputError("sigma and learning_rate must be above 0, momentum in [0, 1)")
 
 
 @dataclass(frozen=True)
 class KalmanPhase(AnyPhase):
-    """A phase of the decoupled extended Kalman filter: few updates, each of them dear.
+    """A phase of the decoupled extended Kalman filter: few updates, each of them expensive.
 
-    name, epochs, patience, monitor: as in every phase; an update is made from each batch.
-    frames: of every utterance that are measured in one update, the next ones in the next; 0: all.
-    groups: weights of different groups are taken as uncorrelated: those of the "units" (decoupled),
-    or "all" in one group (the full filter). p0: variance of the weights at first.
-    measurement_noise falls to final_measurement_noise, process_noise to final_process_noise over
-    `annealing` updates, geometrically. memory: GiB that the filter may take.
+    name, epochs, patience, monitor: as in every phase; one update per batch.
+    frames: frames of each utterance per update; the next frames follow in the next update. 0: all.
+    groups: "units" treats weights that lead into different units as uncorrelated (decoupled);
+    "all" keeps one covariance of all weights (the full filter). p0: initial variance of weights.
+    measurement_noise falls to final_measurement_noise, process_noise to final_process_noise,
+    geometrically over `annealing` updates. memory: maximum size of the filter in GiB.
     """
 
     method: Literal["kalman"] = "kalman"
@@ -78,29 +77,31 @@ class KalmanPhase(AnyPhase):
         noises = (self.measurement_noise, self.final_measurement_noise, self.memory, self.p0)
         if min(noises) <= 0 or min(self.process_noise, self.final_process_noise) < 0:
             raise InputError(
-                "p0, measurement noise and memory are above 0, process noise is not negative"
+                "p0, measurement noise and memory must be above 0, process noise not negative"
             )
         if (self.process_noise == 0) != (self.final_process_noise == 0):
-            raise InputError("process_noise and final_process_noise are both 0 or both above it")
+            raise InputError("process_noise and final_process_noise must both be 0 or both above 0")
         if self.frames < 0 or self.annealing < 1:
-            raise InputError("frames is not negative, annealing is at least 1")
+            raise InputError("frames must not be negative, annealing must be at least 1")
 
 
 @dataclass(frozen=True)
 class EvolinoPhase(AnyPhase):
-    """A phase of Evolino: evolved cells, and output weights that are fitted to their outputs.
+    """A phase of Evolino: cells are evolved, output weights are fitted to the outputs of the cells.
 
     name, epochs, patience, monitor: as in every phase; an epoch is a generation.
-    population: candidates for every cell. trials: networks of each in a generation.
-    initial: weights are uniform in ±initial at first, about `model.forget_bias` for the biases of
-    forget gates. mutation: scale of the Cauchy noise. input_scale: of the weights from the inputs,
-    their noise too, beside that of the others.
-    parents: share of the candidates that stay and have mutated copies. burst: generations without a
-    better network until all candidates are drawn anew around the best one (0: never).
-    readout: "least_squares" (pseudo-inverse) or "svr" (support vectors, scikit-learn; `epsilon`,
-    `penalty`). washout: frames at the start of a sequence that are not fitted. free_run: frames at
-    its end in which the network gets its own predictions for input: fitness and dev error are then
-    the errors of these frames. Without it fitness is the error of the fitted frames.
+    population: candidates per cell. trials: networks per generation in which each candidate takes
+    part.
+    initial: initial weights are uniform in ±initial; for forget gate biases, around
+    `model.forget_bias`. mutation: scale of the Cauchy noise. input_scale: factor on the initial
+    values and on the noise of the weights from the inputs.
+    parents: share of the candidates that are kept and copied with mutations. burst: generations
+    without a better network after which all candidates are drawn anew around the best one (0:
+    never).
+    readout: "least_squares" (pseudo-inverse) or "svr" (support vector regression with `epsilon` and
+    `penalty`; needs scikit-learn). washout: frames at the start of a sequence that are not fitted.
+    free_run: frames at its end where the network reads its own predictions; fitness and dev error
+    are then the errors on these frames. With 0, fitness is the error on the fitted frames.
     """
 
     method: Literal["evolino"] = "evolino"
@@ -121,48 +122,47 @@ class EvolinoPhase(AnyPhase):
         super().__post_init__()
         if self.population < 2:
             raise InputError(
-                f"population = {self.population}: one candidate has none to be compared with; "
-                "give at least 2"
+                f"population = {self.population}: there is nothing to compare; give at least 2"
             )
         if not 0 < self.parents < 1:
-            raise InputError(f"parents = {self.parents}: a share between 0 and 1 is expected")
+            raise InputError(f"parents = {self.parents}: must be between 0 and 1")
         if min(self.initial, self.mutation, self.input_scale, self.penalty) <= 0:
-            raise InputError("initial, mutation, input_scale and penalty are above 0")
+            raise InputError("initial, mutation, input_scale and penalty must be above 0")
         if self.trials < 1:
             raise InputError(f"trials = {self.trials}: give at least 1")
         if min(self.burst, self.washout, self.free_run, self.epsilon) < 0:
-            raise InputError("burst, washout, free_run and epsilon are not negative")
+            raise InputError("burst, washout, free_run and epsilon must not be negative")
 
 
 MethodPhase = Phase | EvolutionPhase | KalmanPhase | EvolinoPhase
-"""A phase of any method, told apart by `method`."""
+"""A phase of any method; `method` selects the class."""
 
 FITTED_LOSSES = {"kalman": ("squared", "bernoulli"), "evolino": ("squared",)}
-"""Of a regression, those whose outputs a method can fit to targets."""
+"""Losses of a regression that each method can fit."""
 
 
 def check_criterion(phase: MethodPhase, criterion: type, options: Any) -> None:
-    """Raise InputError for a criterion, class and options, that a phase's method cannot take."""
+    """Raise InputError if the method of a phase cannot train a criterion with these options."""
     kind = next(name for name, cls in CRITERIA.items() if cls is criterion)
     where = f"phase {phase.name}, method = {phase.method!r}"
     if phase.monitor == "frame_error" and criterion is not Framewise:
-        raise InputError("monitor = 'frame_error' goes with criterion.kind = 'framewise'")
+        raise InputError("monitor = 'frame_error' needs criterion.kind = 'framewise'")
     if isinstance(phase, Phase):
         if phase.objective == "expected_error" and criterion is not Ctc:
-            raise InputError("objective = 'expected_error' goes with criterion.kind = 'ctc'")
+            raise InputError("objective = 'expected_error' needs criterion.kind = 'ctc'")
     elif isinstance(phase, EvolutionPhase):
         if phase.weights == "output" and kind in ("levels", "transducer"):
             raise InputError(
-                f"{where}: criterion.kind = {kind!r} has more than one output layer; "
+                f"{where}: criterion.kind = {kind!r} has more than one output layer; set "
                 "weights = 'all'"
             )
         if phase.objective == "error" and kind == "regression":
-            raise InputError(f"{where}: a regression has no labels; objective = 'loss'")
+            raise InputError(f"{where}: a regression has no labels; set objective = 'loss'")
     elif not hasattr(criterion, "fitting"):
         raise InputError(
-            f"{where}: criterion.kind = {kind!r} has no target for each frame, which this method "
-            "fits; take 'framewise' or 'regression', or the methods 'gradient' and 'evolution'"
+            f"{where}: this method fits one target per frame, which criterion.kind = {kind!r} "
+            "does not have; use 'framewise' or 'regression', or method 'gradient' or 'evolution'"
         )
     elif kind == "regression" and options.loss not in FITTED_LOSSES[phase.method]:
         known = " or ".join(map(repr, FITTED_LOSSES[phase.method]))
-        raise InputError(f"{where}: it fits criterion.loss = {known}, not {options.loss!r}")
+        raise InputError(f"{where}: needs criterion.loss = {known}, not {options.loss!r}")

@@ -43,8 +43,8 @@ class Interrupted(KeyboardInterrupt):
 class Run:
     """The inputs of a training method.
 
-    checkpoint: of an earlier run, None for a new one. started: time on the monotonic clock.
-    writing: seconds that checkpoints have taken since.
+    checkpoint: that of the run to resume, None for a new run. started: time on the monotonic clock.
+    writing: seconds spent on checkpoints since then.
     """
 
     experiment: Experiment
@@ -66,7 +66,7 @@ class Run:
         return float(read_json(self.folder / METRICS)["dev_error_rate"])
 
     def evaluate(self) -> DevScore:
-        """The dev scores of the model as it is."""
+        """The dev scores of the model with its current weights."""
         options, protocol = self.experiment.batches, get_protocol(self.experiment.training.protocol)
         with self.clock("evaluate"):
             return evaluate(self.model, self.dev, options, protocol, self.workers)
@@ -75,9 +75,9 @@ class Run:
 class PhaseRecord:
     """One phase: its start, the scores of its epochs, and its results.
 
-    state: what a checkpoint keeps of the method, beside the model and the progress. measure: the
-    dev scores of the model as it is, `run.evaluate` where None. When the record is made, the model
-    gets the weights that the phase goes on from.
+    state: returns what a checkpoint stores for the method, besides the model and the progress.
+    measure: returns the dev scores of the model with its current weights; `run.evaluate` if None.
+    The constructor loads the weights from which the phase starts into the model.
     """
 
     def __init__(
@@ -99,9 +99,10 @@ class PhaseRecord:
             run.model.load_state_dict(load_weights(run.folder / WEIGHTS))
 
     def begin(self, load: Callable[[Mapping[str, Any]], None]) -> None:
-        """Take up the checkpoint with `load`, or start a later phase, which has to beat its start.
+        """Restore the checkpoint with `load`, or start a later phase.
 
-        All processes must call it together, when the method's state is made.
+        A later phase keeps new weights only if they beat those it started from. All processes must
+        call this together, after the state of the method has been created.
         """
         run, progress = self.run, self.run.progress
         if run.checkpoint is not None:
@@ -112,30 +113,30 @@ class PhaseRecord:
             progress.stale = progress.stale_rate = progress.halvings = 0
             progress.best, progress.best_epoch, progress.kept = math.inf, -1, []
             progress.best = self.value(self._measure())
-            # From the phase's first epoch on the best weights may be its own: a run that is killed
-            # must not start the phase from them.
+            # From its first epoch on, the phase may overwrite the best weights. After a kill it
+            # must not start from those.
             self.checkpoint()
 
     def value(self, score: DevScore) -> float:
         """The dev value to be minimised."""
         if self.phase.monitor == "frame_error":
-            assert score.frame_error_rate is not None  # Experiment has seen to that
+            assert score.frame_error_rate is not None  # checked by Experiment
             return score.frame_error_rate if math.isfinite(score.loss) else math.inf
         return score.error_rate if self.phase.monitor == "error" else score.loss
 
     def over(self) -> bool:
-        """Whether the phase's epochs or its patience are over."""
+        """Whether the epochs or the patience of the phase are used up."""
         phase, progress = self.phase, self.run.progress
         return progress.epoch >= phase.epochs or 0 < phase.patience <= progress.stale
 
     def start_epoch(self, updates: int, padding: float = 0.0) -> None:
-        """An epoch of so many updates begins, or goes on after those that are done."""
+        """Begin, or resume, an epoch of `updates` updates."""
         progress = self.run.progress
         self.run.monitor.start_epoch(progress.epochs_done, updates, progress.batch, padding)
         self._since = self._last_checkpoint = time.monotonic()
 
     def end_update(self, number: int) -> None:
-        """Update `number` of the epoch is done; raises Interrupted where the run is to stop."""
+        """Record that update `number` is done; raises Interrupted if the run was asked to stop."""
         run, progress = self.run, self.run.progress
         progress.batch = number + 1
         self._count_time()
@@ -155,7 +156,7 @@ class PhaseRecord:
         self._since = now
 
     def evaluate(self) -> DevScore:
-        """Dev scores of the weights, which are kept if they are the phase's best so far."""
+        """Dev scores of the current weights; keeps the weights if they are the phase's best."""
         progress = self.run.progress
         score = self._measure()
         self._count_time()
@@ -169,7 +170,7 @@ class PhaseRecord:
         return score
 
     def keep(self, score: DevScore) -> None:
-        """Put the model's weights and their scores into the model directory."""
+        """Write the current weights and their scores into the model directory."""
         run, progress = self.run, self.run.progress
         if not run.workers.first:
             return
@@ -185,7 +186,7 @@ class PhaseRecord:
         write_json(run.folder / METRICS, metrics)
 
     def end_epoch(self, score: DevScore, rate: float) -> None:
-        """An epoch with these dev scores is done; rate: the size of the steps, for the log."""
+        """Record the end of an epoch. rate: the step size, for the log."""
         run, progress = self.run, self.run.progress
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.epochs_done += 1
@@ -196,7 +197,7 @@ class PhaseRecord:
             self.checkpoint()
 
     def check_kept(self) -> None:
-        """Raise Diverged if the first phase ends without weights."""
+        """Raise Diverged if the first phase ends without having kept any weights."""
         if not self.number and self.run.progress.best_epoch < 0:
             raise Diverged(
                 f"phase {self.phase.name}: no epoch had a finite dev {self.phase.monitor}, so no "
@@ -204,7 +205,7 @@ class PhaseRecord:
             )
 
     def _affords_checkpoint(self) -> bool:
-        """Whether checkpoints have taken little enough time; all processes must call it."""
+        """Whether checkpoints have taken less than their share; all processes must call it."""
         run = self.run
         affords = run.writing <= CHECKPOINT_SHARE * (time.monotonic() - run.started)
         return run.workers.any([run.workers.first and affords])[0]
@@ -228,5 +229,5 @@ class PhaseRecord:
 
 
 def rng_of(seed: Sequence[int]) -> np.random.Generator:
-    """The generator that belongs to a place in the run, so that none has to be stored."""
+    """A generator determined by the position in the run, so that checkpoints need not store it."""
     return np.random.default_rng(list(seed))

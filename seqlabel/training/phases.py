@@ -1,4 +1,4 @@
-"""The phases of a run, one after the other, each by the loop of its method."""
+"""Runs the phases of a training run, each with the loop of its method."""
 
 from typing import Protocol
 
@@ -9,12 +9,12 @@ from seqlabel.training.phase_record import PhaseRecord, Run
 
 
 class Loop(Protocol):
-    """A phase by some method."""
+    """The training loop of one phase."""
 
     record: PhaseRecord
 
     def run(self) -> None:
-        """All epochs that are left."""
+        """Run the remaining epochs."""
 
 
 def run_phases(run: Run) -> None:
@@ -31,11 +31,11 @@ def run_phases(run: Run) -> None:
 
 
 def make_loop(run: Run, number: int) -> Loop:
-    """The loop of the method of phase `number`."""
+    """The training loop of phase `number`."""
     phase = run.experiment.phases[number]
     if isinstance(phase, Phase):
         return PhaseLoop(run, number, phase)
-    # Who trains by gradient descent loads none of these.
+    # Imported only when needed: most runs use gradient descent alone.
     if isinstance(phase, EvolutionPhase):
         from seqlabel.training.evolution import EvolutionLoop
 

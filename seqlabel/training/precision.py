@@ -1,7 +1,7 @@
-"""In which numbers the LSTM layers of a run multiply: float32, or bfloat16 where that pays.
+"""The precision of matrix products in LSTM layers: float32, or bfloat16 where it is faster.
 
-"auto" measures both at the start of a run, on the layers of its own network, and keeps what it
-chose in the run directory: a run that is resumed goes on in the same numbers.
+"auto" measures both at the start of a run, on the layers of its network, and stores its choice in
+the run directory, so that a resumed run continues in the same precision.
 """
 
 import logging
@@ -22,31 +22,31 @@ from seqlabel.training.distribution import Workers
 log = logging.getLogger("seqlabel")
 
 PAYS = 0.9
-"""A step in bfloat16 takes at most this share of the time in float32, or float32 stays."""
-_WORK, _FRAMES = 2e10, (4, 64)  # multiplications and additions in a step of the probe, its frames
-_SECONDS, _ROUNDS = 0.4, 5  # the probe ends after either, warming up aside
+"""bfloat16 is chosen if a step takes at most this share of the time in float32."""
+_WORK, _FRAMES = 2e10, (4, 64)  # of a measured step: operations; least and most frames
+_SECONDS, _ROUNDS = 0.4, 5  # limits of the measurement, after one round of warm-up
 
 
 @dataclass(frozen=True)
 class Precision:
-    """bf16: whether products are of bfloat16 numbers. ratio: time of a step so, to float32."""
+    """bf16: whether operands are rounded to bfloat16. ratio: step time over that in float32."""
 
     bf16: bool
     ratio: float | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What the run directory says."""
+        """The entries for the run directory."""
         return {"bf16": self.bf16, "bf16_ratio": self.ratio}
 
     @classmethod
     def of_run(cls, run: Any, where: str) -> "Precision":
-        """What the description of a run says; InputError if it does not."""
+        """The precision that the description of a run states; InputError if it states none."""
         facts = run if isinstance(run, dict) else {}
         bf16, ratio = facts.get("bf16"), facts.get("bf16_ratio")
         if not isinstance(bf16, bool) or not isinstance(ratio, float | None):
             raise InputError(
-                f"{where}: does not say whether the run has multiplied in bfloat16, which "
-                "training.bf16 = 'auto' left to it; train into another --out"
+                f"{where}: does not say whether training.bf16 = 'auto' chose bfloat16; train into "
+                "another --out"
             )
         return cls(bf16, ratio)
 
@@ -58,36 +58,36 @@ def set_precision(
     workers: Workers,
     known: Precision | None = None,
 ) -> Precision:
-    """Have the LSTM layers of a network, where it will run, multiply as `wanted`: `training.bf16`.
+    """Set the precision of a network's LSTM layers, which must be on their device already.
 
-    batch: sequences in a usual batch. known: what "auto" chose when the run began. Raises
-    InputError where bfloat16 is wanted and cannot be.
+    wanted: `training.bf16`. batch: typical number of sequences per batch. known: the choice of
+    "auto" when the run began. Raises InputError if bfloat16 is wanted but not possible.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, LSTM)]
     if wanted == "auto":
         found = known or _choose(layers, batch, workers)
         if known:
             chosen = "bfloat16" if known.bf16 else "float32"
-            log.info("training.bf16 = auto: %s, as the run began", chosen)
+            log.info("training.bf16 = auto: %s, as at the start of the run", chosen)
     else:
         found = Precision(bool(wanted))
     if not found.bf16:
         return found
     if not layers:
-        raise InputError("training.bf16 is for layers over frames; there are none, drop it")
+        raise InputError("training.bf16 needs LSTM layers over frames; remove it")
     for layer in layers:
         layer.bf16 = True
-        _ = layer.backend  # asks whether it can
+        _ = layer.backend  # raises InputError if the layer cannot
     if not has_tiles():
         log.warning(
             "training.bf16: this processor has no matrix unit for bfloat16 (AMX); numbers are "
-            "rounded to bfloat16 and multiplied in float32, which gains no time"
+            "rounded to bfloat16 and multiplied in float32, which is no faster"
         )
     return found
 
 
 def _choose(layers: Sequence[LSTM], batch: float, workers: Workers) -> Precision:
-    """Measures if there is a choice; the first process does, for all of them."""
+    """The choice of "auto". If there is one, the first process measures for all."""
     reason = why_float32(layers)
     if reason:
         log.info("training.bf16 = auto: float32 (%s)", reason)
@@ -104,25 +104,25 @@ def _choose(layers: Sequence[LSTM], batch: float, workers: Workers) -> Precision
 
 
 def why_float32(layers: Sequence[LSTM]) -> str | None:
-    """What leaves no choice; None if nothing does."""
+    """The reason why only float32 comes into question, or None."""
     if not layers:
         return "there are no LSTM layers"
     if not has_tiles():
         return "this processor has no matrix unit for bfloat16 (AMX)"
     for layer in layers:
         if layer.backend != "fused":
-            return "bfloat16 is for layers that the fused loops compute on the CPU"
+            return "bfloat16 needs the fused loops on the CPU"
         if isinstance(layer.cell, Cell) and not (layer.cell.forget or layer.cell.coupled):
-            return "a cell without forget gate adds up what is rounded over all frames"
+            return "a cell without forget gate accumulates rounding errors over all frames"
     return None
 
 
 def measure(layers: Sequence[LSTM], batch: float) -> float:
-    """Time of a step, forward and backward, in bfloat16 over that in float32.
+    """Time of a training step (forward and backward) in bfloat16 over that in float32.
 
-    Frames are few: their number changes the time, hardly the ratio. Takes about a second (longer
-    where the loops are compiled for the first time), draws no random numbers of torch's, and leaves
-    the layers as they were.
+    A few frames are enough, since the ratio hardly depends on their number. Takes about a second,
+    longer if the loops must be compiled. Does not touch torch's global random state, and leaves the
+    layers as they were.
     """
     weights = sum(weight.numel() for layer in layers for weight in layer.parameters())
     least, most = _FRAMES
@@ -137,7 +137,7 @@ def measure(layers: Sequence[LSTM], batch: float) -> float:
         for number in range(1 + _ROUNDS):
             for bf16 in best:
                 seconds = _step(layers, inputs, bf16)
-                if number:  # the first one compiles and warms up
+                if number:  # the first round compiles and warms up
                     best[bf16] = min(best[bf16], seconds)
             if number == 0:
                 end = time.perf_counter() + _SECONDS
@@ -151,10 +151,10 @@ def measure(layers: Sequence[LSTM], batch: float) -> float:
 
 
 def _step(layers: Sequence[LSTM], inputs: Sequence[torch.Tensor], bf16: bool) -> float:
-    """Seconds for all layers."""
+    """Seconds of one step through all layers."""
     start = time.perf_counter()
     for layer, x in zip(layers, inputs, strict=True):
-        layer.eval()  # without dropout, which draws
+        layer.eval()  # dropout would draw random numbers
         layer.bf16 = bf16
         elapsed = torch.ones(x.shape[:2]) if is_timed(layer.cell) else None
         with torch.enable_grad():

@@ -85,7 +85,7 @@ def test_options_are_refused_before_anything_is_computed(config, override, messa
 
 def test_an_objective_for_another_criterion_is_refused_before_the_first_phase(config):
     overrides = ["criterion.kind=transducer", "phases.1.objective=expected_error"]
-    with pytest.raises(InputError, match=r"goes with criterion\.kind = 'ctc'"):
+    with pytest.raises(InputError, match=r"needs criterion\.kind = 'ctc'"):
         Experiment.load(config, overrides)
 
 

@@ -165,18 +165,18 @@ def test_what_cannot_run_freely_is_refused():
     with pytest.raises(InputError, match=r"front_end\.stack = 1 and normalise = 'train' or 'none'"):
         Feedback.of(model, stacked)
     file = Model(2, 2, ModelOptions(layers=1), {"kind": "regression", "size": 2})
-    with pytest.raises(InputError, match="a free run reads its own predictions"):
+    with pytest.raises(InputError, match="a free run needs a model that predicts"):
         Feedback.of(file, front_end)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"population": 1}, "population = 1: one candidate has none to be compared with"),
-        ({"parents": 1.0}, "parents = 1.0: a share between 0 and 1"),
-        ({"mutation": 0.0}, "initial, mutation, input_scale and penalty are above 0"),
+        ({"population": 1}, "population = 1: there is nothing to compare"),
+        ({"parents": 1.0}, "parents = 1.0: must be between 0 and 1"),
+        ({"mutation": 0.0}, "initial, mutation, input_scale and penalty must be above 0"),
         ({"trials": 0}, "trials = 0: give at least 1"),
-        ({"washout": -1}, "burst, washout, free_run and epsilon are not negative"),
+        ({"washout": -1}, "burst, washout, free_run and epsilon must not be negative"),
     ],
 )
 def test_bad_options(options, message):

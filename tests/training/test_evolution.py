@@ -83,9 +83,9 @@ def test_ranks_are_centred_and_equal_values_share_theirs():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"population": 1}, "population = 1: one network has none to be compared with"),
+        ({"population": 1}, "population = 1: there is nothing to compare"),
         ({"population": 9}, "population = 9 is odd, antithetic .* pairs: take 10, or"),
-        ({"sigma": 0.0}, "sigma and learning_rate are above 0"),
+        ({"sigma": 0.0}, "sigma and learning_rate must be above 0"),
         ({"patience": -1}, "patience not negative"),
     ],
 )
