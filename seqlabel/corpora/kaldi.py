@@ -59,15 +59,16 @@ def _rows(folder: Path, name: str) -> Iterator[Row]:
                 )
             recording, stretch = _segment(*segments[utterance])
             row |= stretch
+        place = segments[utterance][1] if segments else where
         if recording not in recordings:
-            raise InputError(f"{where}: {recording} is not in wav.scp; run utils/fix_data_dir.sh")
+            raise InputError(f"{place}: {recording} is not in wav.scp; run utils/fix_data_dir.sh")
         row["source"] = _source(*recordings[recording], folder)
         speaker = speakers.get(utterance, ("", ""))[0]
         if speaker and speaker != utterance:  # Kaldi's notation for unknown speakers
             row["speaker"] = speaker
         if speaker in sexes:
             row["tags"] = {"sex": sexes[speaker][0]}
-        yield Row(where, folder.resolve(), row)
+        yield Row(where, folder.resolve(), row, place)
 
 
 def _segment(text: str, where: str) -> tuple[str, dict[str, Any]]:

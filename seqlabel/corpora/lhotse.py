@@ -75,7 +75,10 @@ def _rows_of_cuts(path: Path, name: str) -> Iterator[Row]:
 
 
 def _rows_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[Row]:
-    known = {recording.get("id"): recording for _, recording in read_jsonl(recordings)}
+    known = {
+        _text(recording, "id", f"{recordings}:{number}"): recording
+        for number, recording in read_jsonl(recordings)
+    }
     for number, supervision in read_jsonl(supervisions):
         where = f"{supervisions}:{number}"
         recording = known.get(_text(supervision, "recording_id", where))

@@ -131,9 +131,11 @@ def _relative(path: Path, folder: Path) -> Path:
     return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
-def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
-    """The utterance of one line; `where` begins the messages of the InputErrors it raises."""
-    check_row(row, where)
+def utterance_from(
+    row: Mapping[str, Any], folder: Path, where: str, segment: str = ""
+) -> Utterance:
+    """The utterance of one line; raises InputError as `check_row` does."""
+    check_row(row, where, segment)
     return Utterance(
         id=row["id"],
         source=folder / row["source"],
@@ -153,8 +155,11 @@ def utterance_from(row: Mapping[str, Any], folder: Path, where: str) -> Utteranc
     )
 
 
-def check_row(row: Mapping[str, Any], where: str) -> None:
-    """Raise InputError for a line that is not an utterance; `where` begins the message."""
+def check_row(row: Mapping[str, Any], where: str, segment: str = "") -> None:
+    """Raise InputError for a line that is not an utterance; `where` begins the message.
+
+    segment: begins the messages about start, end and channel, if another line gives these.
+    """
     if not row.keys() <= _KNOWN:
         key = next(key for key in row if key not in _KNOWN)
         raise InputError(f"{where}: unknown key {key}{did_you_mean(key, _KEYS)}")
@@ -178,11 +183,12 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: labels must be a list of strings")
     if "levels" in row and not _are_levels(row["levels"]):
         raise InputError(f"{where}: levels must be an object with lists of strings as values")
-    start, end = (_seconds(row, key, where) for key in ("start", "end"))
+    segment = segment or where
+    start, end = (_seconds(row, key, segment) for key in ("start", "end"))
     _seconds(row, "duration", where)
     if start < 0 or end < 0 or 0 < end <= start:
         raise InputError(
-            f"{where}: a stretch from {start:g} to {end:g} s; it must begin at 0 s or later, and "
+            f"{segment}: a segment from {start:g} to {end:g} s; it must begin at 0 s or later, and "
             "end after that"
         )
     if row["kind"] in ("ink", "series") and not row.keys().isdisjoint(STRETCH):
@@ -192,7 +198,7 @@ def check_row(row: Mapping[str, Any], where: str) -> None:
         )
     channel = row.get("channel")
     if channel is not None and (type(channel) is not int or not 0 <= channel < 1 << 16):
-        raise InputError(f"{where}: channel is {channel!r}; a whole number from 0 is expected")
+        raise InputError(f"{segment}: channel is {channel!r}; a whole number from 0 is expected")
     tags = row.get("tags", {})
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise InputError(f"{where}: tags must be an object with strings as values")

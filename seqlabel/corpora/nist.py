@@ -1,6 +1,5 @@
 """The lines of NIST's .stm and .ctm files (SCTK, `doc/infmts.htm`)."""
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,9 @@ from seqlabel.files import read_text
 
 IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
 """The transcript of a stretch that an .stm file excludes."""
+
+LONGEST = 1e12
+"""Maximum time in seconds; larger than Unix time."""
 
 Channel = tuple[str, str]
 """(recording, channel)"""
@@ -49,8 +51,8 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def seconds(value: str | float) -> float:
-    """A time or a duration; ValueError for anything but a finite number."""
-    if not math.isfinite(time := float(value)):
+    """A time or a duration; ValueError for anything but a number of plausible size."""
+    if not abs(time := float(value)) <= LONGEST:
         raise ValueError(f"{value} seconds")
     return time
 

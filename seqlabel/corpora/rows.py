@@ -37,11 +37,16 @@ OVERSHOOT = 0.5
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a list. where: beginning of its messages. folder: of relative sources."""
+    """A line of a list.
+
+    where: beginning of its messages. folder: of relative sources. segment: beginning of messages
+    about start, end and channel, if another line gives these.
+    """
 
     where: str
     folder: Path
     values: Mapping[str, Any]
+    segment: str = ""
 
 
 def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Path) -> Prepared:
@@ -59,7 +64,7 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
         given = values.pop("set", "")
         if given and given not in SET_NAMES:
             raise InputError(f"{row.where}: set {given!r}{did_you_mean(str(given), SET_NAMES)}")
-        utterance = completion(values, row.folder, row.where)
+        utterance = completion(values, row.folder, row.where, row.segment)
         if utterance.id in sets:
             raise InputError(f"{row.where}: id {utterance.id!r} occurs twice; change one")
         sets[utterance.id] = given
@@ -95,7 +100,9 @@ class Completion:
         self.measure = Measure(self.options)
         self._last: tuple[Path, AudioHeader] | None = None  # segments of a file follow each other
 
-    def __call__(self, row: Mapping[str, Any], folder: Path, where: str) -> Utterance:
+    def __call__(
+        self, row: Mapping[str, Any], folder: Path, where: str, segment: str = ""
+    ) -> Utterance:
         options = self.options
         if not isinstance(row.get("source"), str) or not row["source"]:
             raise InputError(f"{where}: key source is missing: the file of its signal")
@@ -117,7 +124,7 @@ class Completion:
             else:  # an error below, if it is there
                 row = {**row, "labels": []}
         name = utterance_id(Path(row["source"]), Path(Path(row["source"]).anchor))
-        utterance = utterance_from({"id": name, **row, "kind": kind}, folder, where)
+        utterance = utterance_from({"id": name, **row, "kind": kind}, folder, where, segment)
         named = utterance.labels or utterance.text is not None
         if not named and utterance.target is None and kind != "series":
             raise InputError(f"{where}: neither text nor labels; add one of them")
@@ -125,7 +132,7 @@ class Completion:
         if kind != "speech":
             seconds = self.measure.seconds(source, kind)
             return dataclasses.replace(utterance, duration=seconds)
-        return self._measured(utterance, where)
+        return self._measured(utterance, segment or where)
 
     def _measured(self, utterance: Utterance, where: str) -> Utterance:
         """The utterance with its duration; its segment and channel are checked."""

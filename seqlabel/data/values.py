@@ -14,12 +14,12 @@ from seqlabel.inputs.series import read_values
 
 @dataclass(frozen=True)
 class ValueTargets:
-    """Source of the values of a frame.
+    """Where the target values of a frame come from.
 
-    kind: "file", the array that the manifest names as `target`, a row for each frame as extracted;
-    "next", the frame `ahead` frames later, as extracted (and joined with its neighbours where the
-    front end does so). Values of "file" are taken to be known `ahead` frames later, which is what
-    persistence can repeat. size: D, values of a frame, 0 for those that there are.
+    kind: "file" reads the array that the manifest names as `target`, one row per extracted frame;
+    "next" takes the frame `ahead` frames later (stacked, if the front end stacks frames).
+    ahead: also for "file": a value is known `ahead` frames after its own, when persistence can
+    repeat it. size: D, values per frame; 0 accepts any.
     """
 
     kind: Literal["file", "next"] = "file"
@@ -27,10 +27,10 @@ class ValueTargets:
     ahead: int = 1
 
     def of(self, utterance: Utterance, frames: np.ndarray, stride: int = 1) -> np.ndarray:
-        """(T, D) float32 values of an utterance's frames (T, F), NaN where they are not known.
+        """(T, D) float32 target values for the frames (T, F) of an utterance; NaN if unknown.
 
-        stride: extracted frames from one of `frames` to the next. Raises InputError that names the
-        utterance for a target that is missing, of another length, or of another D.
+        stride: extracted frames per frame. Raises InputError naming the utterance if its target is
+        missing or has another length or another D.
         """
         if self.kind == "next":
             values = np.full(frames.shape, np.nan, np.float32)
@@ -40,7 +40,7 @@ class ValueTargets:
         if utterance.target is None:
             raise InputError(
                 f"{utterance.id}: no target; criterion.target = 'file' needs `target` in the "
-                "manifest, an array with a row for each frame"
+                "manifest, an array with one row per frame"
             )
         rows = read_values(utterance.target)
         if -(-len(rows) // stride) != len(frames):
@@ -56,11 +56,10 @@ class ValueTargets:
         return rows[::stride]
 
     def before(self, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """(T, D) the last known values before each of the values (T, D), which persistence
-        predicts.
+        """(T, D) predictions by persistence: for each of `values` (T, D), the last known one.
 
-        For "next" the frame itself; for "file" the row `ahead` frames before, NaN where there is
-        none.
+        For "next" this is the frame itself, for "file" the row `ahead` frames before (NaN if there
+        is none).
         """
         if self.kind == "next":
             return frames
@@ -74,7 +73,7 @@ def value_statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarr
 
     Nearly constant values have a deviation of 1. Raises InputError if a column has no value.
     """
-    # Two sums about the first values, which are close enough to the mean to keep precision.
+    # Sums relative to the mean of the first array, to avoid cancellation.
     count = total = square = origin = np.zeros(0)
     for values in arrays:
         x = values.astype(np.float64)

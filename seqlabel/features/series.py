@@ -1,4 +1,4 @@
-"""Series: rows of values without changes."""
+"""Front end for series: rows of values, unchanged."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from seqlabel.inputs.series import Series
 
 @dataclass(frozen=True)
 class SeriesRows:
-    """A frame per row of a series, its values the features.
+    """One frame per row of a series; the values are the features.
 
-    size: F, values of a row. period: seconds from one row to the next; with 1, times count rows.
+    size: F, values per row. period: seconds from one row to the next; with 1, times count rows.
     """
 
     size: int = 1

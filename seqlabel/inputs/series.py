@@ -19,14 +19,14 @@ _LONGEST_HEADER = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """values: (T, F) float32, a row for each step, all of them finite; at least one."""
+    """values: (T, F) float32, one row per time step, at least one; all values are finite."""
 
     values: np.ndarray
 
     def __post_init__(self) -> None:
         values = as_rows(self.values)
         if not np.isfinite(values).all():
-            raise InputError("a series with values that are NaN or infinite; fill the gaps")
+            raise InputError("the series has values that are NaN or infinite; fill the gaps")
         object.__setattr__(self, "values", values)
 
     def __len__(self) -> int:
@@ -40,9 +40,9 @@ class Series:
 
 
 def as_rows(values: np.ndarray) -> np.ndarray:
-    """(T, F) float32 of numbers (T,), (T, F) or (T, ...), whose last axes become one.
+    """(T, F) float32 from numbers (T,), (T, F) or (T, ...), whose last axes are flattened.
 
-    Raises InputError for no rows, no values, and other types than numbers.
+    Raises InputError for an empty array and for types other than numbers.
     """
     values = np.asarray(values)
     if values.dtype.kind not in "fiub":
@@ -50,7 +50,7 @@ def as_rows(values: np.ndarray) -> np.ndarray:
     if not values.ndim or not values.size:
         raise InputError(f"a series of shape {values.shape}; must be (T, F), a row per time step")
     rows = values.reshape(len(values), -1)
-    with np.errstate(over="ignore"):  # becomes infinite, which the caller looks for
+    with np.errstate(over="ignore"):  # overflow becomes infinite, which the caller checks
         return np.ascontiguousarray(rows, dtype=np.float32)
 
 
@@ -63,10 +63,10 @@ def read_series(path: str | os.PathLike[str]) -> Series:
 
 
 def read_values(path: str | os.PathLike[str]) -> np.ndarray:
-    """(T, F) float32 of a `.npy` file, where NaN marks what is not known.
+    """(T, F) float32 from a `.npy` file; NaN marks unknown values.
 
-    Raises InputError that names the file for one that is missing, cut off, not an array of numbers,
-    or has infinite values.
+    Raises InputError naming the file if it is missing, cut off, not an array of numbers, or has
+    infinite values.
     """
     data = read_bytes(path)
     stream = io.BytesIO(data)
@@ -76,7 +76,7 @@ def read_values(path: str | os.PathLike[str]) -> np.ndarray:
             version = npy.read_magic(stream)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(stream, max_header_size=_LONGEST_HEADER)
-    except Exception as error:  # a damaged header is Python code of any kind to the reader
+    except Exception as error:  # NumPy evaluates the header, so damage can raise any exception
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a .npy file ({reason}); write it with numpy.save") from None
     if dtype.hasobject or dtype.kind not in "fiub":

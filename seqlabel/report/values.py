@@ -12,25 +12,23 @@ from seqlabel.files import read_jsonl, whole_file, write_json
 from seqlabel.scoring.values import Prediction, ValueReport
 
 ROWS = 20
-"""Maximum columns and utterances in the text; all columns are in score.json."""
+"""Maximum number of columns and utterances in the text; score.json has all columns."""
 
 
 def prediction_row(name: str, frames: np.ndarray, gaussian: bool) -> dict[str, Any]:
-    """A line of a file of predictions, of outputs (T, D), or (T, 2D) with deviations after the
-    means.
-    """
+    """A line of a prediction file, from outputs (T, D), or (T, 2D): means, then deviations."""
     size = frames.shape[1] // 2 if gaussian else frames.shape[1]
     row = {"id": name, "values": _rows(frames[:, :size])}
     return {**row, "deviations": _rows(frames[:, size:])} if gaussian else row
 
 
 def _rows(values: np.ndarray) -> list[list[float]]:
-    """Numbers as short as float32 allows."""
+    """Numbers with the fewest digits that identify a float32."""
     return [[float(str(value)) for value in row] for row in values.astype(np.float32)]
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
-    """The header of a file of predictions, None for any other file."""
+    """The header of a prediction file; None for any other file."""
     if path.suffix != ".jsonl" or not path.is_file():
         return None
     first = next(iter(read_jsonl(path)), (0, {}))[1]
@@ -38,7 +36,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
-    """Predictions by id; InputError names file and line of anything else."""
+    """Predictions by id; InputError names file and line of a malformed entry."""
     found: dict[str, Prediction] = {}
     for number, row in _without_header(path):
         where = f"{path}:{number}"
@@ -51,7 +49,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
         for name in ("values", "deviations"):
             try:
                 array = np.array(row[name], np.float64) if name in row else None
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 array = np.zeros(0)
             if (array is None and name == "values") or (array is not None and array.ndim != 2):
                 raise InputError(f"{where}: {name} of {key!r} are not rows of numbers")
@@ -70,7 +68,7 @@ def _without_header(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def values_to_text(
     reports: Sequence[ValueReport], baseline: ValueReport, details: bool = True
 ) -> str:
-    """Every system, and persistence below."""
+    """The text report: every system, then persistence."""
     lines = []
     for report in (*reports, baseline):
         nats = (
@@ -103,7 +101,7 @@ def values_to_text(
 
 
 def values_to_json(reports: Sequence[ValueReport], baseline: ValueReport) -> dict[str, Any]:
-    """The totals of the first system, those of all of several, and of persistence."""
+    """The totals of the first system, of all systems if there are several, and of persistence."""
     value = reports[0].to_json()
     if len(reports) > 1:
         value["systems"] = [report.to_json() for report in reports]

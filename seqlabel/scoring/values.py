@@ -1,4 +1,4 @@
-"""Predicted values against the true ones: root mean squared error, absolute error, R²."""
+"""Scores of predicted values: root mean squared error, mean absolute error, R²."""
 
 import math
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class ValueReport:
-    """Errors of one system over all known values of some utterances, for each of the D columns.
+    """Errors of one system over all known values, for each of the D columns.
 
-    counts: (D,) values that are known. squared, absolute: (D,) sums of errors. scatter: (D,) sums
-    of the squared distances of the true values from their mean. nats: -ln p of all values, None
-    if the system gives no probability; frames: those with a known value.
+    counts: (D,) number of known values. squared, absolute: (D,) sums of errors. scatter: (D,) sums
+    of the squared distances of the true values from their mean. nats: total -ln p of the values,
+    None if the system gives no probabilities. frames: number of frames with a known value.
     missing: ids without a prediction, which are left out.
     """
 
@@ -39,7 +39,7 @@ class ValueReport:
     nats: float | None
     frames: int
     utterances: Mapping[str, float]
-    """Root mean squared error of each."""
+    """Root mean squared error of each utterance."""
     reference_fingerprint: str
     decoder: str = ""
     missing: tuple[str, ...] = ()
@@ -62,16 +62,16 @@ class ValueReport:
 
     @property
     def rate(self) -> float:
-        """Root mean squared error by the deviation of the true values, √(1 - R²)."""
+        """Root mean squared error over the standard deviation of the true values, √(1 - R²)."""
         return math.sqrt(1 - self.r2) if self.scatter.sum() else math.nan
 
     @property
     def nats_per_frame(self) -> float | None:
-        """-ln p of a frame."""
+        """Mean -ln p per frame."""
         return None if self.nats is None else self.nats / self.frames
 
     def dimensions(self) -> list[dict[str, float]]:
-        """Root mean squared error, mean absolute error and R² of each of the D."""
+        """Root mean squared error, mean absolute error and R² of each column."""
         return [
             {
                 "rmse": math.sqrt(squared / count),
@@ -85,7 +85,7 @@ class ValueReport:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """The totals, for `score.json`; what is undefined is null."""
+        """The totals, for `score.json`; undefined values are null."""
         return {
             "name": self.name,
             "metric": METRIC,
@@ -116,12 +116,12 @@ def score_values(
     decoder: str = "",
     system: Mapping[str, Any] | None = None,
 ) -> ValueReport:
-    """Score predictions of utterances against true values (T, D), NaN where those are not known.
+    """Score predictions against true values (T, D) of each utterance; NaN marks unknown values.
 
     loss: "bernoulli" treats predictions as probabilities of values in 0 ... 1, "gaussian" uses
     their deviations; both give nats. allow_missing: leave out utterances without a prediction.
-    Raises InputError, naming the utterance, for one that is missing, superfluous, of another shape,
-    or not finite; and where no value is known.
+    Raises InputError naming the utterance for a prediction that is missing, superfluous, of another
+    shape, or not finite, and if no value is known.
     """
     superfluous = next((key for key in predictions if key not in targets), None)
     if superfluous is not None:
@@ -172,7 +172,7 @@ def score_values(
 
 
 def mean_of(targets: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(D,) mean of all known values; InputError where some column has none, or D varies."""
+    """(D,) mean of all known values; InputError if a column has none or D varies."""
     width = None
     count = total = np.zeros(0)
     for key, values in targets.items():
@@ -192,7 +192,7 @@ def mean_of(targets: Mapping[str, np.ndarray]) -> np.ndarray:
 def persistence(
     targets: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]
 ) -> dict[str, Prediction]:
-    """Prediction by the last known values; without any, by their mean."""
+    """Prediction by persistence: the last known values, or the mean if there are none."""
     mean = mean_of(targets)
     return {key: Prediction(np.where(np.isfinite(x), x, mean)) for key, x in before.items()}
 
@@ -212,7 +212,7 @@ def _check(key: str, values: np.ndarray, found: Prediction) -> None:
 
 
 def _nats(values: np.ndarray, found: Prediction, loss: str) -> np.ndarray:
-    """(T, D) -ln p of each value under what was predicted; zeros where that has no probability."""
+    """(T, D) -ln p of each value under the prediction; zeros if the loss gives no probability."""
     x, predicted = values.astype(np.float64), found.values.astype(np.float64)
     if loss == "bernoulli":
         p = predicted.clip(1e-7, 1 - 1e-7)

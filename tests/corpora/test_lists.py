@@ -99,14 +99,15 @@ def test_kaldi_folders_are_sets(tmp_path, wavs):
         ("wav.scp", "a\n", "no file after the name of the recording"),
         ("wav.scp", "a x\na y\n", "wav.scp:2: a occurs twice"),
         ("wav.scp", "a nowhere.wav\nb b.wav\n", "nowhere.wav: no such audio file"),
-        ("segments", "s1-1 a 2 1\n", "from 2 to 1 s; it must begin at 0 s or later"),
-        ("segments", "s1-1 a 3 4.6\n", "the segment ends at 4.6 s, but the recording at 4 s"),
-        ("segments", "s1-1 a 4.5 5\n", "the segment begins at 4.5 s"),
-        ("segments", "s1-1 a one 2\n", "segments:1: expected: utterance recording start end"),
-        ("segments", "s1-1 b 0 1 7\n", "channel 7 of .*which has 2, counted from 0"),
-        ("segments", "s1-1 b 0 1\n", "has 2 channels; add channel, from 0"),
-        ("segments", "other a 0 1\n", "text:1: s1-1 is not in segments"),
-        ("segments", "s1-1 c 0 1\n", "c is not in wav.scp"),
+        ("segments", "\ns1-1 a 2 1\n", "segments:2: a segment from 2 to 1 s; it must begin at 0"),
+        ("segments", "\ns1-1 a 3 4.6\n", "segments:2: .*ends at 4.6 s, but the recording at 4 s"),
+        ("segments", "\ns1-1 a 4.5 5\n", "segments:2: .*: the segment begins at 4.5 s"),
+        ("segments", "\ns1-1 a one 2\n", "segments:2: expected: utterance recording start end"),
+        ("segments", "\ns1-1 b 0 1 -1\n", "segments:2: channel is -1; a whole number"),
+        ("segments", "\ns1-1 b 0 1 7\n", "segments:2: channel 7 of .*which has 2, counted from"),
+        ("segments", "\ns1-1 b 0 1\n", "segments:2: .* has 2 channels; add channel, from 0"),
+        ("segments", "\nother a 0 1\n", "text:1: s1-1 is not in segments"),
+        ("segments", "\ns1-1 c 0 1\n", "segments:2: c is not in wav.scp"),
     ],
 )
 def test_kaldi_faults_are_named(tmp_path, wavs, file, content, message):
@@ -235,6 +236,9 @@ def test_lhotse_folders_without_lists_or_with_ones_that_do_not_fit(tmp_path, wav
     message = r"supervisions_dev\.jsonl:1: z is not in recordings_dev\.jsonl; lhotse\.qa\.fix"
     with pytest.raises(InputError, match=message):
         prepare("lhotse", write(tmp_path / "pair", files))
+    files["recordings_dev.jsonl"] = [{**whole["recording"], "id": ["z"]}]
+    with pytest.raises(InputError, match=r"recordings_dev\.jsonl:1: id is .* a string is expected"):
+        prepare("lhotse", write(tmp_path / "pair", files))
 
 
 def test_lhotse_folders_of_cuts_know_their_sets(tmp_path, wavs):
@@ -308,6 +312,7 @@ def test_stm(tmp_path, wavs):
         ("b 3 s 0 1 word\n", "channel 2 of .*which has 2, counted from 0"),
         ("b left s 0 1 word\n", "has 2 channels; add channel"),
         ("a 2 s 0 1 word\n", "channel 1 of .*which has 1, counted from 0"),
+        ("a 1 s 0 1e308 word\n", "expected: recording channel speaker start end"),
     ):
         write(wavs, {"x.stm": line})
         with pytest.raises(InputError, match=rf"x\.stm:1: .*{message}"):

@@ -133,7 +133,7 @@ def test_formats_of_contexts():
         (
             "<trace id='a'>1 2</trace><traceGroup id='g'><traceView traceDataRef='a'/></traceGroup>"
             "<traceGroup><traceView traceDataRef='#g'/></traceGroup>",
-            "group '#g', itself of references",
+            "group '#g', which consists of references",
         ),
         ("<trace id='a'>1 2</trace><trace id='a'>3 4</trace>", "two traces have the id 'a'"),
         ("<trace id='a' contextRef='#c'>1 2</trace>", "context '#c'"),

@@ -1,11 +1,13 @@
 """Scores of predicted values, against scikit-learn and by hand."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 from seqlabel.errors import InputError
+from seqlabel.report.values import read_predictions
 from seqlabel.scoring.values import Prediction, mean_of, persistence, score_values
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -103,3 +105,11 @@ def test_missing_predictions_may_be_left_out():
     report = score_values(true, found, allow_missing=True)
     assert report.missing == ("b",)
     assert report.frames == 7
+
+
+@pytest.mark.parametrize("values", [[[10**400]], [["x"]], [[1.0], []], 1.0, None])
+def test_malformed_predictions_are_named(tmp_path, values):
+    path = tmp_path / "predictions.jsonl"
+    path.write_text('{"values": {}}\n' + json.dumps({"id": "a", "values": values}) + "\n")
+    with pytest.raises(InputError, match=r"predictions\.jsonl:2: values of 'a' are not rows"):
+        read_predictions(path)

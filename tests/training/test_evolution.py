@@ -84,7 +84,7 @@ def test_ranks_are_centred_and_equal_values_share_theirs():
     ("options", "message"),
     [
         ({"population": 1}, "population = 1: there is nothing to compare"),
-        ({"population": 9}, "population = 9 is odd, antithetic .* pairs: take 10, or"),
+        ({"population": 9}, "population = 9 is odd, .*antithetic .* pairs; give 10, or"),
         ({"sigma": 0.0}, "sigma and learning_rate must be above 0"),
         ({"patience": -1}, "patience not negative"),
     ],

@@ -1,8 +1,7 @@
 """The XML of IAM-OnDB: one WhiteboardCaptureSession per text line.
 
-The layout is described at https://fki.tic.heia-fr.ch (IAM On-Line Handwriting Database): a
-`StrokeSet` of `Stroke` elements whose `Point` elements carry x, y (y grows downwards) and the time
-in seconds.
+Layout (https://fki.tic.heia-fr.ch, IAM On-Line Handwriting Database): a `StrokeSet` of `Stroke`
+elements, whose `Point` elements have x, y (y grows downwards) and the time in seconds.
 """
 
 import os
@@ -20,7 +19,7 @@ from seqlabel.inputs.xml_guard import parse_xml
 def read_iam_xml(path: str | os.PathLike[str], times: bool = True) -> Ink:
     """Read a line of IAM-OnDB; with `times=False` the times are dropped.
 
-    Raises InputError naming the file for anything but well-formed ink with at least one point.
+    Raises InputError naming the file if it is malformed or has no points.
     """
     return ink_of_iam_xml(parse_xml(read_bytes(path), path), path, times)
 
@@ -56,9 +55,9 @@ def _value(point: Element, attribute: str, stroke: int) -> float:
 
 
 def write_iam_xml(path: str | os.PathLike[str], ink: Ink) -> None:
-    """Write ink as a line of IAM-OnDB, exact to the last bit; pressures have no place there.
+    """Write ink as a line of IAM-OnDB, exact to the last bit. The format has no pressure.
 
-    Raises InputError for untimed ink, whose running index would be taken for seconds.
+    Raises InputError for ink without times, since its point indices would be read as seconds.
     """
     text = iam_xml(ink)
     with whole_file(path) as stream:

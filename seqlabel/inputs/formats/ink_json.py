@@ -1,12 +1,11 @@
-"""The ink of web pages and of Quick Draw: strokes as JSON, point by point or column by column.
+"""Strokes as JSON, as web pages and Quick Draw write them: by points or by columns.
 
-The Handwriting Recognition API (WICG) and pages that record Pointer Events give points {x, y, t}
-with t in milliseconds; Quick Draw and the requests of web handwriting services give columns,
-[[x ...], [y ...], [t ...]], of which t may be missing.
-Accepted: a list of strokes, or an object with one as `strokes`, `drawing` or `ink`, or within the
-first of its `requests`. A stroke is a list of points, a list of columns x, y, t, pressure, or an
-object with `points`, or with columns of these names. A `pressure` is read where every point has
-one.
+The Handwriting Recognition API (WICG) and pages that record Pointer Events write points {x, y, t}
+with t in milliseconds. Quick Draw and requests to web handwriting services write columns,
+[[x ...], [y ...], [t ...]], where t is optional.
+Accepted: a list of strokes, or an object with such a list as `strokes`, `drawing` or `ink`, or in
+the first of its `requests`. A stroke is a list of points, a list of columns x, y, t, pressure, or
+an object with `points` or with columns of these names. Pressure is read if every point has it.
 """
 
 import json
@@ -27,7 +26,7 @@ _COLUMNS = ("x", "y", "t", "pressure")
 def read_ink_json(path: str | os.PathLike[str], times: bool = True) -> Ink:
     """Read a JSON file; with `times=False` its times are dropped.
 
-    Raises InputError naming file, stroke and point for anything but finite numbers in its places.
+    Raises InputError naming file, stroke and point for a value that is missing or not finite.
     """
     return ink_of_json(as_text(read_bytes(path), path), path, times)
 
@@ -40,15 +39,15 @@ def ink_of_json(text: str, name: str | os.PathLike[str], times: bool = True) -> 
         except json.JSONDecodeError as error:
             if error.msg == "Extra data" and text[error.pos - 1 : error.pos] == "\n":
                 raise InputError(
-                    f"line {error.lineno}: a second drawing; a file with one a line becomes data "
-                    "with `seqlabel prepare drawings`"
+                    f"line {error.lineno}: a second drawing; prepare a file with one drawing per "
+                    "line with `seqlabel prepare drawings`"
                 ) from None
             raise InputError(
                 f"line {error.lineno}: not JSON: {error.msg}; was the file cut off?"
             ) from None
         except InputError:
             raise
-        except ValueError as error:  # a number of thousands of digits
+        except ValueError as error:  # a number with thousands of digits
             raise InputError(f"cannot be read as JSON: {error}") from None
         except RecursionError:
             raise InputError("lists nested too deeply for ink") from None
@@ -71,7 +70,7 @@ def ink_of_value(value: Any, times: bool = True) -> Ink:
 
 
 def _list_of_strokes(value: Any) -> Any:
-    """What should be the list of strokes."""
+    """The part of the document that should be the list of strokes."""
     requests = value.get("requests") if isinstance(value, dict) else None
     if isinstance(requests, list) and requests:
         if len(requests) > 1:
@@ -83,7 +82,7 @@ def _list_of_strokes(value: Any) -> Any:
 
 
 def _stroke(stroke: Any, number: int) -> np.ndarray:
-    """(P, 4) x, y, seconds, pressure of a stroke, NaN where it has none."""
+    """(P, 4) x, y, seconds, pressure of a stroke; NaN for missing values."""
     place = f"stroke {number}"
     if isinstance(stroke, dict) and "points" in stroke:
         stroke = stroke["points"]

@@ -1,8 +1,8 @@
-"""InkML, the W3C's markup of digital ink (Recommendation of 20 September 2011).
+"""InkML, the W3C's markup language for digital ink (Recommendation of 20 September 2011).
 
-Read as it is met: with and without namespace, channels in any order or undeclared, differences,
-references with and without `#`, several documents in a file. What a file says about its ink
-(annotations, groups of traces) is kept beside the strokes.
+Accepts what files in use contain: with or without namespace, channels in any order or undeclared,
+differences, references with or without `#`, several documents in one file. Annotations and groups
+of traces are kept beside the strokes.
 """
 
 import os
@@ -23,15 +23,15 @@ from seqlabel.inputs.xml_guard import parse_xmls
 NAMESPACE = "http://www.w3.org/2003/InkML"
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-"""Units of the channel T; without one it is milliseconds."""
+"""Units of the channel T in seconds. A channel without a unit is in milliseconds."""
 
 
 @dataclass(frozen=True)
 class TraceGroup:
-    """Strokes that belong together: a symbol, a word.
+    """Strokes that belong together, such as a symbol or a word.
 
-    id: empty where the file has none. annotations: type -> text. strokes: their numbers in the
-    ink, those of inner groups not included. groups: inner groups.
+    id: empty if the file has none. annotations: type -> text. strokes: indices into the ink,
+    without those of inner groups. groups: inner groups.
     """
 
     id: str = ""
@@ -44,8 +44,8 @@ class TraceGroup:
 class InkML:
     """A file of InkML.
 
-    ink: the pen-down traces. ids: the id of each stroke, empty where it has none. annotations:
-    type -> text, those of the whole document only. groups: the outermost groups.
+    ink: the pen-down traces. ids: the id of each stroke, empty if it has none. annotations:
+    type -> text, only those of the whole document. groups: the outermost groups.
     """
 
     ink: Ink
@@ -57,8 +57,8 @@ class InkML:
 def read_inkml(path: str | os.PathLike[str], times: bool = True) -> InkML:
     """Read an InkML file; with `times=False` its times are dropped.
 
-    Raises InputError naming the file for malformed XML, text outside the grammar of traces, points
-    of different numbers of channels, references to traces that are not there, and no ink at all.
+    Raises InputError naming the file for malformed XML, trace text outside the grammar, points with
+    different numbers of channels, references to missing traces, and a file without ink.
     """
     return inkml_of_roots(parse_xmls(read_bytes(path), path), path, times)
 
@@ -66,10 +66,10 @@ def read_inkml(path: str | os.PathLike[str], times: bool = True) -> InkML:
 def inkml_of_roots(
     roots: Sequence[Element], name: str | os.PathLike[str], times: bool = True
 ) -> InkML:
-    """The content of all `ink` elements among and below some roots, as of one document.
+    """The content of all `ink` elements in the trees of `roots`, merged into one document.
 
-    A page of OneNote has several. Annotations are those of the first that has one of the type; ids
-    that come again are left out. Raises InputError for units that differ, and as `read_inkml` does.
+    A OneNote page has several. Of each annotation type, the first annotation is kept; repeated ids
+    are dropped. Raises InputError for different units, and as `read_inkml` does.
     """
     elements = [e for root in roots for e in ([root] if root.tag == "ink" else root.iter("ink"))]
     if not elements:
@@ -96,7 +96,7 @@ def inkml_of_roots(
 
 
 def _four_columns(stroke: np.ndarray, timed: bool) -> np.ndarray:
-    """(P, 4) x, y, t, pressure of a stroke, NaN where it has none."""
+    """(P, 4) x, y, t, pressure of a stroke; NaN for missing values."""
     columns = np.full((len(stroke), 4), np.nan)
     columns[:, : stroke.shape[1]] = stroke
     if not timed:
@@ -138,9 +138,9 @@ class _Format:
         return cls(names, tuple(c.get("units", "") for c in channels))
 
     def columns(self, values: np.ndarray) -> np.ndarray:
-        """(P, channels) to (P, 4): x, y, seconds, force, NaN where the points have none.
+        """(P, channels) to (P, 4): x, y, seconds, force; NaN for missing values.
 
-        Points may hold fewer numbers than channels are declared, and more.
+        Points may have fewer or more numbers than there are declared channels.
         """
         present = self.names[: values.shape[1]]
         if "X" not in present or "Y" not in present:
@@ -155,7 +155,7 @@ class _Format:
 
 
 class _Traces:
-    """The traces of a document as strokes, and what its references mean."""
+    """The traces of a document as strokes, and the targets of its references."""
 
     def __init__(self, root: Element) -> None:
         self.strokes: list[np.ndarray] = []
@@ -199,21 +199,23 @@ class _Traces:
         return stroke
 
     def find(self, reference: str) -> list[int]:
-        """Strokes that a reference means: one, none of an empty trace, or those of a group."""
+        """The strokes that a reference denotes: those of a trace (none if empty) or of a group."""
         name = reference.removeprefix("#")
         if name in self.by_id:
             stroke = self.by_id[name]
             return [] if stroke is None else [stroke]
         if name in self.groups and name:
             if next(self.groups[name].iter("traceView"), None) is not None:
-                raise InputError(f"a reference to the group {reference!r}, itself of references")
+                raise InputError(
+                    f"a reference to the group {reference!r}, which consists of references"
+                )
             found = (self.by_element[trace] for trace in self.groups[name].iter("trace"))
             return [stroke for stroke in found if stroke is not None]
         raise InputError(f"a reference to the trace {reference!r}, which is not in the file")
 
 
 def _format_of(trace: Element, by_id: Mapping[str, Element], default: _Format) -> _Format:
-    """The format that a trace's context names, directly or through an ink source."""
+    """The trace format given by the context of a trace, directly or through an ink source."""
     reference = trace.get("contextRef")
     for _ in range(3):
         if not reference:
@@ -228,9 +230,9 @@ def _format_of(trace: Element, by_id: Mapping[str, Element], default: _Format) -
 
 
 def _annotations(element: Element) -> dict[str, str]:
-    """Type -> text of the annotations directly below an element; the first of a type counts.
+    """Type -> text of the annotations directly below an element; of each type, the first one.
 
-    An `annotationXML` with a `label` counts as an annotation with its text.
+    An `annotationXML` with a `label` is read as an annotation with that text.
     """
     found: dict[str, str] = {}
     for child in element:
@@ -266,11 +268,12 @@ def write_inkml(
     ids: Sequence[str] = (),
     differences: int = 0,
 ) -> None:
-    """Write ink, what is said about it, and its groups, exact to the last bit.
+    """Write ink, its annotations and its groups, exact to the last bit.
 
-    ids: of the strokes; "0", "1", ... where not given. differences: 0 writes explicit values, 1 or
-    2 first or second differences, which need whole x and y and drop times and pressures.
-    Raises InputError for other coordinates, for text that XML cannot hold, for an unfit `ids`.
+    ids: of the strokes; "0", "1", ... by default. differences: 0 writes explicit values, 1 or 2
+    first or second differences, which need integer x and y and omit times and pressures.
+    Raises InputError if differences are asked for and x or y are not integers, if an annotation has
+    characters that XML cannot hold, and if `ids` are not distinct or not one per stroke.
     """
     names = list(ids) or [str(n) for n in range(len(ink.strokes))]
     if len(names) != len(ink.strokes) or len(set(names)) != len(names) or "" in names:
@@ -283,7 +286,7 @@ def write_inkml(
         lines += _write_group(group, names)
     text = "\n".join([*lines, "</ink>", ""])
     if any((ord(c) < 32 and c not in "\t\n\r") or c in "\ufffe\uffff" for c in text):
-        raise InputError(f"{path}: an annotation holds a control character, which XML cannot")
+        raise InputError(f"{path}: an annotation has a control character, which XML cannot hold")
     with whole_file(path) as stream:
         stream.write(text)
 

@@ -1,6 +1,6 @@
-"""The text of an InkML trace: points whose channels are explicit values or differences.
+"""The text of an InkML trace: points with explicit values or differences for each channel.
 
-Grammar and meaning: W3C Recommendation InkML (20 September 2011), section 3.2.1.
+Grammar and semantics: W3C Recommendation InkML (20 September 2011), section 3.2.1.
 """
 
 import itertools
@@ -18,10 +18,10 @@ _VALUE = re.compile(
 
 
 def decode_trace(text: str) -> list[list[float]]:
-    """Values of each point of a trace, with NaN where the trace says `?`.
+    """Values of each point of a trace; NaN for `?`.
 
-    Raises InputError for text outside the grammar and for `*` or a difference without a value
-    before it.
+    Raises InputError for text outside the grammar, and for `*` or a difference without a previous
+    value.
     """
     points = text.strip().rstrip(",").split(",")
     if points == [""]:
@@ -95,12 +95,12 @@ class _Channel:
 
 
 def encode_trace(rows: list[list[str]]) -> str:
-    """Rows of explicit values, already written as numbers, as the text of a trace."""
+    """The text of a trace with explicit values, given as rows of formatted numbers."""
     return ", ".join(" ".join(row) for row in rows)
 
 
 def encode_differences(rows: list[list[int]], order: int) -> str:
-    """Rows of whole numbers as first (`order` 1) or second (2) differences, without blanks."""
+    """The text of a trace with first (`order` 1) or second (2) differences of rows of integers."""
     columns = [_encode_column(list(column), order) for column in zip(*rows, strict=True)]
     words = [_join(list(point)) for point in zip(*columns, strict=True)]
     return ",".join(words)
@@ -117,7 +117,7 @@ def _encode_column(values: list[int], order: int) -> list[str]:
 
 
 def _join(words: list[str]) -> str:
-    """Values of a point; a blank only where neither a mark nor a minus sign parts them."""
+    """The values of a point, with a blank only where no mark or minus sign separates them."""
     text = words[0]
     for word in words[1:]:
         text += word if word[0] in "'\"-" else f" {word}"

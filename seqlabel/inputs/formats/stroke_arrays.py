@@ -1,6 +1,6 @@
-"""stroke-3 and stroke-5: the arrays of offsets that sketch-rnn and its relatives exchange.
+"""stroke-3 and stroke-5, the arrays of pen offsets used by sketch-rnn and related projects.
 
-Ha & Eck 2017, "A Neural Representation of Sketch Drawings", section 3.1. Times are lost.
+Ha & Eck 2017, "A Neural Representation of Sketch Drawings", section 3.1. The formats have no times.
 """
 
 import io
@@ -27,7 +27,7 @@ def to_stroke3(ink: Ink) -> np.ndarray:
 
 
 def from_stroke3(rows: ArrayLike) -> Ink:
-    """Ink of rows (N, 3) dx, dy, lift; points after the last lift are a stroke of their own.
+    """Ink from rows (N, 3) dx, dy, lift; points after the last lift form a final stroke.
 
     Raises InputError for another shape and for a lift that is neither 0 nor 1.
     """
@@ -51,9 +51,9 @@ def to_stroke5(ink: Ink) -> np.ndarray:
 
 
 def from_stroke5(rows: ArrayLike) -> Ink:
-    """Ink of rows (N, 5) up to the first end (or all, where none is marked).
+    """Ink from rows (N, 5) up to the first end mark, or from all rows without one.
 
-    Raises InputError for another shape and for states that are not one of three.
+    Raises InputError for another shape and for rows without exactly one of the three states.
     """
     array = _rows(rows, 5)
     states = array[:, 2:]
@@ -79,7 +79,7 @@ def _rows(rows: ArrayLike, columns: int) -> np.ndarray:
 def ink_of_numpy(data: bytes, name: str | os.PathLike[str]) -> Ink:
     """The ink of an .npy file, or of an .npz file with a single array, of 3 or 5 columns.
 
-    Pickled objects (the corpora of sketch-rnn as published) are refused. Raises InputError.
+    Raises InputError for anything else, including pickled objects such as sketch-rnn's corpora.
     """
     with naming(name):
         try:

@@ -1,9 +1,9 @@
 """Strokes in SVG drawings: lines, polylines and paths, as pen applications save them.
 
-SVG 2 (W3C), chapters 8 and 9. Curves become points at equal steps of their parameter, close enough
-for the drawing. Read are paths of M L H V C S Q T Z, `polyline`, `polygon`, `line`, and `circle` as
-a dot; transforms are translate, scale and matrix. What else would be a line of the pen (arcs, other
-transforms, `use`, filled outlines) is refused by name.
+SVG 2 (W3C), chapters 8 and 9. Curves are sampled at equal steps of their parameter, densely enough
+for handwriting. Supported: paths of M L H V C S Q T Z, `polyline`, `polygon`, `line`, `circle` as a
+dot; the transforms translate, scale and matrix. Other elements that could be pen strokes (arcs,
+other transforms, `use`, filled outlines) raise an error that names them.
 """
 
 import math
@@ -20,7 +20,7 @@ from seqlabel.inputs.reading import naming, read_bytes
 from seqlabel.inputs.xml_guard import parse_xml
 
 FLATNESS = 1e-3
-"""Greatest distance of a curve from its points, as a share of the extent of its control points."""
+"""Maximum distance of a curve from its polyline, relative to the extent of its control points."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PIECE = re.compile(rf"([A-Za-z])|({_NUMBER})|[\s,]+")
@@ -36,9 +36,9 @@ Matrix = tuple[float, float, float, float, float, float]
 
 
 def read_svg(path: str | os.PathLike[str]) -> Ink:
-    """Read the strokes of a drawing, in the order of the document, without times.
+    """Read the strokes of a drawing in document order, without times.
 
-    Raises InputError naming the file, for what is refused (see above) with its name.
+    Raises InputError naming the file and, if it is not supported (see above), the element.
     """
     return ink_of_svg(parse_xml(read_bytes(path), path), path)
 
@@ -55,22 +55,22 @@ def ink_of_svg(root: Element, name: str | os.PathLike[str]) -> Ink:
 
 
 def _strokes(element: Element, outer: Matrix, stroke: str) -> Iterator[np.ndarray]:
-    """The strokes (P, 2) of an element and those below it; stroke: the paint that is inherited."""
+    """The strokes (P, 2) of an element and its descendants; stroke: the inherited paint."""
     style = _style(element)
     if element.tag in _UNSEEN or style.get("display") == "none":
         return
     if "transform" in style:
-        raise InputError("a transform in a style, which is not read; write it as an attribute")
+        raise InputError("a transform in a style is not supported; write it as an attribute")
     if element.tag == "use":
-        raise InputError("the element use, which is not read; expand it (unlink clones)")
+        raise InputError("the element use is not supported; expand it (unlink clones)")
     stroke = style.get("stroke", stroke)
     matrix = _product(outer, _transform(element.get("transform", "")))
-    if not all(abs(value) <= LARGEST for value in matrix):  # nor where one of them is NaN
-        raise InputError(f"transforms of a {element.tag} that lead beyond plausible finite values")
+    if not all(abs(value) <= LARGEST for value in matrix):  # NaN fails as well
+        raise InputError(f"the transforms of a {element.tag} exceed plausible finite values")
     shapes = _shapes(element)
     if shapes and stroke == "none" and element.tag not in ("circle", "line"):
         raise InputError(
-            f"a {element.tag} that is filled and has no stroke: an outline, not the line of a pen; "
+            f"a {element.tag} that is filled and has no stroke is an outline, not a pen stroke; "
             "save strokes as lines"
         )
     for points in shapes:
@@ -85,7 +85,7 @@ def _strokes(element: Element, outer: Matrix, stroke: str) -> Iterator[np.ndarra
 
 
 def _style(element: Element) -> dict[str, str]:
-    """Properties by attribute and by the attribute `style`, which goes first."""
+    """Properties from the attribute `style`, otherwise from attributes of their name."""
     found = {name: element.get(name, "") for name in ("stroke", "display") if element.get(name)}
     for declaration in element.get("style", "").split(";"):
         name, _, value = declaration.partition(":")
@@ -95,7 +95,7 @@ def _style(element: Element) -> dict[str, str]:
 
 
 def _shapes(element: Element) -> list[np.ndarray]:
-    """The lines that an element itself draws, in its own coordinates."""
+    """The lines that an element draws, in its own coordinates."""
     if element.tag == "path":
         return list(_path(element.get("d", "")))
     if element.tag in ("polyline", "polygon"):
@@ -114,10 +114,10 @@ def _shapes(element: Element) -> list[np.ndarray]:
 
 
 def _path(text: str) -> Iterator[np.ndarray]:
-    """The subpaths of a path's data, each with its curves as points."""
+    """The subpaths of a path's data as polylines."""
     points: list[tuple[float, float]] = []
     start = here = (0.0, 0.0)
-    control: tuple[float, float] | None = None  # of the curve before, for S and T
+    control: tuple[float, float] | None = None  # last control point of the previous curve (S, T)
     before = ""
     for command, values in _commands(text):
         kind = command.upper()
@@ -160,7 +160,7 @@ def _path(text: str) -> Iterator[np.ndarray]:
 
 
 def _commands(text: str) -> Iterator[tuple[str, list[float]]]:
-    """(command, its numbers), one for each repetition; further pairs behind M are L."""
+    """(command, its numbers) for each repetition; after M, further pairs are L."""
     place, command = 0, ""
     values: list[float] = []
     while place <= len(text):
@@ -175,7 +175,7 @@ def _commands(text: str) -> Iterator[tuple[str, list[float]]]:
             if match is None:
                 return
             if letter.upper() == "A":
-                raise InputError("a path with an arc (A), which is not read; convert it to curves")
+                raise InputError("a path with an arc (A) is not supported; convert it to curves")
             if letter.upper() not in _COUNTS or (not command and letter.upper() != "M"):
                 raise InputError(f"a path with the command {letter!r} where it cannot be")
             command = letter
@@ -196,12 +196,12 @@ def _commands(text: str) -> Iterator[tuple[str, list[float]]]:
 
 
 def _curve(control: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points of a Bezier curve behind its first, within FLATNESS of it (the bound of Wang 1984)."""
+    """Points of a Bezier curve after its first, within FLATNESS of it (bound of Wang 1984)."""
     points = np.array(control)
     degree = len(points) - 1
     second = np.hypot(*np.diff(points, 2, axis=0).T).max()
     extent = np.ptp(points, axis=0).max()
-    if not 0 < extent <= LARGEST:  # what is too large is refused with its stroke
+    if not 0 < extent <= LARGEST:  # the caller refuses strokes that are too large
         return [control[-1]]
     steps = math.ceil(math.sqrt(degree * (degree - 1) / 8 * second / (FLATNESS * extent))) or 1
     t = np.linspace(0, 1, steps + 1)[1:, None]
@@ -230,8 +230,8 @@ def _transform(text: str) -> Matrix:
         else:
             known = name in ("translate", "scale", "matrix")
             raise InputError(
-                f"the transform {name}{f' with {len(values)} numbers' if known else ''}, which is "
-                "not read; apply it in the drawing program, or write it as a matrix"
+                f"the transform {name}{f' with {len(values)} numbers' if known else ''} is not "
+                "supported; apply it in the drawing program, or write it as a matrix"
             )
         matrix = _product(matrix, own)
     return matrix

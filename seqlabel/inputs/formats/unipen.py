@@ -1,8 +1,8 @@
-"""UNIPEN 1.0: text whose lines begin with a keyword, whatever follows belonging to it.
+"""UNIPEN 1.0: text files of statements, each a line that begins with a keyword and what follows it.
 
 Format: Guyon, Schomaker, Plamondon, Liberman & Janet, "UNIPEN project of on-line data exchange and
 recognizer benchmarks", ICPR 1994, and its `unipen.def`. Pen-down and pen-up blocks with points are
-numbered together as components; here only the pen-down ones become strokes.
+numbered together as components; only pen-down blocks become strokes.
 """
 
 import itertools
@@ -22,16 +22,16 @@ from seqlabel.inputs.reading import as_text, ink_of_columns, naming, read_bytes
 _LABEL = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 INCLUDES = 1000
-"""Files that one file may include, those that they include counted."""
+"""Maximum number of files that one file may include, directly or indirectly."""
 QUALITIES = ("BAD", "OK", "GOOD", "?")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of ink with its label.
+    """A labelled part of the ink.
 
     level: a level of the hierarchy, such as TEXT, WORD or CHARACTER. pieces: (stroke, first point,
-    point after the last) for each stroke it touches. quality: BAD, OK, GOOD or ?.
+    end point, exclusive) for each stroke it covers. quality: BAD, OK, GOOD or ?.
     """
 
     level: str
@@ -42,7 +42,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Unipen:
-    """A file of UNIPEN: its ink, the levels of its hierarchy, its segments, and the writer's id."""
+    """A UNIPEN file: its ink, the levels of its hierarchy, its segments, and the writer's id."""
 
     ink: Ink
     hierarchy: tuple[str, ...] = ()
@@ -58,9 +58,9 @@ class Unipen:
 def read_unipen(path: str | os.PathLike[str], times: bool = True) -> Unipen:
     """Read a UNIPEN file and the files it includes; with `times=False` its times are dropped.
 
-    Times come from the channel T (milliseconds), else from .POINTS_PER_SECOND and .DT.
-    Raises InputError naming file and line for statements that contradict the format, for segments
-    of components that are not there, and for a file without ink.
+    Times come from the channel T (milliseconds), otherwise from .POINTS_PER_SECOND and .DT.
+    Raises InputError naming file and line for statements that violate the format, for segments of
+    missing components, and for a file without ink.
     """
     return unipen_of_text(as_text(read_bytes(path), path, fallback="latin-1"), Path(path), times)
 
@@ -81,7 +81,7 @@ def unipen_of_text(text: str, path: Path, times: bool = True) -> Unipen:
 def _statements(
     text: str, path: Path, included_so_far: Iterator[int], depth: int = 0
 ) -> Iterator[tuple[str, str, str]]:
-    """(place, keyword, all that follows it) of each statement, included files in their place."""
+    """(place, keyword, body) of each statement; included files are expanded where they stand."""
     pieces = re.split(r"^\.([A-Z][A-Z0-9_]*)", text, flags=re.MULTILINE)
     line = 1 + pieces[0].count("\n")
     for keyword, body in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -103,7 +103,7 @@ def _statements(
 def _find_included(name: str, path: Path) -> Path:
     """An included file: beside the including one, or in a folder `include` at or above it."""
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f".INCLUDE {name!r} is no path below the folder of the file")
+        raise InputError(f".INCLUDE {name!r} is not a path below the folder of the file")
     folder = path.resolve().parent
     places = [folder / name, *(parent / "include" / name for parent in (folder, *folder.parents))]
     for place in places:
@@ -113,7 +113,7 @@ def _find_included(name: str, path: Path) -> Path:
 
 
 class _Reader:
-    """What the statements so far amount to."""
+    """The state after the statements read so far."""
 
     def __init__(self) -> None:
         self.channels: list[str] = []
@@ -127,7 +127,7 @@ class _Reader:
         self.pending: list[tuple[str, str, str, str]] = []
 
     def take(self, keyword: str, body: str) -> None:
-        """Take in one statement; unknown keywords describe things beside the ink."""
+        """Process one statement. Other keywords do not affect the ink and are skipped."""
         if keyword == "COORD":
             self.channels = body.upper().split()
             if not {"X", "Y"} <= set(self.channels):
@@ -150,7 +150,7 @@ class _Reader:
         if not words:
             return
         if not self.channels:
-            raise InputError("points before .COORD says what their numbers are")
+            raise InputError("points before .COORD, which names their channels")
         if len(words) % len(self.channels):
             raise InputError(
                 f"{len(words)} numbers for points of {len(self.channels)} "
@@ -188,7 +188,7 @@ class _Reader:
         self.pending.append((level.upper(), delineation, label, quality))
 
     def segments(self) -> tuple[Segment, ...]:
-        """All segments; they may stand before their points, so this is asked at the end."""
+        """All segments. They may precede their points, so they are resolved at the end."""
         return tuple(
             Segment(level, tuple(self._pieces(delineation)), label, quality)
             for level, delineation, label, quality in self.pending
@@ -239,7 +239,7 @@ def write_unipen(
     hierarchy: Sequence[str] = ("TEXT", "WORD", "CHARACTER"),
     writer: str = "",
 ) -> None:
-    """Write ink and its segments; times become milliseconds, the pressure the channel P.
+    """Write ink and its segments; times are written in milliseconds, pressure as channel P.
 
     Raises InputError for a segment beyond the ink or outside the hierarchy, and for a label or a
     writer with a line break.

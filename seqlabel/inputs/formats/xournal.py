@@ -1,8 +1,8 @@
 """Pages of Xournal++ (`.xopp`) and Xournal (`.xoj`): XML, compressed with gzip.
 
-A `stroke` holds x and y of its points in turn, in points of 1/72 inch; its `width` is the nominal
-width, and where the pen knew its pressure the width at each point but the last behind it. Layout as
-the file format of Xournal++ 1.2 describes it. Highlighter and eraser write nothing.
+A `stroke` lists x and y of its points in turn, in units of 1/72 inch. Its `width` is the nominal
+width; if the pen has a pressure sensor, it is followed by the width at each point but the last.
+Layout: file format of Xournal++ 1.2. Strokes of the highlighter and the eraser are ignored.
 """
 
 import gzip
@@ -19,24 +19,24 @@ from seqlabel.inputs.reading import ink_of_columns, naming, read_bytes
 from seqlabel.inputs.xml_guard import parse_xml
 
 LARGEST_PAGE = 1 << 28
-"""Bytes of XML beyond which a compressed file is refused."""
+"""Maximum size of the uncompressed XML in bytes."""
 
 WIDTH, HEIGHT = 595.275591, 841.889764
-"""A4 in points."""
+"""Size of A4 in points."""
 
 
 def read_xopp(path: str | os.PathLike[str]) -> Ink:
-    """Read all pages, each below the one before; the widths of strokes are the pressure.
+    """Read all pages, each placed below the previous one; stroke widths become the pressure.
 
-    A stroke of two equal points is a dot, as Xournal++ writes one, and has one point here. There
-    are no times. Raises InputError naming the file, for one that is cut off too.
+    Xournal++ writes a dot as a stroke of two equal points, which becomes one point. There are no
+    times. Raises InputError naming the file if it is malformed or cut off.
     """
     data = unpacked(read_bytes(path), path)
     return ink_of_xournal(parse_xml(data, path), path)
 
 
 def unpacked(data: bytes, name: str | os.PathLike[str]) -> bytes:
-    """What a gzip file holds, or the bytes themselves; InputError for damage and a cut."""
+    """The content of a gzip file, or other bytes unchanged; InputError if damaged or cut off."""
     if not data.startswith(b"\x1f\x8b"):
         return data
     stream = zlib.decompressobj(wbits=31)
@@ -71,7 +71,7 @@ def ink_of_xournal(root: Element, name: str | os.PathLike[str]) -> Ink:
 
 
 def _points(element: Element, count: int) -> np.ndarray:
-    """(P, 4) x, y, no time, pressure of a stroke, NaN where it has none."""
+    """(P, 4) x, y, NaN for the time, pressure of a stroke (NaN if it has none)."""
     place = f"stroke {count}"
     values = _numbers(element.text or "", place)
     if not values or len(values) % 2:
@@ -86,7 +86,7 @@ def _points(element: Element, count: int) -> np.ndarray:
 
 
 def _height(text: str) -> float:
-    """The height of a page, which the next one lies below."""
+    """The height of a page, by which the next one is shifted down."""
     values = _numbers(text, "the height of a page")
     if len(values) != 1 or not 0 <= values[0] <= LARGEST:
         raise InputError(f"the height of a page is {text.strip()[:40]!r}; one length is expected")
@@ -101,9 +101,9 @@ def _numbers(text: str, place: str) -> list[float]:
 
 
 def write_xopp(path: str | os.PathLike[str], ink: Ink) -> None:
-    """Write ink as one page of Xournal++; its pressures are the widths, times have no place there.
+    """Write ink as one page of Xournal++, with pressures as widths. The format has no times.
 
-    Coordinates stay as they are: strokes beyond A4 make the page larger.
+    Coordinates are kept; strokes beyond A4 make the page larger.
     """
     _, _, right, bottom = ink.bounds
     page = f'width="{number(max(WIDTH, right))}" height="{number(max(HEIGHT, bottom))}"'
