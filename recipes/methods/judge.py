@@ -1,6 +1,6 @@
-"""What a trained network is worth on a task.
+"""Test results of trained networks.
 
-python judge.py sines DATA EXP...       NRMSE of 300 steps on its own, after 400 that it reads
+python judge.py sines DATA EXP...       NRMSE of a free run of 300 steps, after 400 steps of signal
 python judge.py counting DATA EXP...    the largest n up to which all strings are right
 """
 
@@ -23,7 +23,7 @@ STEPS = 300
 
 
 def free_error(data: Path, folder: Path) -> float:
-    """Root mean squared error of the free run on the test signal, by the signal's deviation."""
+    """Root mean squared error of the free run over the standard deviation of the signal."""
     _, _, front_end, model = load_model(folder)
     (utterance,) = read_manifest(data / "test.jsonl")
     signal = read_series(utterance.source).values
@@ -35,7 +35,7 @@ def free_error(data: Path, folder: Path) -> float:
 
 
 def largest(data: Path, folder: Path) -> int:
-    """The largest n such that all strings of 1 ... n have the right set at every step."""
+    """The largest n such that the predicted set is right at every step of the strings 1 ... n."""
     recognizer = seqlabel.load(folder)
     utterances = read_manifest(data / "test.jsonl")
     for n, (utterance, output) in enumerate(recognizer.outputs(utterances)):

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The tasks that training without, or beyond, gradient descent is known for, and a baseline of each.
+# Training without gradient descent: Evolino, the Kalman filter, evolution strategies, with baselines.
 #
 #   recipes/methods/run.sh [sines|counting|labels]... [--exp DIR] [--seeds N]
 #
-# Needs no corpus. What is finished is not repeated.
+# Needs no corpus. Finished steps are not repeated.
 set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
@@ -39,12 +39,12 @@ while [ $# -gt 0 ]; do
     esac
 done
 if [[ ! $seeds =~ ^[1-9][0-9]*$ ]]; then
-    echo "$0: --seeds $seeds: a number from 1 on is expected" >&2
+    echo "$0: --seeds $seeds: must be at least 1" >&2
     exit 2
 fi
 [ ${#tasks[@]} -gt 0 ] || tasks=(sines counting labels)
 
-# data TASK K OUT: what series.py makes, prepared
+# data TASK K OUT: make data with series.py and prepare them
 data() {
     if [ ! -f "$3/data/train.jsonl" ]; then
         python "$recipe/series.py" "$1" "$2" "$3/lists"
@@ -52,7 +52,7 @@ data() {
     fi
 }
 
-# train CONF DATA OUT [KEY=VALUE]...: for every seed
+# train CONF DATA OUT [KEY=VALUE]...: train with every seed
 train() {
     local conf=$1 data=$2 out=$3 seed more=()
     shift 3

@@ -1,12 +1,12 @@
-"""Data of the tasks, as lists of arrays that `seqlabel prepare manifest` reads.
+"""Makes the data of the tasks: lists of arrays for `seqlabel prepare manifest`.
 
     python series.py sines K OUT       the sum of K sines
     python series.py counting K OUT    a^n b^n (K = 2) or a^n b^n c^n (K = 3)
 
-sines (Schmidhuber et al. 2007): the first K of five frequencies that have no common period in
-sight. The sets are stretches of one signal, one after the other.
-counting (Gers & Schmidhuber 2001): inputs S, a, b, ..., one of them 1; targets a, b, ..., T, those
-that may follow 1. Training and dev have n = 1 ... 10, the test 1 ... 500.
+sines (Schmidhuber et al. 2007): the first K of five frequencies, whose common period is longer than
+the data. The sets are consecutive parts of one signal.
+counting (Gers & Schmidhuber 2001): the inputs are S, a, b, ... (one-hot), the targets a, b, ..., T,
+with 1 for each symbol that may follow. Training and dev have n = 1 ... 10, the test 1 ... 500.
 """
 
 import sys
@@ -31,7 +31,7 @@ def sines(count: int, start: int, end: int) -> np.ndarray:
 
 
 def string(letters: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs S, a, b, ... (1 + n * letters, 1 + letters) and what may follow, a, b, ..., T.
+    """Inputs S, a, b, ... (1 + n * letters, 1 + letters), and targets a, b, ..., T.
 
     With n = 1 the sets of a^n b^n are {a}, {a, b}, {T}.
     """
@@ -42,13 +42,13 @@ def string(letters: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     x[place, 1 + (place - 1) // n] = 1
     legal[: n + 1, 0] = 1  # a may always be followed by another a
     legal[1 : n + 1, 1] = 1
-    later = np.arange(n + 1, steps)  # from the first b on the string is settled
+    later = np.arange(n + 1, steps)  # from the first b on, only one symbol may follow
     legal[later, later // n] = 1
     return x, legal
 
 
 def write(task: str, count: int, out: Path) -> None:
-    """The arrays and the lists of a task's sets."""
+    """Write the arrays and lists of the sets of a task."""
     out.mkdir(parents=True, exist_ok=True)
     for name, (start, end) in STRETCHES.items():
         rows = []
