@@ -1,4 +1,4 @@
-"""The fault campaign: what runs, what must be the same in every run, and what a fault lost."""
+"""The fault campaign: commands to run, and checks that their results survive a fault."""
 
 import contextlib
 import csv
@@ -44,7 +44,7 @@ average = 2
 
 @dataclass(frozen=True)
 class Verb:
-    """A command on the shared corpus `base` that writes into a folder of its own."""
+    """A command that reads the shared corpus `base` and writes into its own folder."""
 
     words: Callable[[Path, Path], list[str | Path]]
     needs_data: bool = False
@@ -86,11 +86,11 @@ QUICK = ("prepare", "lm", "score")
 
 
 class Lost(Exception):
-    """What a fault has done that it must not do."""
+    """A fault had a forbidden effect."""
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Relative path -> what must be the same in every run, of all files that can be seen."""
+    """Relative path -> reproducible content, for all visible files."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -100,7 +100,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 def content(path: Path) -> Any:
-    """A file without times and places; raises for a file that is not whole."""
+    """The content of a file without times and paths; raises an exception if it is not whole."""
     data = path.read_bytes()
     if path.name in ("run.json", "store.json", "index.json") or path.suffix in (".npz", ".npy"):
         if path.suffix == ".json":
@@ -130,7 +130,7 @@ def content(path: Path) -> Any:
 
 
 class Campaign:
-    """The undisturbed results in `base`, and the counts of what was tried."""
+    """The results of undisturbed runs, in `base`, and the numbers of faults tried."""
 
     def __init__(self, work: Path, seed: int, verbs: tuple[str, ...]) -> None:
         self.work, self.verbs, self.chance = work, verbs, random.Random(seed)
@@ -144,7 +144,7 @@ class Campaign:
         self.mounts = False
 
     def begin(self) -> None:
-        """Make the corpus, run every verb in this process once, and once more to count."""
+        """Make the corpus, run every verb once in this process, and again to count operations."""
         from seqlabel.synthetic import ink
 
         self.base.mkdir()
@@ -156,7 +156,7 @@ class Campaign:
         needed = dict.fromkeys(n for verb in self.verbs for n in known.get(verb, ()))
         with contextlib.redirect_stdout(io.StringIO()):
             for name in dict.fromkeys(("prepare", *needed, *self.verbs)):
-                # In this process, so that its forks find all that is imported and compiled.
+                # In this process, so that forks need not import and compile again.
                 if name == "score" and "decode" not in needed:
                     shutil.copy(self.base / "data" / "dev.jsonl", self.base / "hyp.jsonl")
                 if name != "features":
@@ -209,7 +209,7 @@ class Campaign:
             shutil.copytree(self.base / "data", out / "data", ignore=ignore)
 
     def fault(self, kind: str, fault: "Fault", verb: str) -> None:
-        """Disturb a verb once, check, recover, check."""
+        """Disturb a verb once, check, run it again, check again."""
         out = self.folder(verb)
         words = VERBS[verb].words(self.base, out)
         said = self.work / f"{out.name}.txt"
@@ -217,7 +217,7 @@ class Campaign:
             fault(self, verb, out, words, said)
             text = said.read_text(errors="replace") if said.exists() else ""
             if "Traceback" in text or "Exception ignored" in text:
-                raise Lost(f"more than one line was said: {text[-600:]}")
+                raise Lost(f"more than one line of output: {text[-600:]}")
             self.check(verb, out, whole=False)
             code = outcome(run(words, lambda: redirect(said)))
             if code:
@@ -234,7 +234,7 @@ class Campaign:
         self.tried[kind, verb] += 1
 
     def check(self, verb: str, out: Path, whole: bool) -> None:
-        """Raise Lost where a file is none of an undisturbed run, or (`whole`) one is missing."""
+        """Raise Lost if a file differs from the undisturbed run or, if `whole`, is missing."""
         found, expected = contents(out), self.expected[verb]
         if whole:
             left = [str(p) for p in out.rglob(".writing-*")] + [
@@ -255,7 +255,7 @@ class Campaign:
                 raise Lost(f"half-written: {names}")
 
     def torchrun(self, kills: int) -> None:
-        """Kill one of two training processes again and again; the weights are the same."""
+        """Kill one of two training processes repeatedly; the weights must be the same."""
         folders = []
         for number in (0, kills):
             out = self.work / f"torchrun{number}"
@@ -286,4 +286,4 @@ class Campaign:
 
 
 Fault = Callable[[Campaign, str, Path, list[str | Path], Path], None]
-"""(campaign, verb, its folder, its command, file for what it says): runs the verb, disturbed."""
+"""(campaign, verb, its folder, its command, file for its output): runs the verb with a fault."""

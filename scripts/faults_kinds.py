@@ -1,4 +1,4 @@
-"""The kinds of faults: each runs a verb once, disturbed, and raises Lost for a wrong ending."""
+"""The kinds of faults. Each runs a verb once with a fault and raises Lost if it ends wrongly."""
 
 import os
 import resource
@@ -64,7 +64,7 @@ def size_limit(c: Campaign, verb: str, out: Path, words: list[str | Path], said:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     code = outcome(run(words, before))
-    # Standard output is a file too, and as limited.
+    # Standard output is a file too, so the limit applies to it.
     if code not in (0, 2):
         raise Lost(f"exit code {code}: {said.read_text()[-600:]}")
     if list(out.rglob(".writing-*")):
@@ -100,18 +100,18 @@ def two_at_once(c: Campaign, verb: str, out: Path, words: list[str | Path], said
     first = run(words, before)
     _, status = os.waitpid(first, os.WUNTRACED)
     if not os.WIFSTOPPED(status):
-        return  # it was done before that many operations
+        return  # it ended before reaching that operation
     second = outcome(run(words, lambda: redirect(said.with_suffix(".2"))))
     told = said.with_suffix(".2").read_text()
     said.with_suffix(".2").unlink()
     os.kill(first, signal.SIGCONT)
     code = outcome(first)
     refused = second == 2 and REFUSED in told and str(out) in told
-    # What it locks it may have let go of already.
+    # The first may have released its lock already.
     if "Traceback" in told or not (refused or second == 0):
         raise Lost(f"the second: exit code {second}: {told[-600:]}")
     if second == 0 and VERBS[verb].locks and operation < c.operations[verb] * 0.9:
-        raise Lost("the second was let in")
+        raise Lost("the second process was not refused")
     if code:
         raise Lost(f"the first: exit code {code}: {said.read_text()[-600:]}")
 
@@ -185,4 +185,4 @@ FAULTS: dict[str, Fault] = {
 }
 SHARES = {"kill": 12, "terminate": 8, "full disk": 5, "size limit": 5, "read-only": 2,
           "two at once": 4, "closed pipe": 3, "full output": 2, "clock": 3}  # fmt: skip
-"""How often each kind of fault is tried, relative to the others."""
+"""Relative frequency of each kind of fault."""

@@ -1,4 +1,4 @@
-"""Processes of the fault campaign: a command in a fork, and what ends or redirects it."""
+"""Processes of the fault campaign: runs commands in forks, ends them, redirects their output."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ from typing import Any
 from seqlabel.cli import main as seqlabel
 
 LONGEST = 300.0
-"""Seconds that a command may take; what waits longer waits for ever."""
+"""Seconds that a command may take; after that it is taken to hang."""
 
 
 def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False) -> int:
-    """Process number of a fork (or of a new interpreter) that runs `seqlabel WORDS`."""
+    """Process id of a fork (or of a fresh interpreter) that runs `seqlabel WORDS`."""
     child = os.fork()
     if child:
         return child
@@ -36,7 +36,7 @@ def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
-        # As at the end of an interpreter: what cannot be flushed there is an error.
+        # As when an interpreter exits: output that cannot be flushed is an error.
         try:
             sys.stdout.flush()
         except OSError:
@@ -45,7 +45,7 @@ def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False
 
 
 def outcome(child: int) -> int:
-    """Exit code, or minus the signal; raises TimeoutError after `LONGEST`, and ends the process."""
+    """Exit code, or minus the signal. After `LONGEST`, kills the process and raises TimeoutError."""
     end = time.monotonic() + LONGEST
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -59,7 +59,7 @@ def outcome(child: int) -> int:
 
 
 def redirect(output: Path, stdout: int | None = None, stderr: int | None = None) -> None:
-    """Standard output and error of this process into a file, or where else is said."""
+    """Redirect standard output and error to a file, or to the given descriptors."""
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(file if stdout is None else stdout, 1)
     os.dup2(file if stderr is None else stderr, 2)
@@ -68,7 +68,7 @@ def redirect(output: Path, stdout: int | None = None, stderr: int | None = None)
 
 
 def at_operation(folder: Path, number: int, act: Callable[[], None], seen: list[int]) -> None:
-    """Do `act` before file operation `number` below `folder`; `seen[0]` counts them."""
+    """Call `act` before file operation `number` below `folder`; `seen[0]` counts operations."""
     start = str(folder)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -83,9 +83,9 @@ def at_operation(folder: Path, number: int, act: Callable[[], None], seen: list[
 
 
 def after_processor_time(seconds: float, number: int) -> None:
-    """End without notice (SIGKILL), or send SIGTERM, after so much processor time."""
+    """Kill this process, or send it the signal `number`, after some processor time."""
     if number == signal.SIGKILL:
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # its default action ends the process at once
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the default action kills the process
     else:
         signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), number))
     signal.setitimer(signal.ITIMER_PROF, max(seconds, 1e-4))

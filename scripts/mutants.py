@@ -1,14 +1,14 @@
-"""Mutation testing: change one token of a module, and see a test go red.
+"""Mutation testing: changes one token of a module at a time and checks that a test fails.
 
-    python scripts/mutants.py                      every room of TESTS, 150 mutants of each
-    python scripts/mutants.py decoding/search      rooms and modules whose path has that in it
+    python scripts/mutants.py                      every room of TESTS, 150 mutants each
+    python scripts/mutants.py decoding/search      rooms and modules whose path contains this
     python scripts/mutants.py ctc_kernel --all     every mutant
-    python scripts/mutants.py --again FILE         those that survived a run with --json FILE
+    python scripts/mutants.py --again FILE         mutants that survived a run with --json FILE
 
-Needs `pip install cosmic-ray coverage` (versions in scripts/constraints.txt). Kernels run as plain
-Python (NUMBA_DISABLE_JIT=1), so that nothing is compiled again; tests that take too long that way
-are left out. A mutant is tried by the tests that reach its line, the fastest first. It survives
-where all of them pass. See CONTRIBUTING.md for what was found.
+Needs `pip install 'seqlabel[mutants]'`. Kernels run as plain Python (NUMBA_DISABLE_JIT=1), so that
+nothing is compiled again; tests that are too slow that way are left out. Each mutant is tested by
+the tests that reach its line, fastest first. It survives if all of them pass. Results are in
+CONTRIBUTING.md.
 """
 
 import argparse
@@ -37,16 +37,16 @@ TESTS = {
     "scoring/alignment*.py": ["scoring/test_alignment.py", "scoring/test_sclite.py"],
     "data/batches.py": ["data/test_batches.py"],
 }  # fmt: skip
-"""Rooms -> the tests that are to notice their mutants."""
+"""Rooms -> the tests that should detect their mutants."""
 
 UNTRIED = ("triton_beam.py",)
-"""Files whose tests need Triton: kernels that plain Python does not run."""
+"""Files whose tests need Triton, whose kernels do not run as plain Python."""
 
 
 def try_mutants(
     suite: Suite, base: Baseline, module: Path, mutants: list[Mutant], budget: float
 ) -> list[dict[str, object]]:
-    """What becomes of every mutant of a module. budget: seconds of tests for each."""
+    """The outcome of every mutant of a module. budget: seconds of tests per mutant."""
     code = module.read_text()
     name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
     statement, imported = statements(code), on_import(code)
@@ -76,7 +76,7 @@ def try_mutants(
 
 
 def survivors(found: list[tuple[Path, Mutant]], file: Path) -> list[tuple[Path, Mutant]]:
-    """Those of the mutants `found` that are left in the results of an earlier run."""
+    """The mutants in `found` that survived an earlier run."""
     left: dict[tuple[str, int], set[str]] = {}
     for end in json.loads(file.read_text()):
         if end["survived"]:
@@ -93,18 +93,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("only", nargs="*", help="parts of the paths of modules")
-    parser.add_argument("--most", type=int, default=150, help="mutants of a room (default: 150)")
+    parser.add_argument("only", nargs="*", help="parts of module paths")
+    parser.add_argument("--most", type=int, default=150, help="mutants per room (default: 150)")
     parser.add_argument("--all", action="store_true", help="every mutant")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample (default: 1)")
-    parser.add_argument("--lines", help="FIRST-LAST: mutants of these lines alone, all of them")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sample (default: 1)")
+    parser.add_argument("--lines", help="FIRST-LAST: only mutants of these lines, all of them")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="mutants that survived in FILE")
+    parser.add_argument("--examples", type=int, default=25, help="per property test (default: 25)")
+    parser.add_argument("--limit", type=float, default=8.0, help="seconds per test (default: 8)")
     parser.add_argument(
-        "--again", type=Path, metavar="FILE", help="those that survived in a --json"
+        "--budget", type=float, default=15.0, help="seconds per mutant (default: 15)"
     )
-    parser.add_argument("--examples", type=int, default=25, help="most of a property (default: 25)")
-    parser.add_argument("--limit", type=float, default=8.0, help="seconds of a test (default: 8)")
-    parser.add_argument("--budget", type=float, default=15.0, help="... of a mutant (default: 15)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every mutant and its end")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="writes every mutant and its outcome"
+    )
     arguments = parser.parse_args()
     if arguments.json:
         if arguments.json == arguments.again:

@@ -1,8 +1,8 @@
-"""Tests of changed modules: collected once, then run in a forked process for every change.
+"""Runs tests on changed modules: tests are collected once, then run in a fork per change.
 
-A fork gives the functions of the module the code of the changed source; with NUMBA_DISABLE_JIT=1
-kernels are functions like any other, and nothing is imported or compiled again. Time limits count
-the fork's own processor time, so that a crowded machine changes no result.
+The fork replaces the code of the module's functions by that of the changed source. With
+NUMBA_DISABLE_JIT=1 kernels are ordinary functions, so nothing is imported or compiled again. Time
+limits count the processor time of the fork, so that the load of the machine changes no result.
 """
 
 import inspect
@@ -30,15 +30,15 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 MEMORY = 24 << 30
-"""Most address space of a fork, in bytes."""
+"""Maximum address space of a fork in bytes."""
 
 
 @dataclass
 class Baseline:
-    """What the tests do to the unchanged modules.
+    """Results of the tests on the unchanged modules.
 
-    seconds: processor time of each test that passes in time. reached: (file, line) -> its tests;
-    lines that run on import are under none. left_out: test -> why it is not used.
+    seconds: processor time of each test that passes in time. reached: (file, line) -> tests that
+    run it, without lines that run on import. left_out: test -> reason.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Suite:
     """Collected tests."""
 
     def __init__(self, items: Sequence[pytest.Item], examples: int, limit: float) -> None:
-        """examples: most examples of hypothesis. limit: seconds that a test may take."""
+        """examples: maximum for hypothesis. limit: seconds that a test may take."""
         self.items = {item.nodeid: item for item in items}
         self.limit = limit
         for item in items:
@@ -101,10 +101,10 @@ class Suite:
         return result
 
     def killer(self, name: str, code: str, tests: Iterable[str], limit: float) -> str | None:
-        """The first of the tests that fails with `code` as the source of module `name`, if any.
+        """The first test that fails with `code` as the source of module `name`, or None.
 
-        "import" where the changed module cannot be imported, "time" where `limit` is exceeded,
-        "exit: ..." where the fork ended before its tests did, which says nothing about them.
+        Instead of a test: "import" if the changed module cannot be imported, "time" if `limit` is
+        exceeded, "exit: ..." if the fork ended before its tests did, which is inconclusive.
         """
 
         def work() -> str | None:
@@ -116,7 +116,7 @@ class Suite:
         return _fork(work, limit)
 
     def _failure(self, test: str, following: str | None) -> str | None:
-        """How a test fails or is skipped, in a line; None if it passes. Then comes `following`."""
+        """How a test fails or is skipped, in one line; None if it passes. following: next test."""
         after = self.items[following] if following else None
         reports = runtestprotocol(self.items[test], log=False, nextitem=after)
         wrong = [report for report in reports if not report.passed]
@@ -124,7 +124,7 @@ class Suite:
 
 
 def with_suite(tests: Sequence[str], examples: int, limit: float, work: Callable) -> None:
-    """Collect `tests` in a process of its own and call `work` with the suite."""
+    """Collect `tests` in a separate process and call `work` with the suite there."""
 
     class Plugin:
         def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -153,7 +153,7 @@ def with_suite(tests: Sequence[str], examples: int, limit: float, work: Callable
 
 
 def _compute_as_compiled() -> None:
-    """Give numpy and math the manners of compiled code: no exceptions, fields as attributes."""
+    """Make numpy and math behave as in compiled code: no exceptions, fields as attributes."""
     np.seterr(all="ignore")
     log, exp = math.log, math.exp
 
@@ -180,7 +180,7 @@ def _too_long(*_: Any) -> None:
 
 
 def _replace(module: types.ModuleType, code: str) -> bool:
-    """Make a module that has been imported behave as if its source were `code`."""
+    """Make an imported module behave as if its source were `code`; whether that was possible."""
     assert module.__file__
     changed = types.ModuleType(module.__name__)
     changed.__file__, changed.__package__ = module.__file__, module.__package__
@@ -199,14 +199,14 @@ def _replace(module: types.ModuleType, code: str) -> bool:
         if name.startswith("__") or old is new:
             continue
         if not _take_over(old, new, module.__name__):
-            for other in list(sys.modules.values()):  # a constant, perhaps imported elsewhere
+            for other in list(sys.modules.values()):  # constants may have been imported elsewhere
                 if getattr(other, "__dict__", {}).get(name) is old:
                     setattr(other, name, new)
     return True
 
 
 def _take_over(old: Any, new: Any, module: str) -> bool:
-    """Give the functions in `old` the code of those in `new`; whether that was possible."""
+    """Replace the code of the functions in `old` by that in `new`; whether that was possible."""
     old, new = inspect.unwrap(old), inspect.unwrap(new)
     if isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType):
         old.__code__ = new.__code__
@@ -265,7 +265,7 @@ def _fork(work: Callable[[], Any], limit: float) -> Any:
 
 
 def _wait(child: int, limit: float) -> int | None:
-    """The status of a process that ends within `limit` seconds on the clock, else None."""
+    """The status of a process that ends within `limit` seconds of wall time, else None."""
     end = time.monotonic() + limit
     pause = 0.002
     while time.monotonic() < end:

@@ -1,8 +1,8 @@
-"""The mutants of a module: every small change of its code that its tests ought to notice.
+"""The mutants of a module: small changes of its code that its tests should detect.
 
-The changes are those of Cosmic Ray's operators, less those that nobody makes by mistake: each
-arithmetic operator becomes its next of kin alone, and `==` does not become `is`. Annotations and
-decorators stay as they are (with NUMBA_DISABLE_JIT=1 kernels have none).
+The changes are those of Cosmic Ray's operators, without unlikely mistakes: each arithmetic operator
+is replaced only by its closest relative, and `==` does not become `is`. Annotations and decorators
+are not changed (with NUMBA_DISABLE_JIT=1 kernels have none).
 """
 
 import ast
@@ -19,14 +19,14 @@ KIN = {
     "Pow": "Mul", "RShift": "LShift", "LShift": "RShift", "BitOr": "BitAnd", "BitAnd": "BitOr",
     "BitXor": "BitOr",
 }  # fmt: skip
-"""Arithmetic operator -> what it becomes."""
+"""Arithmetic operator -> its replacement."""
 
 LEFT_OUT = ("RemoveDecorator", "VariableReplacer", "VariableInserter", "ExceptionReplacer")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the `occurrence`th place where Cosmic Ray's `operator` fits."""
+    """One change: the `occurrence`th match of Cosmic Ray's `operator`."""
 
     operator: str
     occurrence: int
@@ -47,7 +47,7 @@ class Mutant:
 
 
 def find_mutants(code: str) -> list[Mutant]:
-    """All mutants of a source, by line."""
+    """All mutants of a source, in order of lines."""
     fixed = list(_fixed(ast.parse(code)))
     operators = {name: get_operator(name)() for name in operator_names() if _wanted(name)}
     places: dict[str, list[tuple[int, int]]] = {name: [] for name in operators}
@@ -69,7 +69,7 @@ def find_mutants(code: str) -> list[Mutant]:
 
 
 def sample(mutants: list[Mutant], most: int, seed: int) -> list[Mutant]:
-    """At most `most` of them, by line."""
+    """A random sample of at most `most` mutants, in order of lines."""
     if len(mutants) <= most:
         return mutants
     chosen = random.Random(seed).sample(range(len(mutants)), most)
@@ -77,7 +77,7 @@ def sample(mutants: list[Mutant], most: int, seed: int) -> list[Mutant]:
 
 
 def statements(code: str) -> dict[int, set[int]]:
-    """Line -> lines of the innermost statement on it; of a compound one the header alone."""
+    """Line -> lines of its innermost statement; for a compound statement, only the header."""
     lines: dict[int, set[int]] = {}
     for node in ast.walk(ast.parse(code)):  # from the outside in
         if isinstance(node, ast.stmt):
@@ -99,7 +99,7 @@ def on_import(code: str) -> set[int]:
 
 
 def _wanted(name: str) -> bool:
-    """Whether mutants of Cosmic Ray's operator `name` are of use."""
+    """Whether mutants of Cosmic Ray's operator `name` are useful."""
     name = name.removeprefix("core/")
     family, _, change = name.partition("Operator_")
     if family == "ReplaceBinary":
@@ -112,7 +112,7 @@ def _wanted(name: str) -> bool:
 
 
 def _fixed(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """From where to where annotations and decorators go."""
+    """Start and end of annotations and decorators."""
     for node in ast.walk(tree):
         parts = [getattr(node, name, None) for name in ("annotation", "returns")]
         if isinstance(node, ast.FunctionDef):  # from its first argument on: the `*` and `/`

@@ -1,15 +1,16 @@
-"""Makes a trained model one that comes along with the package: 8-bit weights and a model card.
+"""Adds a trained model to the package, with 8-bit weights and a model card.
 
     python scripts/ship_model.py EXP NAME --data exp/an4/data/test.jsonl --card card.toml
 
-EXP is a model directory; it is copied to seqlabel/pretrained/NAME without checkpoints, logs and
-what run.json says of the machine. The card's error rates are measured here, with the weights in
-32 and in 8 bits, each utterance read as one file (`seqlabel read`) and the set read as a whole
-(`seqlabel decode`, which knows the speakers). card.toml gives the words:
+EXP is a model directory. It is copied to seqlabel/pretrained/NAME, without checkpoints, logs and
+the machine's details in run.json. The error rates of the card are measured here, with 32-bit and
+8-bit weights, for the test set as a whole (`seqlabel decode`, which knows the speakers) and for
+each file read alone (`seqlabel read`). card.toml has the text:
 
-    title, reads, data, licence, protocol, command, limits, about   text; about: of the example
-    example = "path"                                                a file to try the model on
-    notice = "path"                                                 licence text to copy
+    title, reads, data, licence, protocol, command, limits    entries of the card
+    about                                                     description of the example
+    example = "path"                                          a file to try the model on
+    notice = "path"                                           licence text to copy
 """
 
 import argparse
@@ -77,7 +78,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, metavar="EXP")
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--data", type=Path, required=True, help="the test set's manifest")
-    parser.add_argument("--card", type=Path, required=True, help="the words of the card, TOML")
+    parser.add_argument("--card", type=Path, required=True, help="the text of the card, TOML")
     args = parser.parse_args()
     card = tomllib.loads(args.card.read_text("utf-8"))
 
@@ -106,7 +107,7 @@ def main() -> None:
     model = seqlabel.load(out)
     (example,) = out.glob("example.*")
     options = model.network.model.encoder.options  # type: ignore[attr-defined]
-    sides = "cells a direction" if options.bidirectional else "cells, one direction"
+    sides = "cells per direction" if options.bidirectional else "cells, one direction"
     size = (out / "weights.safetensors").stat().st_size
     text = TEMPLATE.format(
         name=args.name,

@@ -1,4 +1,4 @@
-"""The analysis of Greff et al. 2015 of what a search has finished so far.
+"""The analysis of Greff et al. 2015, for the trials finished so far.
 
     python analyse.py EXP [--trials N] [--best SHARE]
 
@@ -64,7 +64,7 @@ def summary(groups: Mapping[str, Results], best: Mapping[str, Results]) -> str:
 
 
 def sizes(best: Mapping[str, Results]) -> str:
-    """How many trials are compared once more: "the best 3", "the best 3 to 4"."""
+    """The number of best trials that are compared: "the best 3", "the best 3 to 4"."""
     found = sorted({len(group) for group in best.values() if group})
     return f"the best {' to '.join(map(str, (found[0], found[-1])[: len(found)]))}"
 
@@ -79,7 +79,7 @@ def tests(everything: Mapping[str, Welch | None], best: Mapping[str, Welch | Non
         return [f"**{written}**" if test.significant else written, f"{test.p:.2g}"]
 
     rows = [[name, *cells(everything[name]), *cells(best[name])] for name in everything]
-    return table(["variant", "all trials: mean less V's", "p", "best trials", "p"], rows)
+    return table(["variant", "all trials: mean - mean of V", "p", "best trials", "p"], rows)
 
 
 def fraction_table(found: Mapping[str, Decomposition]) -> str:
@@ -96,7 +96,7 @@ def fraction_table(found: Mapping[str, Decomposition]) -> str:
 
 
 def write_trials(path: Path, results: Results) -> None:
-    """What each trial was and gave; neither times nor machines, so that it can be repeated."""
+    """Settings and results of each trial, without times and machines, to be reproducible."""
     with whole_file(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -121,7 +121,7 @@ def draw(
 
 def main(options: argparse.Namespace) -> None:
     if not 0 < options.best <= 1:
-        raise InputError(f"--best {options.best}: a share above 0 and up to 1 is expected")
+        raise InputError(f"--best {options.best}: must be above 0 and at most 1")
     planned = None if options.trials is None else options.trials * len(VARIANTS)
     results = read_results(options.exp, planned)
     groups = by_variant(results)
@@ -161,7 +161,7 @@ def main(options: argparse.Namespace) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("exp", type=Path, metavar="EXP", help="folder of the search")
-    parser.add_argument("--trials", type=int, help="the first of each variant (all)")
+    parser.add_argument("--trials", type=int, help="only the first of each variant (all)")
     parser.add_argument("--best", type=float, default=0.1, metavar="SHARE",
                         help="of the trials of a variant (%(default)s)")  # fmt: skip
     return parser.parse_args()

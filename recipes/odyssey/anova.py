@@ -1,8 +1,8 @@
 """Functional ANOVA of a regression forest (Hutter, Hoos & Leyton-Brown 2014, algorithm 2).
 
-A regression tree is constant on boxes that fill the unit cube, so that means over any of its
-coordinates are finite sums. With inputs that are uniform and independent, as a random search draws
-them, its variance V is a sum over sets of inputs,
+A regression tree is constant on boxes that fill the unit cube, so means over any of its coordinates
+are finite sums. For uniform, independent inputs, as in a random search, its variance V is a sum
+over sets of inputs,
 
     V = Σ_j V_j + Σ_j<k V_jk + ...,    V_j = Var of f_j(x_j) = E[f | x_j],
 
@@ -23,10 +23,10 @@ SMALLEST_LEAF = 3
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Fractions of the variance of a forest's trees: mean and standard deviation over them (D,).
+    """Fractions of variance explained by each input (D,): mean and standard deviation over trees.
 
-    rest: fraction of interactions. r2: of predictions for points that a tree was not fitted to, 1 -
-    squared error / variance. It says how far the forest, and with it this table, can be believed.
+    rest: fraction due to interactions. r2: 1 - squared error / variance of out-of-bag predictions.
+    It states how reliable the forest, and with it the fractions, are.
     """
 
     mean: np.ndarray
@@ -41,7 +41,7 @@ def decompose(points: np.ndarray, values: Sequence[float], seed: int = 0) -> Dec
         from sklearn.ensemble import RandomForestRegressor
     except ImportError:
         raise InputError(
-            "the fractions of variance come from a forest of scikit-learn: pip install scikit-learn"
+            "the fractions of variance need scikit-learn: pip install scikit-learn"
         ) from None
     values = np.asarray(values, np.float64)
     forest = RandomForestRegressor(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=seed)

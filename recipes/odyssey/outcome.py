@@ -1,7 +1,7 @@
-"""What a search has found: its trials, each variant against vanilla, what varies with what.
+"""Results of a search: its trials, tests of each variant against vanilla, fractions of variance.
 
-The best trials of a variant are chosen by their dev error, and judged by their test error. A
-diverged trial counts with the test error of the weights it had kept, 100 % if none.
+The best trials of a variant are chosen by dev error and compared by test error. A diverged trial
+counts with the test error of its best weights, or 100 % if it has none.
 """
 
 import math
@@ -21,21 +21,21 @@ from seqlabel.files import read_json
 
 LEVEL = 0.05
 FEWEST_BEST = 3
-"""Of a variant: a test of two means wants variances."""
+"""Minimum number of best trials of a variant, since a test of two means needs variances."""
 
 FEWEST_OF_VARIANT = 50
-"""Trials of a variant that are enough for a forest of its own."""
+"""Minimum number of trials of a variant for a separate forest."""
 
 Results = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Welch:
-    """A variant's mean test error less that of V, in points of percent.
+    """The difference of mean test errors, variant - V, in percentage points.
 
     low, high: confidence interval of the difference. p: of Welch's t-test, two-sided. Both are
-    corrected for the eight comparisons by Bonferroni's rule: p times 8, interval at 1 - 0.05 / 8.
-    None where a group has fewer than two trials or no variance.
+    corrected for eight comparisons by Bonferroni's rule: p times 8, interval at 1 - 0.05 / 8. None
+    if a group has fewer than two trials or no variance.
     """
 
     difference: float
@@ -49,7 +49,7 @@ class Welch:
 
 
 def read_results(out: Path, count: int | None = None) -> list[dict[str, Any]]:
-    """The finished ones of the first `count` trials, or of all, in order; InputError if none is."""
+    """The finished trials among the first `count`, or all, in order; InputError if none is."""
     if not (out / STUDY).is_file():
         raise InputError(f"{out}: holds no search; run recipes/odyssey/run.sh first")
     seed = read_json(out / STUDY)["seed"]
@@ -79,7 +79,7 @@ def by_variant(results: Results) -> dict[str, list[Mapping[str, Any]]]:
 
 
 def chosen(group: Results, share: float) -> Results:
-    """The best share of trials that are sorted by dev error, at least FEWEST_BEST of them."""
+    """The best `share` of trials sorted by dev error, at least FEWEST_BEST."""
     return group[: max(FEWEST_BEST, math.ceil(share * len(group) - 1e-9))]
 
 
@@ -93,7 +93,7 @@ def welch(errors: Sequence[float], vanilla: Sequence[float]) -> Welch | None:
     try:
         from scipy import stats
     except ImportError:
-        raise InputError("Welch's test is scipy's: pip install scikit-learn") from None
+        raise InputError("Welch's t-test needs scipy: pip install scikit-learn") from None
     if not errors or not vanilla:
         return None
     difference = mean(errors) - mean(vanilla)
@@ -112,7 +112,7 @@ def welch(errors: Sequence[float], vanilla: Sequence[float]) -> Welch | None:
 
 
 def fractions(results: Results) -> dict[str, Decomposition]:
-    """Fractions of the variance of the test error: of all trials, and of variants with many."""
+    """Fractions of the variance of the test error, for all trials and for variants with many."""
 
     def place(result: Mapping[str, Any]) -> list[float]:
         return [spread.place(result[name]) for name, spread in SPACE.items()]
@@ -129,6 +129,6 @@ def fractions(results: Results) -> dict[str, Decomposition]:
 
 
 def compare(groups: Mapping[str, Results]) -> dict[str, Welch | None]:
-    """Each variant against V."""
+    """Compare each variant with V."""
     errors = {name: percent(group) for name, group in groups.items()}
     return {name: welch(errors[name], errors["V"]) for name in VARIANTS if name != "V"}

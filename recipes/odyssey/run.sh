@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The eight variants of the LSTM cell and the vanilla one by random search (Greff et al. 2015).
+# Random search over the vanilla LSTM cell and eight variants (Greff et al. 2015).
 #
 #   recipes/odyssey/run.sh [--corpus NAME] [--source DIR] [--exp DIR] [--trials N] [--workers N]
 #
-#   --corpus NAME   speech, ink: synthetic, made here; timit, iam_ondb, an4: these, from --source DIR
-#   --trials N      of each of the nine variants (default 200)
+#   --corpus NAME   speech or ink (synthetic, generated); timit, iam_ondb or an4 (needs --source DIR)
+#   --trials N      trials of each of the nine variants (default 200)
 #   --workers N     processes on this machine, one core each (default 1)
-#   --seed N        of the search (default 1)
-#   --best SHARE    of a variant's trials that are compared once more (default 0.1)
+#   --seed N        seed of the search (default 1)
+#   --best SHARE    share of the trials of a variant in the test of the best trials (default 0.1)
 #   --set KEY=VALUE override the configuration that all trials share
 #   --stage N, --stop-stage M   0 data, 1 search, 2 report (default all)
 #
-# The same command goes on with a search that was stopped; stage 2 reports what is finished so far.
-# Under Slurm, after `run.sh ... --stop-stage 0`, an array of any size, each task a worker:
+# The same command continues a stopped search. Stage 2 reports the trials finished so far.
+# Under Slurm, after `run.sh ... --stop-stage 0`, start an array of any size; each task is a worker:
 #   sbatch --array 0-15 --cpus-per-task 1 scripts/train_slurm.sh --run recipes/odyssey/run.sh ...
 set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
@@ -56,13 +56,13 @@ while [ $# -gt 0 ]; do
 done
 for number in "$trials" "$workers"; do
     if [[ ! $number =~ ^[1-9][0-9]*$ ]]; then
-        echo "$0: --trials $trials --workers $workers: numbers from 1 on are expected" >&2
+        echo "$0: --trials $trials --workers $workers: both must be at least 1" >&2
         exit 2
     fi
 done
 config=$recipe/conf/$corpus.toml
 if [ ! -f "$config" ]; then
-    echo "$0: --corpus $corpus: speech, ink, timit, iam_ondb and an4 are known" >&2
+    echo "$0: --corpus $corpus: must be speech, ink, timit, iam_ondb or an4" >&2
     exit 2
 fi
 exp=${exp:-$root/exp/odyssey_$corpus}
@@ -91,7 +91,7 @@ prepare() {
     seqlabel features "$config" --data "$data" "${overrides[@]}"
 }
 
-# work [--share I/N]: becomes a worker of the search
+# work [--share I/N]: run a worker of the search in this process
 work() {
     exec python "$recipe/search.py" --data "$data" --config "$config" --out "$exp" --trials "$trials" \
         --seed "$seed" "${overrides[@]}" "$@"

@@ -1,12 +1,12 @@
-"""A worker of the random search: trains the trials that nobody has trained yet, one after another.
+"""A worker of the random search: trains the trials that are not done yet, one after another.
 
     python search.py --data DATA --config FILE --out EXP --trials N [--seed S] [--share I/N]
 
-Any number of workers may run at once, on one machine or on many that share a file system; one that
-was killed is started again with the same command and goes on with its trial where it was. What a
-trial is and what it gives do not depend on who runs it and when.
+Any number of workers may run at once, on one machine or on several with a shared file system. A
+worker that was killed continues its trial when it is started again with the same command. Settings
+and result of a trial do not depend on the worker or the time.
 
-    EXP/study.json               what the search was begun with
+    EXP/study.json               seed, data and configuration of the search
     EXP/trials/NUMBER-VARIANT/   model/ (configuration, log, weights), and at the end result.json
 """
 
@@ -44,11 +44,11 @@ from seqlabel.training.run_directory import (
 
 STUDY, TRIALS, RESULT = "study.json", "trials", "result.json"
 UNTRAINED = 1.0
-"""Error rate of a trial that diverged before it kept any weights: everything is wrong."""
+"""Error rate of a trial that diverged before it kept any weights."""
 
 
 def begin_study(out: Path, experiment: Experiment, data: Path, seed: int) -> None:
-    """Write down what the search depends on; InputError where it was begun with something else."""
+    """Write what the search depends on; InputError if it was begun with something else."""
     sets = [read_text(data / f"{name}.jsonl") for name in ("train", "dev", "test")]
     study = {"seed": seed, "data": fingerprint(sets), "config": experiment.to_table()}
     study = json.loads(json.dumps(study))
@@ -56,15 +56,15 @@ def begin_study(out: Path, experiment: Experiment, data: Path, seed: int) -> Non
         write_json(out / STUDY, study)
     elif changed := differences(read_json(out / STUDY), study):
         raise InputError(
-            f"{out}: the search was begun otherwise ({'; '.join(changed)}); go on with the old "
-            "settings, or choose another --exp"
+            f"{out}: the search was begun with other settings ({'; '.join(changed)}); use these, "
+            "or choose another --exp"
         )
 
 
 def run_trial(
     folder: Path, settings: Trial, config: Path, overrides: list[str], data: Path
 ) -> dict[str, Any]:
-    """Train one trial, or go on with it, and write its result."""
+    """Train a trial, or continue it, and write its result."""
     model_folder = folder / "model"
     experiment = Experiment.load(config, [*overrides, *settings.settings()])
     started, fault = time.monotonic(), ""
@@ -92,7 +92,7 @@ def run_trial(
 
 
 def scores(folder: Path, data: Path) -> Iterator[tuple[str, DevScore]]:
-    """Dev and test scores of the best weights of a model directory, greedy."""
+    """Dev and test scores of a model directory's best weights, with greedy decoding."""
     experiment, alphabet, front_end, model = load_model(folder)
     framewise = experiment.criterion.get("kind") == "framewise"
     protocol = get_protocol(experiment.training.protocol)
@@ -103,7 +103,7 @@ def scores(folder: Path, data: Path) -> Iterator[tuple[str, DevScore]]:
 
 
 def error_rate(score: DevScore) -> float:
-    """Wrong frames per frame of framewise training, otherwise errors per label."""
+    """The frame error rate in framewise training, otherwise the label error rate."""
     return score.error_rate if score.frame_error_rate is None else score.frame_error_rate
 
 
@@ -111,16 +111,16 @@ def share_of(text: str) -> tuple[int, int]:
     """I/N as numbers, 0 <= I < N."""
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
-        raise argparse.ArgumentTypeError(f"{text}: I/N with I from 0 to N - 1 is expected")
+        raise argparse.ArgumentTypeError(f"{text}: must be I/N with I from 0 to N - 1")
     return int(part), int(parts)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder made by seqlabel prepare")
-    parser.add_argument("--config", type=Path, required=True, help="what all trials have in common")
+    parser.add_argument("--config", type=Path, required=True, help="shared by all trials")
     parser.add_argument("--out", type=Path, required=True, metavar="EXP")
-    parser.add_argument("--trials", type=int, default=200, help="of each variant (%(default)s)")
+    parser.add_argument("--trials", type=int, default=200, help="per variant (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the search (%(default)s)")
     parser.add_argument("--share", type=share_of, default=(0, 1), metavar="I/N",
                         help="only the trials whose number is I modulo N")  # fmt: skip
@@ -134,7 +134,9 @@ def main(options: argparse.Namespace) -> None:
     if len(experiment.phases) != 1:
         raise InputError(f"{options.config}: the search varies one phase; leave one [[phases]]")
     if options.trials < 1 or options.seed < 0:
-        raise InputError(f"--trials {options.trials} --seed {options.seed}: from 1 and 0 on")
+        raise InputError(
+            f"--trials {options.trials} --seed {options.seed}: must be at least 1 and 0"
+        )
     begin_study(options.out, experiment, options.data, options.seed)
     configure_torch(experiment)
     part, parts = options.share
@@ -154,7 +156,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def claimed(folder: Path, settings: Trial, options: argparse.Namespace) -> dict[str, Any] | None:
-    """The result of a trial that is this worker's; None if it is done, or another worker's."""
+    """The result of a trial if this worker takes it; None if it is done or taken."""
     if (folder / RESULT).exists():
         return None
     try:

@@ -1,7 +1,7 @@
 """The search space of Greff et al. 2015 ("LSTM: A Search Space Odyssey"): variants and ranges.
 
-Trial `number` has the variant number % 9, so that any first part of a search has as many trials of
-each. It depends on the seed of the search and its number alone.
+Trial `number` has variant number % 9, so that the first trials of a search cover all variants
+equally. A trial depends only on the seed of the search and its number.
 """
 
 import math
@@ -20,12 +20,12 @@ VARIANTS = {
     "NP": "no peepholes",
     "FGR": "gates see the gates of t - 1",
 }
-"""Names of cell presets of `seqlabel.lstm`, vanilla first, and what is different."""
+"""Cell presets of `seqlabel.lstm`, vanilla first -> how they differ."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values from low to high; logarithmic: the logarithm is uniform, complement: that of 1 - x."""
+    """A range of values. logarithmic: log-uniform, not uniform. complement: 1 - x is drawn."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Range:
     complement: bool = False
 
     def value(self, place: float) -> float:
-        """The value at a place in [0, 1], to six digits: the same on every machine."""
+        """The value at a place in [0, 1], to six digits, to be equal on every machine."""
         x = self.low + place * (self.high - self.low)
         if self.logarithmic:
             x = self.low * (self.high / self.low) ** place
@@ -55,7 +55,7 @@ SPACE = {
     "input_noise": Range(0, 1),
     "momentum": Range(0.01, 1, logarithmic=True, complement=True),
 }
-"""Of the paper: learning rate, cells per direction, σ of the input noise, momentum."""
+"""Ranges of the paper: learning rate, cells per direction, σ of the input noise, momentum."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ class Trial:
         return f"{self.number:05d}-{self.variant}"
 
     def settings(self) -> list[str]:
-        """What it changes in a configuration; σ and momentum are those of its only phase.
+        """The settings as overrides of a configuration with a single phase.
 
-        The rate of an update is (1 - momentum) times the learning rate, as in the paper: the two
-        would not be independent otherwise.
+        The learning rate is scaled by (1 - momentum), as in the paper; otherwise the two would not
+        be independent.
         """
         rate = self.learning_rate * (1 - self.momentum)
         return [

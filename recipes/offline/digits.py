@@ -34,7 +34,7 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise InputError("the digits come with scikit-learn: pip install scikit-learn") from None
+        raise InputError("the digits need scikit-learn: pip install scikit-learn") from None
     digits = load_digits()
     return digits.images.astype(np.float32) / 16, digits.target
 

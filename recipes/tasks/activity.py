@@ -1,11 +1,11 @@
-"""Speech activity: where somebody speaks, in noise.
+"""Speech activity detection in noise.
 
     python activity.py make OUT [--seed N]
     python activity.py judge DATA HYP
 
-Sentences of the synthetic speech corpus with pauses between them, in noise of a random colour whose
-level comes and goes. The signal-to-noise ratio of a recording lies between 0 and 15 dB. Pauses
-within a sentence count as silence from 0.2 s on.
+Sentences of the synthetic speech corpus with pauses between them, in noise of random colour and
+varying level. The signal-to-noise ratio of a recording is between 0 and 15 dB. Pauses within a
+sentence count as silence if they last at least 0.2 s.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from seqlabel.inputs import read_audio
 from seqlabel.synthetic.speech import RATE, SpeechCorpus, write_corpus
 
 STEP = 0.01
-"""Seconds from one frame to the next, of the baseline and of the score."""
+"""Frame period of the baseline and the score in seconds."""
 PAUSE = 0.2
 
 
 def noise(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of power 1 with the spectrum f^-a, whose level comes and goes within seconds."""
+    """Noise of power 1 with the spectrum f^-a, whose level varies within seconds."""
     spectrum = np.fft.rfft(rng.normal(size=samples))
     spectrum[1:] *= np.arange(1, len(spectrum)) ** -rng.uniform(0, 0.8)
     spectrum[0] = 0
@@ -39,7 +39,7 @@ def noise(samples: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def recording(utterances, rng: np.random.Generator):
-    """Samples of some sentences in noise, and [label, start, end] of speech and silence."""
+    """Samples of sentences in noise, and their segments [label, start, end]."""
     parts, spoken, place = [], [], 0
     for utterance in utterances:
         parts.append(np.zeros(int(RATE * rng.uniform(0.4, 3))))
@@ -66,7 +66,7 @@ def recording(utterances, rng: np.random.Generator):
 
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
-    """Rows of recordings of three sentences by one speaker each."""
+    """Rows of recordings, each of three sentences by one speaker."""
     rng = np.random.default_rng(args.seed)
     sizes = counts(args.scale, 24, 5, 10)  # speakers
     rows: Rows = {}
@@ -91,7 +91,7 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def energies(path: Path) -> np.ndarray:
-    """(T,) level of 25 ms every 10 ms in dB, above the quietest tenth of the recording."""
+    """(T,) level in dB of 25 ms windows every 10 ms, relative to the recording's 10 % quantile."""
     x = read_audio(path, RATE).samples.astype(np.float64)
     power = np.concatenate([[0], np.cumsum(x**2)])
     starts = np.arange(0, len(x) - 400, 160)
@@ -106,7 +106,7 @@ def smooth(x: np.ndarray, frames: int) -> np.ndarray:
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """Wrong frames of 10 ms; the threshold and the window of the energy are best on dev."""
+    """Rates of wrong frames (10 ms); threshold and window of the baseline are chosen on dev."""
     levels, true, ids = {}, {}, {}
     for name, own in read_sets(data).items():
         levels[name] = [energies(u.source) for u in own]
@@ -137,7 +137,7 @@ def judge(data: Path, hyp: Path) -> Results:
 
 
 def rates(found: list[np.ndarray], true: list[np.ndarray]) -> dict[str, float]:
-    """Shares of wrong frames, of speech that is missed, of silence that is taken for speech."""
+    """Rates of wrong frames, of missed speech, and of silence taken for speech."""
     x, y = np.concatenate(found), np.concatenate(true)
     return {"frame error": float((x != y).mean()), "missed": float((~x[y]).mean()),
             "false alarms": float(x[~y].mean())}  # fmt: skip

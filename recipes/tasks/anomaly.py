@@ -1,11 +1,11 @@
-"""Anomalies in a time series, by the error of a network that has learned what comes next.
+"""Anomaly detection in time series, by the prediction error of a network.
 
     python anomaly.py make OUT [--seed N]
     python anomaly.py judge DATA HYP
 
-After Malhotra et al. 2015: the network learns normal series alone, and an anomaly is what it finds
-improbable. The series are two sensors of a machine in cycles of varying length; anomalies are a
-cycle that breaks off, one sensor lagging behind the other, a wrong height, a frozen sensor, and
+After Malhotra et al. 2015: the network is trained on normal series only, and improbable frames are
+anomalies. The series are two sensors of a machine with cycles of varying length. Anomalies are an
+interrupted cycle, one sensor lagging behind the other, a wrong amplitude, a frozen sensor, and
 spikes.
 """
 
@@ -22,7 +22,7 @@ NOISE = 0.08
 
 
 def machine(steps: int, rng: np.random.Generator, anomalies: int = 0):
-    """(steps, 2) values, and which of them are anomalous."""
+    """(steps, 2) values, and (steps,) whether a step is anomalous."""
     speed = 2 * np.pi / rng.uniform(22, 34)
     drift = np.cumsum(rng.normal(0, 0.02, steps))
     phase = speed * np.arange(steps) + drift + rng.uniform(0, 6)
@@ -57,8 +57,11 @@ def machine(steps: int, rng: np.random.Generator, anomalies: int = 0):
 
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
-    """Normal rows for train and dev; in test rows with anomalies, in segments, the first half of
-    them to choose thresholds on (tag `part`: choose), the others to be scored (score)."""
+    """Rows of normal series for train and dev, and of series with anomalies, as segments, for test.
+
+    Thresholds are chosen on the first half of the test rows (tag `part`: choose); the others are
+    scored (score).
+    """
     rng = np.random.default_rng(args.seed)
     rows: Rows = {}
     for name, size in counts(args.scale, 40, 10, 60).items():
@@ -74,15 +77,17 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def surprise(row, x: np.ndarray) -> np.ndarray:
-    """(T,) -ln p of each frame under the prediction of the frame before; 0 for the first."""
+    """(T,) -ln p of each frame under the prediction from the previous frame; 0 for the first."""
     mean, std = np.array(row["values"])[:-1], np.array(row["deviations"])[:-1]
     nats = 0.5 * ((x[1:] - mean) / std) ** 2 + np.log(std)
     return np.concatenate([[nats.sum(axis=1).mean()], nats.sum(axis=1)])
 
 
 def z_score(x: np.ndarray, window: int) -> np.ndarray:
-    """(T,) largest distance of a sensor from the mean of the `window` values before, in deviations
-    of these; 0 where there are fewer than five."""
+    """(T,) largest z-score of a sensor relative to the previous `window` values.
+
+    0 if there are fewer than five of them.
+    """
     found = np.zeros(len(x))
     for t in range(5, len(x)):
         past = x[max(0, t - window) : t]
@@ -91,8 +96,10 @@ def z_score(x: np.ndarray, window: int) -> np.ndarray:
 
 
 def linear_surprise(train: list[np.ndarray], x: np.ndarray, order: int) -> np.ndarray:
-    """(T,) squared errors in deviations of a linear prediction from the `order` frames before,
-    fitted by least squares; 0 for the first frames."""
+    """(T,) normalised squared errors of a linear prediction from the previous `order` frames.
+
+    Fitted by least squares; 0 for the first frames.
+    """
     before = [past(series, order) for series in train]
     after = [series[order:] for series in train]
     weights = np.linalg.lstsq(np.concatenate(before), np.concatenate(after), rcond=None)[0]
@@ -102,7 +109,7 @@ def linear_surprise(train: list[np.ndarray], x: np.ndarray, order: int) -> np.nd
 
 
 def past(x: np.ndarray, order: int) -> np.ndarray:
-    """(T - order, order * D + 1) the frames before each frame, and 1."""
+    """(T - order, order * D + 1) the `order` frames before each frame, and a column of ones."""
     windows = [x[order - n - 1 : len(x) - n - 1] for n in range(order)]
     return np.hstack([*windows, np.ones((len(x) - order, 1))])
 
@@ -114,7 +121,7 @@ def smooth(x: np.ndarray, frames: int) -> np.ndarray:
 
 
 def f1(score: np.ndarray, true: np.ndarray, threshold: float) -> float:
-    """Of frames above a threshold."""
+    """F1 of the frames above a threshold."""
     found = score > threshold
     return float(2 * (found & true).sum() / max(1, found.sum() + true.sum()))
 
@@ -129,7 +136,7 @@ def auc(score: np.ndarray, true: np.ndarray) -> float:
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """F1 and AUC of frames; windows and thresholds have the best F1 on the part to choose on."""
+    """F1 and AUC of frames; windows and thresholds maximise F1 on the part `choose`."""
     scores: dict[str, dict[str, list[np.ndarray]]] = {}
     true = {}
     windows, orders = [15, 30, 60, 120], [10, 30]

@@ -1,4 +1,4 @@
-"""What the tasks share: lists of arrays to be prepared, hypotheses read back, the command line."""
+"""Shared by all tasks: writing lists of arrays, reading hypotheses, the command line."""
 
 import argparse
 import sys
@@ -17,21 +17,21 @@ from seqlabel.synthetic.folder import write_once
 
 Rows = dict[str, list[dict[str, Any]]]
 Results = dict[str, dict[str, float]]
-"""System -> name of a number -> number."""
+"""System -> name of a figure -> value."""
 
 SETS = ("train", "dev", "test")
 
 
 def counts(scale: float, *sizes: int) -> dict[str, int]:
-    """Sizes of train, dev and test, scaled and at least two."""
+    """Scaled sizes of train, dev and test, at least two each."""
     return {name: max(2, round(scale * size)) for name, size in zip(SETS, sizes, strict=True)}
 
 
 def write_lists(folder: Path, rows: Mapping[str, list[dict[str, Any]]]) -> None:
     """Write {train,dev,test}.jsonl for `seqlabel prepare manifest`.
 
-    A row has keys of a manifest, with arrays (T, F) as source and (T, D) as target. The file `size`
-    gets F, for features.size.
+    A row has keys of a manifest, with arrays (T, F) as source and (T, D) as target. F is written to
+    the file `size`, for features.size.
     """
     for name, own in rows.items():
         (folder / name).mkdir()
@@ -50,14 +50,14 @@ def write_lists(folder: Path, rows: Mapping[str, list[dict[str, Any]]]) -> None:
 
 
 def segments(labels: list[str], period: float = 1.0) -> list[list[Any]]:
-    """[label, start, end] of the runs of equal labels of frames."""
+    """Segments [label, start, end] of runs of equal frame labels."""
     cuts = [n for n in range(1, len(labels)) if labels[n] != labels[n - 1]]
     borders = [0, *cuts, len(labels)] if labels else [0]
     return [[labels[a], a * period, b * period] for a, b in pairwise(borders)]
 
 
 def frame_labels(spans: Any, length: int, period: float = 1.0) -> np.ndarray:
-    """(T,) label of each frame, by the spans or segments [label, start, end, ...]; "" for none."""
+    """(T,) label of each frame, from spans or segments [label, start, end, ...]; "" for none."""
     labels = np.full(length, "", dtype=object)
     middle = (np.arange(length) + 0.5) * period
     for label, start, end, *_ in spans:
@@ -66,12 +66,12 @@ def frame_labels(spans: Any, length: int, period: float = 1.0) -> np.ndarray:
 
 
 def shared(rows: list[Any], seed: int = 0) -> dict[str, list[Any]]:
-    """A user's rows in sets by chance: 80 % train, 10 % dev, 10 % test."""
+    """A user's rows, divided at random: 80 % train, 10 % dev, 10 % test."""
     order = np.random.default_rng(seed).permutation(len(rows))
     first, second = round(0.8 * len(rows)), round(0.9 * len(rows))
     parts = np.split(order, [first, second])
     if min(map(len, parts)) < 1:
-        raise InputError(f"{len(rows)} sequences are too few for three sets; ten at least")
+        raise InputError(f"{len(rows)} sequences are too few for three sets; give at least ten")
     return {name: [rows[n] for n in part] for name, part in zip(SETS, parts, strict=True)}
 
 
@@ -81,7 +81,7 @@ def sets_of(
     draw: Callable[[np.random.Generator], Any],
     *sizes: int,
 ) -> dict[str, list[Any]]:
-    """The sequences of the user's file, or drawn ones, as many as `counts` gives of the sizes."""
+    """The sequences of the user's file, or generated ones, with sizes from `counts`."""
     if args.file:
         return shared(read(args.file))
     rng = np.random.default_rng(args.seed)
@@ -89,12 +89,12 @@ def sets_of(
 
 
 def read_sets(data: Path) -> dict[str, list[Utterance]]:
-    """The utterances of a prepared folder by set."""
+    """The utterances of each set of a prepared folder."""
     return {name: read_manifest(data / f"{name}.jsonl") for name in SETS}
 
 
 def read_hypotheses(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows of a file of hypotheses or predictions by id."""
+    """Rows of a hypothesis or prediction file by id."""
     return {row["id"]: row for _, row in read_jsonl(path) if "id" in row}
 
 
@@ -103,16 +103,19 @@ def run(
     judge: Callable[[Path, Path], Results],
     file: str = "",
 ) -> None:
-    """`make OUT` writes the data of a task; `judge DATA HYP` scores the network and a baseline.
+    """`make OUT` writes the data of a task; `judge DATA HYP` scores the network and the baselines.
 
-    HYP: folder with {dev,test}/*.jsonl. file: what a user's own data are called, "" for none.
+    HYP: folder with {dev,test}/*.jsonl. file: description of the user's own data, "" if the task
+    accepts none.
     """
     parser = argparse.ArgumentParser(prog=Path(sys.argv[0]).name)
     verbs = parser.add_subparsers(dest="verb", required=True)
     making = verbs.add_parser("make")
     making.add_argument("out", type=Path)
     making.add_argument("--seed", type=int, default=1)
-    making.add_argument("--scale", type=float, default=1.0, help="share of the sequences")
+    making.add_argument(
+        "--scale", type=float, default=1.0, help="factor on the number of sequences"
+    )
     making.add_argument("--file", type=Path, help=file or "not for this task")
     judging = verbs.add_parser("judge")
     judging.add_argument("data", type=Path)
@@ -122,7 +125,7 @@ def run(
     try:
         if args.verb == "make":
             if args.file and not file:
-                raise InputError("--file: this task makes its own data")
+                raise InputError("--file: this task only works with its generated data")
             wanted = {"task": parser.prog, "seed": args.seed, "scale": args.scale,
                       "file": str(args.file or "")}  # fmt: skip
             write_once(args.out, wanted, lambda folder: write_lists(folder, make(folder, args)))

@@ -1,11 +1,12 @@
-"""The next chord of a piece in several voices: which of 88 keys sound in the next frame.
+"""Prediction of polyphonic music: which of 88 keys sound in the next frame.
 
     python music.py make OUT [--file JSB.json] [--seed N]
     python music.py judge DATA HYP
 
-Synthetic counterpoint: a phrase of chords in a key (common progressions, a cadence at the end of
-eight), four voices that move to the nearest notes of the chord, suspended or passing at times. A
-file is that of the JSB chorales: {"train": [[[pitch, ...], ...], ...], "valid": ..., "test": ...}.
+Synthetic counterpoint: phrases of eight chords in a key (common progressions, a cadence at the end)
+in four voices, which move to the nearest notes of the chord, with suspensions and passing notes.
+FILE has the format of the JSB chorales: {"train": [[[pitch, ...], ...], ...], "valid": ...,
+"test": ...}.
 """
 
 import argparse
@@ -22,13 +23,13 @@ from seqlabel.inputs.series import read_values
 LOWEST, KEYS = 21, 88
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
 FOLLOWING = {0: (3, 4, 5, 1), 1: (4, 6), 2: (5, 3), 3: (4, 0, 1), 4: (0, 5), 5: (3, 1), 6: (0,)}
-"""Degrees of the chords that may follow one."""
+"""Degree of a chord -> degrees of the chords that may follow."""
 RANGES = ((40, 60), (48, 67), (55, 72), (62, 81))
 """Lowest and highest pitch of bass, tenor, alto and soprano."""
 
 
 def piece(rng: np.random.Generator) -> list[list[int]]:
-    """Pitches of each frame: two frames a chord, eight chords a phrase."""
+    """Pitches of each frame: two frames per chord, eight chords per phrase."""
     key = int(rng.integers(0, 12))
     voices = [float(np.mean(r)) for r in RANGES]
     frames: list[list[int]] = []
@@ -49,7 +50,7 @@ def piece(rng: np.random.Generator) -> list[list[int]]:
                 cost = [abs(p - before[number]) + rng.uniform(0, 3) for p in notes]
                 voices.append(notes[int(np.argmin(cost))])
             first = [int(v) for v in voices]
-            if frames and rng.random() < 0.3:  # a voice comes late
+            if frames and rng.random() < 0.3:  # a suspension
                 late = int(rng.integers(1, 4))
                 first[late] = int(before[late])
             frames += [sorted(set(first)), sorted({int(v) for v in voices})]
@@ -57,7 +58,7 @@ def piece(rng: np.random.Generator) -> list[list[int]]:
 
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
-    """Rows with the keys that sound, 0 or 1."""
+    """Rows with 0 or 1 for each key: whether it sounds."""
     if args.file:
         found = read_json(args.file)
         names = dict(zip(SETS, ("train", "valid", "test"), strict=True))
@@ -73,7 +74,7 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def roll(frames: list[list[int]], path: Path | None = None) -> np.ndarray:
-    """(T, 88) of pitches as MIDI numbers them."""
+    """(T, 88) piano roll of MIDI pitches."""
     keys = np.zeros((len(frames), KEYS))
     try:
         for t, pitches in enumerate(frames):
@@ -89,7 +90,7 @@ def roll(frames: list[list[int]], path: Path | None = None) -> np.ndarray:
 
 
 def nats(predicted: list[np.ndarray], true: list[np.ndarray]) -> float:
-    """-ln p of a frame."""
+    """Mean -ln p per frame."""
     total = frames = 0.0
     for p, x in zip(predicted, true, strict=True):
         p = np.clip(p, 1e-7, 1 - 1e-7)
@@ -99,7 +100,7 @@ def nats(predicted: list[np.ndarray], true: list[np.ndarray]) -> float:
 
 
 def bigram(train: list[np.ndarray], weight: float) -> np.ndarray:
-    """(2, 88) p(key sounds next | it sounds now or not); `weight` pulls to the key's share."""
+    """(2, 88) p(key sounds next | it sounds now or not), smoothed towards p(key) by `weight`."""
     now, after = np.concatenate([x[:-1] for x in train]), np.concatenate([x[1:] for x in train])
     share = (after.sum(axis=0) + 0.1) / (len(after) + 1)
     found = []
@@ -110,7 +111,7 @@ def bigram(train: list[np.ndarray], weight: float) -> np.ndarray:
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """Nats of a frame, but the first of a piece; the weight of the bigram is best on dev."""
+    """Nats per frame, without first frames; the weight of the bigram is chosen on dev."""
     sets = {name: [read_values(u.source) for u in own] for name, own in read_sets(data).items()}
     ids = [u.id for u in read_sets(data)["test"]]
     rows = read_hypotheses(hyp / "test" / "values.jsonl")

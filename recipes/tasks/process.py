@@ -1,11 +1,11 @@
-"""The next event of a business process, from the events so far.
+"""Prediction of the next event of a business process from the events so far.
 
     python process.py make OUT [--file LOG.csv|LOG.xes] [--seed N]
     python process.py judge DATA HYP
 
-The synthetic log is of orders: what an order is (its first event) decides much later how it is
-paid and shipped; checks come in any order and may repeat. A CSV has the columns case and activity,
-events of a case in their order; of a XES log the names of the events are taken.
+The synthetic log consists of orders. The type of an order (its first event) determines payment and
+shipping much later; checks come in any order and may repeat. A CSV file has the columns case and
+activity, with the events of a case in order. From a XES log, the names of events are used.
 """
 
 import argparse
@@ -73,9 +73,9 @@ def read_log(path: Path) -> list[list[str]]:
 
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
-    """Rows with one-hot events and the next event of each."""
+    """Rows with one-hot events, and the next event of each as label."""
     sets = sets_of(args, read_log, order, 1200, 200, 400)
-    for cases in sets.values():  # blanks would part the labels
+    for cases in sets.values():  # labels are separated by blanks
         cases[:] = [["_".join(event.split()) for event in events] for events in cases]
     names = sorted({event for events in sets["train"] for event in events})
     rows: Rows = {name: [] for name in sets}
@@ -92,7 +92,7 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """Share of the next events that are right."""
+    """Accuracy of the next event."""
     sets = read_sets(data)
     events = {name: [u.tags["events"].split("\t") for u in own] for name, own in sets.items()}
     after: dict[str, Counter[str]] = defaultdict(Counter)

@@ -3,10 +3,10 @@
     python protein.py make OUT [--file PROTEINS.txt] [--seed N]
     python protein.py judge DATA HYP
 
-The synthetic grammar: stretches of helix (H), strand (E) and coil (C) of drawn lengths; residues of
-each are drawn from overlapping preferences, a helix has a hydrophobic side every 3.6 residues, a
-strand every second one. A file has three lines for each protein: >name, residues, structure (its 8
-states H G I E B T S - or the 3).
+The synthetic grammar: segments of helix (H), strand (E) and coil (C) with random lengths. Residues
+are drawn from overlapping preferences; a helix has a hydrophobic residue every 3.6 residues, a
+strand every second one. FILE has three lines per protein: >name, residues, structure (in the 8
+states H G I E B T S - or in 3).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from seqlabel.files import read_text
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 STATES = "HEC"
 WINDOW = 8
-"""Residues on either side that the information-theoretic baseline looks at."""
+"""Residues on either side that the information-theoretic baseline uses."""
 
 PREFERRED = {"H": "AELMQKRH", "E": "VIYFWTCQ", "C": "GPNDSKTH"}
 HYDROPHOBIC = "AVILMFWCY"
@@ -61,7 +61,7 @@ def protein(rng: np.random.Generator) -> tuple[str, str]:
 
 
 def read_proteins(path: Path) -> list[tuple[str, str]]:
-    """Residues and structure of 3 states; InputError names the line of what is neither."""
+    """Residues and structures in 3 states; InputError names a malformed entry."""
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     found = []
     for n in range(0, len(lines), 3):
@@ -77,7 +77,7 @@ def read_proteins(path: Path) -> list[tuple[str, str]]:
 
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
-    """Rows with one-hot residues, those of other letters all zero."""
+    """Rows with one-hot residues; other letters are all zero."""
     sets = sets_of(args, read_proteins, protein, 800, 100, 200)
     return {
         name: [
@@ -91,8 +91,10 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def information(train: list[tuple[str, np.ndarray]]) -> np.ndarray:
-    """(3, 2 * WINDOW + 1, 21) ln p(residue at an offset | state), as in GOR (Garnier et al. 1978),
-    but for the prior, which it contains for the middle as all residues of a state sum up there."""
+    """(3, 2 * WINDOW + 1, 21) scores of GOR (Garnier et al. 1978): ln p(residue at offset | state).
+
+    At the offset 0 they also contain the prior of the state.
+    """
     seen = np.ones((3, 2 * WINDOW + 1, 21))
     for residues, states in train:
         numbers = padded(residues)
@@ -105,13 +107,13 @@ def information(train: list[tuple[str, np.ndarray]]) -> np.ndarray:
 
 
 def padded(residues: str) -> np.ndarray:
-    """Numbers of the residues with WINDOW places of nothing (20) on either side."""
+    """Indices of the residues, padded with WINDOW times 20 (no residue) on either side."""
     numbers = [RESIDUES.find(r) % 21 for r in residues]
     return np.array([20] * WINDOW + numbers + [20] * WINDOW)
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """Q3: share of the residues whose state is right."""
+    """Q3: share of residues with the right state."""
     sets = {
         name: [(u.tags["residues"], frame_labels(u.segments, len(u.tags["residues"])))
                for u in own]
@@ -136,7 +138,7 @@ def judge(data: Path, hyp: Path) -> Results:
         network = frame_labels(spans[name]["spans"], len(residues))
         right["BLSTM"] += int((network == states).sum())
         right["17 residues, independent"] += int((np.array(windows, object) == states).sum())
-        right["majority of each residue"] += sum(
+        right["most frequent state of each residue"] += sum(
             best.get(r, usual) == s for r, s in zip(residues, states, strict=True)
         )
         total += len(residues)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Tasks of framewise labelling, of prediction and of CTC on data made here: recipes/tasks/run.sh TASK
+# Framewise labelling, prediction and CTC on generated data: recipes/tasks/run.sh TASK
 #
 #   TASK            activity, anomaly, music, process, protein, signs or traffic
-#   --file FILE     your own data, for those that take some (see README.md)
+#   --file FILE     your own data, for tasks that accept them (see README.md)
 #   --scale S       share of the synthetic sequences (default 1)
 set -eo pipefail
 task=
@@ -40,7 +40,7 @@ anomaly | music | traffic) reading=values ;;
 signs) unit=word ;;
 esac
 
-# a user's own data may have rows of another size
+# The rows of a user's data may have another size.
 fit() {
     if [ -f "$corpus/size" ]; then
         overrides+=(--set "features.size=$(cat "$corpus/size")")

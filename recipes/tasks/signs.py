@@ -3,10 +3,10 @@
     python signs.py make OUT [--seed N]
     python signs.py judge DATA HYP
 
-A sign is a gesture of the right hand with one of the left, those of recipes/video (`hands.py`). A
-frame has the palm and the five finger tips of both hands (24 coordinates), with drawn size, place,
-speed and jitter, and a hand that is lost for some frames at times (its points stay where they
-were). One sign runs into the next; a rest between two is an exception.
+A sign combines a gesture of the right hand with one of the left, both from recipes/video
+(`hands.py`). A frame has the palm and the five finger tips of both hands (24 coordinates). Size,
+position, speed and jitter are random. At times tracking loses a hand for some frames, and its
+points stay where they were. Most signs follow each other without a pause.
 """
 
 import argparse
@@ -34,7 +34,7 @@ LEXICON = {
 
 
 def points(track: np.ndarray, radius: float, angle: float) -> np.ndarray:
-    """(T, 12) palm and finger tips of a hand whose place and fingers (T, 3) are known."""
+    """(T, 12) palm and finger tips of a hand, from its position and number of fingers (T, 3)."""
     found = [track[:, :2]]
     for number in range(5):
         length = radius * 2.2 * np.clip(3 + track[:, 2] - number, 0.2, 1)
@@ -85,8 +85,10 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def cut(x: np.ndarray, threshold: float) -> list[np.ndarray]:
-    """Stretches of movement as (10, 24) differences from their start: frames where the palms are
-    within `threshold` of their usual place part them."""
+    """Movements, each resampled to (10, 24) offsets from its start.
+
+    They are separated by frames where both palms are within `threshold` of their usual place.
+    """
     palms = x[:, [0, 1, 12, 13]]
     away = np.abs(palms - np.median(palms, axis=0)).max(axis=1) > threshold
     borders = np.flatnonzero(np.diff(np.concatenate([[0], away, [0]])))
@@ -99,12 +101,15 @@ def cut(x: np.ndarray, threshold: float) -> list[np.ndarray]:
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """Word error rate; the threshold of the baseline is best on dev."""
+    """Word error rate; the threshold of the baseline is chosen on dev."""
     sets = {n: [(u.id, u.labels, read_values(u.source)) for u in own]
             for n, own in read_sets(data).items()}  # fmt: skip
 
     def by_templates(name: str, threshold: float) -> float:
-        """The nearest mean of training stretches, from sentences with one for each sign."""
+        """Word error rate of the baseline, which takes the sign with the nearest mean movement.
+
+        Means come from sentences that are cut into as many movements as they have signs.
+        """
         seen = defaultdict(list)
         for _, labels, x in sets["train"]:
             stretches = cut(x, threshold)
@@ -125,12 +130,12 @@ def judge(data: Path, hyp: Path) -> Results:
     rows = read_hypotheses(hyp / "test" / "greedy.jsonl")
     return {
         "BLSTM, CTC": {"WER": error_rate(true, [rows[n]["labels"] for n, _, _ in sets["test"]])},
-        "cut at rests, nearest mean": {"WER": by_templates("test", threshold)},
+        "cut at pauses, nearest mean": {"WER": by_templates("test", threshold)},
     }
 
 
 def error_rate(true, found) -> float:
-    """Wrong, missing and superfluous signs per sign."""
+    """Substituted, deleted and inserted signs per reference sign."""
     errors = sum(map(Levenshtein.distance, true, map(tuple, found)))
     return errors / sum(map(len, true))
 

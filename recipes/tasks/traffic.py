@@ -1,12 +1,12 @@
-"""Traffic an hour ahead: the counts of four roads, every quarter of an hour.
+"""Traffic prediction: vehicle counts of four roads, an hour ahead.
 
     python traffic.py make OUT [--file COUNTS.csv] [--seed N]
     python traffic.py judge DATA HYP
 
-The synthetic roads have a day with two rushes, another one at weekends, disturbances that fade
-within hours and pass from each road to the next half an hour later, and noise. Frames are the
-counts, the hour and the day of the week as sines and cosines; a sequence is two weeks. A CSV has a
-row every 15 minutes from a Monday at 0:00 on, a column for each road.
+Counts are taken every 15 minutes. Synthetic roads have two rush hours on weekdays and another
+pattern at weekends, disturbances that fade within hours and reach the next road half an hour later,
+and noise. Frames are the counts, and sines and cosines of the time of day and week; a sequence is
+two weeks. A CSV file has one row every 15 minutes, from a Monday at 0:00, and one column per road.
 """
 
 import argparse
@@ -43,19 +43,19 @@ def roads(steps: int, rng: np.random.Generator, count: int = 4) -> np.ndarray:
 
 
 def read_counts(path: Path) -> np.ndarray:
-    """(steps, roads) of a CSV with or without a header; InputError where it is no table."""
+    """(steps, roads) from a CSV file with or without header; InputError if it is not a table."""
     try:
         found = np.genfromtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no table of counts ({str(error).splitlines()[0]})") from None
     found = found[1:] if len(found) and np.isnan(found[0]).all() else found
     if np.isnan(found).any() or len(found) < 6 * LENGTH:
-        raise InputError(f"{path}: {6 * LENGTH} rows of numbers at least (12 weeks) are expected")
+        raise InputError(f"{path}: at least {6 * LENGTH} rows of numbers (12 weeks) are expected")
     return found
 
 
 def make(out: Path, args: argparse.Namespace) -> Rows:
-    """Rows of two weeks each with the counts an hour later; the sets follow each other in time."""
+    """Rows of two weeks with the counts an hour later as target; sets are consecutive in time."""
     sizes = counts(args.scale, 20, 4, 6)
     if args.file:
         series = read_counts(args.file)
@@ -78,7 +78,7 @@ def make(out: Path, args: argparse.Namespace) -> Rows:
 
 
 def judge(data: Path, hyp: Path) -> Results:
-    """RMSE, MAE and R² of the network and of what needs none; choices are made on dev."""
+    """RMSE, MAE and R² of the network and the baselines; parameters are chosen on dev."""
     sets = {}
     for name, own in read_sets(data).items():
         pairs = [(read_values(u.source), read_values(u.target)) for u in own]
@@ -87,7 +87,7 @@ def judge(data: Path, hyp: Path) -> Results:
     profile = np.mean([x.reshape(-1, WEEK, width).mean(axis=0) for x, _ in sets["train"]], axis=0)
 
     def at(x: np.ndarray, back: int) -> np.ndarray:
-        """What was counted `back` steps before the hour to be told; the usual count before."""
+        """The count `back` steps before the predicted time; the usual count where there is none."""
         usual = np.resize(np.roll(profile, -AHEAD, axis=0), x.shape)
         found = usual.copy()
         shift = back - AHEAD
@@ -95,7 +95,7 @@ def judge(data: Path, hyp: Path) -> Results:
         return found
 
     def usual(x: np.ndarray, share: float) -> np.ndarray:
-        """The usual count of that hour, and a share of today's difference from it."""
+        """The usual count at that hour plus a share of the current difference from it."""
         now = np.resize(profile, x.shape)
         return np.resize(np.roll(profile, -AHEAD, axis=0), x.shape) + share * (x - now)
 
@@ -116,7 +116,7 @@ def judge(data: Path, hyp: Path) -> Results:
 
 
 def errors(pairs, predict) -> dict[str, float]:
-    """Over all known counts."""
+    """RMSE, MAE and R² over all known counts."""
     difference = np.concatenate([predict(x) - y for x, y in pairs])
     true = np.concatenate([y for _, y in pairs])
     known = np.isfinite(true)
@@ -128,9 +128,9 @@ def errors(pairs, predict) -> dict[str, float]:
 
 
 def rmse(pairs, predict) -> float:
-    """Of `errors`."""
+    """RMSE over all known counts."""
     return errors(pairs, predict)["RMSE"]
 
 
 if __name__ == "__main__":
-    run(make, judge, "counts as CSV, a column a road")
+    run(make, judge, "counts as CSV, one column per road")

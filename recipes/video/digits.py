@@ -1,12 +1,13 @@
-"""A digit that moves and bounces: the next frames, foretold from the first ones.
+"""Predicts the next frames of a video of moving, bouncing digits.
 
     python digits.py [--network convlstm|lstm] [--published] [--minutes M] [--seed N]
 
-After Shi et al. 2015, section 4.1, with the 8 x 8 digits of scikit-learn in place of MNIST.
-An encoder reads the first frames, a forecaster goes on from its states without any input, and a
-1 x 1 convolution of all its states gives the pixels. Without --published one digit crosses 16 x 16
-pixels, 5 frames are read and 5 foretold; with it two digits cross 64 x 64, 10 and 10, by the
-network of the paper: 4 x 4 patches, 5 x 5 kernels, 128, 64 and 64 maps.
+After Shi et al. 2015, section 4.1, with the 8 x 8 digits of scikit-learn instead of MNIST. An
+encoder reads the first frames, a forecaster continues from its states without input, and a 1 x 1
+convolution of all its states gives the pixels. By default, one digit moves over 16 x 16 pixels; 5
+frames are read and 5 predicted. With --published, two digits move over 64 x 64 pixels; 10 frames
+are read and 10 predicted by the network of the paper (4 x 4 patches, 5 x 5 kernels, 128, 64 and 64
+maps).
 """
 
 import argparse
@@ -27,8 +28,12 @@ from seqlabel.lstm import LSTM, ConvLSTM
 
 @dataclass(frozen=True)
 class Task:
-    """size: pixels of a side. digits: in a video. scale: pixels for each of theirs. frames: read,
-    and as many foretold. patch, channels, kernel: of the network. batch: videos of an update."""
+    """The size of videos and networks.
+
+    size: width and height in pixels. digits: per video. scale: enlargement of the digits. frames:
+    number of frames read, and of frames predicted. patch, channels, kernel: of the network. batch:
+    videos per update.
+    """
 
     size: int = 16
     digits: int = 1
@@ -44,17 +49,17 @@ PUBLISHED = Task(64, 2, 3, 10, 4, (128, 64, 64), 5, 4)
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 8, 8), 0 ... 1: those to train on, and the last 500, which nobody else wrote."""
+    """Images (n, 8, 8), 0 ... 1, for training, and the last 500, by other writers, for testing."""
     try:
         from sklearn import datasets
     except ImportError:
-        raise InputError("the digits come with scikit-learn: pip install scikit-learn") from None
+        raise InputError("the digits need scikit-learn: pip install scikit-learn") from None
     images = datasets.load_digits().images / 16
     return images[:-500], images[-500:]
 
 
 def videos(images: np.ndarray, task: Task, count: int, rng: np.random.Generator) -> Tensor:
-    """(count, 2 * frames, 1, size, size): digits on straight ways, reflected by the borders."""
+    """(count, 2 * frames, 1, size, size): digits on straight paths, reflected at the borders."""
     steps, wide = 2 * task.frames, 8 * task.scale
     shown = np.zeros((count, steps, task.size, task.size), np.float32)
     room = task.size - wide
@@ -77,7 +82,7 @@ def to_patches(x: Tensor, size: int) -> Tensor:
 
 
 class ConvNetwork(nn.Module):
-    """Encoder and forecaster of convolutional LSTMs; x (B, T, 1, H, W) -> logits of the next T."""
+    """Encoder and forecaster of convolutional LSTMs: x (B, T, 1, H, W) -> logits of the next T."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -107,7 +112,7 @@ class ConvNetwork(nn.Module):
 
 
 class PlainNetwork(nn.Module):
-    """The same of LSTMs that take a frame for a vector."""
+    """The same with LSTMs that read each frame as a vector."""
 
     def __init__(self, task: Task, cells: int = 256) -> None:
         super().__init__()
@@ -122,22 +127,22 @@ class PlainNetwork(nn.Module):
 
 
 def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
-    """Nats of a frame, summed over its pixels, of the foretold half of x (B, 2T, 1, H, W)."""
-    foretold = x[:, x.shape[1] // 2 :]
-    return F.binary_cross_entropy_with_logits(logits, foretold, reduction="sum") / (
-        foretold.shape[0] * foretold.shape[1]
+    """Nats per frame, summed over pixels, of the predicted half of x (B, 2T, 1, H, W)."""
+    predicted = x[:, x.shape[1] // 2 :]
+    return F.binary_cross_entropy_with_logits(logits, predicted, reduction="sum") / (
+        predicted.shape[0] * predicted.shape[1]
     )
 
 
 def baselines(x: Tensor) -> dict[str, float]:
-    """What costs nothing: the least possible, the mean brightness, and the last frame kept."""
+    """The lower bound, and the scores of the mean brightness and of repeating the last frame."""
     half = x.shape[1] // 2
-    foretold, mean = x[:, half:], x.mean()
-    kept = x[:, half - 1 : half].expand_as(foretold).clamp(0.01, 0.99)
+    predicted, mean = x[:, half:], x.mean()
+    kept = x[:, half - 1 : half].expand_as(predicted).clamp(0.01, 0.99)
     guesses = {
-        "least possible": foretold,
-        "mean brightness": mean.expand_as(foretold),
-        "last frame kept": kept,
+        "lower bound": predicted,
+        "mean brightness": mean.expand_as(predicted),
+        "last frame repeated": kept,
     }
     return {
         name: float(cross_entropy(guess.clamp(1e-7, 1 - 1e-7).logit(), x))
@@ -180,7 +185,7 @@ def main() -> None:
     sizes = [len(x) for x in test.split(50)]
     found = float(np.average([float(part) for part in parts], weights=sizes))
     weights = sum(weight.numel() for weight in network.parameters())
-    print(f"{options.network}: {weights} weights, {count} videos, {found:.1f} nats a frame")
+    print(f"{options.network}: {weights} weights, {count} videos, {found:.1f} nats per frame")
     for name, nats in baselines(test).items():
         print(f"  {name}: {nats:.1f}")
     if options.json:

@@ -1,10 +1,10 @@
-"""Gestures of a moving hand, labelled by CTC: a convolutional LSTM, and what it is held against.
+"""Labels gestures of a moving hand with CTC: a convolutional LSTM and a baseline.
 
     python gestures.py [--data DIR] [--encoder convlstm|frames] [--minutes M] [--seed N]
 
-Writes the videos into DIR unless they are there, trains until the processor time is used up, and
-reports the label error rate of videos that training has not seen. `frames` reads each frame by
-itself (two convolutions, no memory) in place of the convolutional LSTM.
+Writes the videos into DIR unless they exist, trains until the processor time is used up, and
+reports the label error rate on videos that were not used in training. `frames` processes each frame
+separately (two convolutions, no memory) instead of using the convolutional LSTM.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from seqlabel.models.ctc import best_path, ctc_loss
 
 ALPHABET = Alphabet(hands.GESTURES)
 SETS = {"train": (600, 1), "dev": (100, 2), "test": (200, 3)}
-"""Videos of a set, and the seed they are drawn with."""
+"""Number of videos per set, and the seed of the set."""
 
 
 class Network(nn.Module):
-    """Maps of each frame, pooled; a BLSTM over them; CTC. x: (B, T, C, H, W)."""
+    """Pooled feature maps of each frame, then a BLSTM, for CTC. x: (B, T, C, H, W)."""
 
     def __init__(self, encoder: str, channels: int = 8, hidden: int = 32) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def batch_of(videos: list[np.ndarray], targets: list[list[int]], chosen: list[in
 
 
 def error_rate(network: Network, videos: list[np.ndarray], targets: list[list[int]]) -> float:
-    """Wrong, missing and superfluous labels per label."""
+    """Substituted, deleted and inserted labels per reference label."""
     errors = 0
     with torch.no_grad():
         for start in range(0, len(videos), 50):

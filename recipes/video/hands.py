@@ -1,8 +1,8 @@
-"""Synthetic gestures: a drawn hand that moves, one gesture after the other.
+"""Synthetic videos of a hand that makes one gesture after the other.
 
-A hand is a palm and as many fingers as it shows. It swipes left, right, up or down, circles, waves,
-opens (fingers appear) or closes; between gestures it rests for some frames and drifts. Size, place,
-speed, angle of the fingers, brightness and noise are drawn anew for each video.
+A hand has a palm and up to five visible fingers. It swipes left, right, up or down, circles, waves,
+opens (fingers appear) or closes; between gestures it rests for some frames and drifts. Size,
+position, speed, angle of the fingers, brightness and noise are random for each video.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SIZE = 16
 
 
 def hand(x: float, y: float, fingers: float, radius: float, angle: float) -> np.ndarray:
-    """A frame (SIZE, SIZE), 0 ... 1: palm at (x, y), fingers (0 ... 5, the last one in parts)."""
+    """A frame (SIZE, SIZE), 0 ... 1: palm at (x, y); fingers 0 ... 5, the last one fractional."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     palm = np.hypot(columns - x, rows - y)
     frame = np.clip(radius + 0.5 - palm, 0, 1)
@@ -32,7 +32,7 @@ def hand(x: float, y: float, fingers: float, radius: float, angle: float) -> np.
 
 
 def path(gesture: str, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """(frames, 3): offsets x and y from where the hand rests, and the change of its fingers."""
+    """(frames, 3): offsets x and y from the rest position, and the change in fingers."""
     t = np.linspace(0, 1, frames)
     out = np.zeros((frames, 3))
     swing, reach = np.sin(np.pi * t), rng.uniform(3.5, 5)
@@ -51,7 +51,7 @@ def path(gesture: str, frames: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def video(gestures: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    """The video (T, 1, SIZE, SIZE) of a sequence of gestures, in bytes."""
+    """The video (T, 1, SIZE, SIZE), uint8, of a sequence of gestures."""
     parts = [np.zeros((int(rng.integers(1, 4)), 3))]
     for gesture in gestures:
         parts.append(path(gesture, int(rng.integers(7, 12)), rng))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Videos by a peephole convolutional LSTM: moving digits foretold, gestures of a hand labelled.
+# A peephole convolutional LSTM on videos: predicts moving digits, labels hand gestures.
 #
 #   recipes/video/run.sh [digits|gestures] [--exp DIR] [--minutes M] [--seed N]
 #
@@ -34,7 +34,7 @@ while [ $# -gt 0 ]; do
 done
 mkdir -p "$exp"
 
-# wants NAME: whether an experiment is asked for; all are where none is named.
+# wants NAME: whether an experiment was requested; without names, all are.
 wants() {
     [ ${#experiments[@]} -eq 0 ] || [[ " ${experiments[*]} " == *" $1 "* ]]
 }

@@ -1,6 +1,7 @@
-"""Videos on disk: an array (T, C, H, W) in a .npy file each, listed with their labels.
+"""Videos on disk: one .npy file with an array (T, C, H, W) per video, and a list of labels.
 
-A folder holds `list.tsv`, a line for each video: the file, a tab, the labels with blanks between.
+The folder has a file `list.tsv` with a line for each video: file name, tab, labels separated by
+blanks.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ LIST = "list.tsv"
 
 
 def read_video(path: Path, size: tuple[int, int, int] | None = None) -> np.ndarray:
-    """A video (T, C, H, W), float32, bytes scaled to 0 ... 1; InputError for anything else.
+    """A video (T, C, H, W), float32; bytes are scaled to 0 ... 1. InputError for anything else.
 
-    size: the (C, H, W) it must have.
+    size: the required (C, H, W).
     """
     try:
         video = np.load(path, allow_pickle=False)
@@ -26,7 +27,7 @@ def read_video(path: Path, size: tuple[int, int, int] | None = None) -> np.ndarr
         raise InputError(f"{path}: no such file") from None
     except (OSError, EOFError, ValueError) as error:
         ragged = "allow_pickle" in str(error)
-        cause = "its frames differ in size" if ragged else f"not a whole .npy file ({error})"
+        cause = "frames of different sizes" if ragged else f"not a whole .npy file ({error})"
         raise InputError(f"{path}: {cause}; save one array (T, C, H, W)") from None
     if not isinstance(video, np.ndarray) or video.ndim != 4 or not video.size:
         shape = getattr(video, "shape", "no shape")
@@ -34,7 +35,9 @@ def read_video(path: Path, size: tuple[int, int, int] | None = None) -> np.ndarr
     if video.dtype == np.uint8:
         video = video / np.float32(255)
     if video.dtype.kind != "f" or not np.isfinite(video).all():
-        raise InputError(f"{path}: values that are no finite numbers ({video.dtype}); mend it")
+        raise InputError(
+            f"{path}: values that are not finite numbers ({video.dtype}); correct them"
+        )
     if size is not None and video.shape[1:] != size:
         raise InputError(
             f"{path}: frames of {video.shape[1:]}, the others have {size}; scale them to one size"
@@ -45,7 +48,7 @@ def read_video(path: Path, size: tuple[int, int, int] | None = None) -> np.ndarr
 def write_videos(
     folder: Path, videos: Sequence[np.ndarray], labels: Sequence[Sequence[str]]
 ) -> None:
-    """Write videos (T, C, H, W) of bytes, and last their list."""
+    """Write videos (T, C, H, W), uint8, and then their list."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number, (video, symbols) in enumerate(zip(videos, labels, strict=True)):
@@ -59,7 +62,7 @@ def write_videos(
 def read_videos(
     folder: Path, alphabet: Alphabet
 ) -> tuple[list[np.ndarray], list[list[int]], list[str]]:
-    """Videos of a folder, all of one size, their label indices and their names.
+    """Videos of a folder, their label indices, and their file names; all videos have one size.
 
     Raises InputError naming the file at fault.
     """
@@ -74,5 +77,5 @@ def read_videos(
         targets.append(alphabet.encode(symbols.split(), f"{folder / LIST}:{number}"))
         names.append(name)
     if not videos:
-        raise InputError(f"{folder / LIST}: no videos; list some")
+        raise InputError(f"{folder / LIST}: no videos; add a line for each")
     return videos, targets, names

@@ -1,7 +1,7 @@
-"""Models that come along with the package, by name.
+"""Pretrained models that are part of the package, by name.
 
-Each folder here is a model directory as `seqlabel train` writes it, with its weights in 8 bits and
-a model card (README.md): data, licence, protocol, error rates, command, date.
+Each folder here is a model directory as `seqlabel train` writes it, with 8-bit weights and a model
+card (README.md): data, licence, protocol, error rates, command, date.
 """
 
 import os
@@ -27,9 +27,9 @@ def find(name: str) -> Path:
 
 
 def resolve(model: str | os.PathLike[str]) -> Path:
-    """The path of a model: a folder or file that exists, or else the name of one that comes along.
+    """The path of a model: an existing folder or file, otherwise the name of a pretrained model.
 
-    Raises InputError for what is neither.
+    Raises InputError if it is neither.
     """
     path = Path(model)
     if path.exists() or path.name != str(model):

@@ -200,7 +200,7 @@ def test_a_search_goes_on_as_it_was_begun(quick, options, tiny_corpus):
     settings = Experiment.load(options.config)
     quick.begin_study(options.out, settings, tiny_corpus, 1)
     quick.begin_study(options.out, settings, tiny_corpus, 1)
-    with pytest.raises(InputError, match=r"begun otherwise \(seed: 1 -> 2\)"):
+    with pytest.raises(InputError, match=r"begun with other settings \(seed: 1 -> 2\)"):
         quick.begin_study(options.out, settings, tiny_corpus, 2)
     options.overrides = ["model.layers=2"]
     with pytest.raises(InputError, match=r"config.model.layers: 1 -> 2"):
@@ -413,8 +413,8 @@ def test_the_report_wants_scikit_learn(load, study, monkeypatch, module):
     ("arguments", "message"),
     [
         (["--corpus", "voices"], "--corpus voices: speech, ink, timit, iam_ondb and an4"),
-        (["--trials", "0"], "numbers from 1 on"),
-        (["--workers", "x"], "numbers from 1 on"),
+        (["--trials", "0"], "must be at least 1"),
+        (["--workers", "x"], "must be at least 1"),
         (["--seed"], "--seed needs a value"),
         (["--dance"], "unknown option --dance"),
         (["--corpus", "timit", "--source", "/nowhere"], "/nowhere: no such folder"),

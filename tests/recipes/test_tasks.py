@@ -226,5 +226,5 @@ def test_scripts_end_with_one_line_and_exit_code_2(tmp_path):
     command = [sys.executable, "signs.py", "make", str(tmp_path / "out"), "--file", "x"]
     done = subprocess.run(command, cwd=RECIPE, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "signs.py: --file: this task makes its own data\n"
+    assert done.stderr == "signs.py: --file: this task only works with its generated data\n"
     assert not (tmp_path / "out").exists()
