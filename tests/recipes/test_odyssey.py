@@ -412,7 +412,7 @@ def test_the_report_wants_scikit_learn(load, study, monkeypatch, module):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--corpus", "voices"], "--corpus voices: speech, ink, timit, iam_ondb and an4"),
+        (["--corpus", "voices"], "--corpus voices: must be speech, ink, timit"),
         (["--trials", "0"], "must be at least 1"),
         (["--workers", "x"], "must be at least 1"),
         (["--seed"], "--seed needs a value"),
