@@ -45,7 +45,7 @@ def run(words: list[str | Path], before: Callable[[], None], fresh: bool = False
 
 
 def outcome(child: int) -> int:
-    """Exit code, or minus the signal. After `LONGEST`, kills the process and raises TimeoutError."""
+    """Exit code, or minus the signal. After LONGEST, kills the process and raises TimeoutError."""
     end = time.monotonic() + LONGEST
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
