@@ -6,9 +6,9 @@ inputs, 3 x 128, 600 frames), frames in, log-probabilities out, batches of 1 and
 on one core. "kernels" is seqlabel.load of a model directory, "onnxruntime" of its export. Both take
 turns; times are processor time, which depends little on other work on the machine.
 
-Start: a separate process that loads a model and reads one file; its processor time, clock time and
-peak memory, medians of rounds. "directory" needs torch; "frames"
-and "samples" are exports without and with --front-end.
+Start: a separate process loads a model and reads one file. Reported are its processor time, wall
+time and peak resident memory (VmHWM of /proc/self/status), as medians of rounds. "directory" needs
+torch; "frames" and "samples" are exports without and with --front-end.
 
 Environment: megabytes of the installed distributions needed for reading, by their lists of
 files. "torch" adds torch and what it requires.
@@ -129,26 +129,28 @@ def networks(folder: Path, rounds: int, frames_share: float) -> list[dict]:
     return rows
 
 
-READ = """
-import resource, sys, time
+# A process inherits the ru_maxrss of the process that started it, but not its VmHWM.
+END = """
+with open("/proc/self/status") as file:
+    peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+print(loaded, peak, time.process_time(), "torch" in sys.modules, "numba" in sys.modules)
+"""
+
+READ = f"""
+import sys, time
 start = time.perf_counter()
 import seqlabel
 model = seqlabel.load(sys.argv[1])
 loaded = time.perf_counter() - start
 model.read(sys.argv[2])
-print(loaded, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-      sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "torch" in sys.modules,
-      "numba" in sys.modules)
-"""
+{END}"""
 
-IMPORT = """
-import resource, sys, time
+IMPORT = f"""
+import sys, time
 start = time.perf_counter()
 import seqlabel.decoding
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-      sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), "torch" in sys.modules,
-      "numba" in sys.modules)
-"""
+loaded = time.perf_counter() - start
+{END}"""
 
 
 def starts(models: dict[str, Path], file: Path, rounds: int) -> list[dict]:

@@ -15,7 +15,6 @@ import contextlib
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -97,7 +96,9 @@ def task(model: str, folder: Path, verb: str, name: str) -> None:
         if code:
             raise SystemExit(f"seqlabel {verb} ended with {code}")
         rounds.append(time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Unlike ru_maxrss, it does not include the peak of the process that started this one.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    peak = next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     print(json.dumps({"seconds": min(rounds), "peak": peak, "said": said.getvalue().strip()}))
 
 

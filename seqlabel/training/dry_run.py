@@ -17,11 +17,11 @@ from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets
 
 MEASURED = 3
-"""Batches computed for the estimate, after one that is not timed."""
+"""Number of batches timed for the estimate, after one that is not timed."""
 
 
 def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
-    """A description of the run in lines; a few batches are computed to estimate its time."""
+    """A description of the run; a few batches are loaded and computed to estimate its time."""
     configure_torch(experiment)
     front_end, train, dev = load_datasets(experiment, data, workers)
     model = make_model(experiment, front_end, train.alphabet).to(workers.device)
@@ -32,12 +32,13 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
     batches = make_batches(train.lengths, experiment.batches, rng)
     seconds, frames = 0.0, 0
     for n, chosen in enumerate(batches[: MEASURED + 1]):
-        batch = train.batch(chosen).to(workers.device)
+        # Loading and distorting count: they run in another thread, but on the same cores.
         started = time.perf_counter()
+        batch = train.batch(chosen, (experiment.seed, 0, 0)).to(workers.device)
         model(batch).sum().backward()
         if n or len(batches) == 1:
             seconds += time.perf_counter() - started
-            frames += batch.frames
+            frames += int(train.lengths[chosen].sum())  # distortion may change it
     total = int(train.lengths.sum())
     epoch = total * seconds / max(1, frames) / workers.world
     most = sum(phase.epochs for phase in experiment.phases if isinstance(phase, Phase))

@@ -1,7 +1,8 @@
 """Preparation of a run: datasets, front end, augmentation, network."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,48 @@ def load_datasets(
 
     With several processes the first one extracts missing features, and the others wait.
     """
-    if not data.is_dir():
-        raise InputError(f"{data}: no such folder; run seqlabel prepare first")
+    with _first_extracts(workers):
+        front_end, train, wanted = _load_training_set(experiment, data)
+        path = _manifest(data, "dev")
+        dev = Dataset.read(path, train.alphabet, front_end, unseen=True, **wanted)
+    return front_end, train, dev
+
+
+def load_training_set(
+    experiment: Experiment, data: Path, workers: Workers
+) -> tuple[FrontEnd, Dataset]:
+    """As `load_datasets`, for data without a dev set."""
+    with _first_extracts(workers):
+        front_end, train, _ = _load_training_set(experiment, data)
+    return front_end, train
+
+
+@contextmanager
+def _first_extracts(workers: Workers) -> Iterator[None]:
     if not workers.first:
         workers.barrier()
+    yield
+    if workers.first:
+        workers.barrier()
+
+
+def _manifest(data: Path, name: str) -> Path:
+    path = data / f"{name}.jsonl"
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; training needs the sets train and dev: prepare the corpus with "
+            "both"
+        )
+    return path
+
+
+def _load_training_set(
+    experiment: Experiment, data: Path
+) -> tuple[FrontEnd, Dataset, dict[str, Any]]:
+    """The front end, the training set, and the options with which other sets are read."""
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder; run seqlabel prepare first")
+    path = _manifest(data, "train")
     alphabet = Alphabet.load(data / "alphabet.json")
     if not has_levels(experiment.criterion):
         alphabet = alphabet.alone
@@ -53,20 +92,16 @@ def load_datasets(
     front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
     framewise = experiment.criterion.get("kind") == "framewise"
     wanted: dict[str, Any] = {
+        "frame_targets": framewise,
         "elapsed": experiment.model.timed,
         "values": value_targets(experiment.criterion),
     }
-    train = Dataset.read(data / "train.jsonl", alphabet, front_end, framewise, **wanted)
+    train = Dataset.read(path, alphabet, front_end, **wanted)
     if experiment.front_end.needs_statistics:
         front_end = replace(front_end, statistics=train.store.statistics())
     distortion = make_distortion(experiment, train)
-    train = Dataset(
-        train.utterances, train.store, alphabet, front_end, distortion, framewise, **wanted
-    )
-    dev = Dataset.read(data / "dev.jsonl", alphabet, front_end, framewise, unseen=True, **wanted)
-    if workers.first:
-        workers.barrier()
-    return front_end, train, dev
+    train = Dataset(train.utterances, train.store, alphabet, front_end, distortion, **wanted)
+    return front_end, train, wanted
 
 
 def value_targets(criterion: Mapping[str, Any]) -> ValueTargets | None:

@@ -101,7 +101,7 @@ def test_files_that_include_too_many(tmp_path):
         (f".COORD X Y\n.PEN_DOWN 1 2\n.SEGMENT W 0{' ' * 100000}x\n", "SEGMENT"),
         (".SEGMENT\n", "SEGMENT"),
         (".INCLUDE missing.def\n", "no such file"),
-        (".INCLUDE ../../etc/passwd\n", "no path below"),
+        (".INCLUDE ../../etc/passwd\n", "not a path below"),
         (".INCLUDE a.upn\n", "include each other"),
     ],
 )

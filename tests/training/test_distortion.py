@@ -1,5 +1,6 @@
 """Distorted utterances stay long enough for their labels, and their frames keep their labels."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.inputs import Ink
+from seqlabel.training import dry_run
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.setup import load_datasets
@@ -64,3 +66,34 @@ def test_ink_at_another_speed_would_lose_the_labels_of_its_frames(tiny_corpus, c
     overrides = ["criterion.kind=framewise", "augmentation.ink={speed=0.2}"]
     with pytest.raises(InputError, match="set speed = 0"):
         load_datasets(Experiment.load(config, overrides), tiny_corpus, Workers())
+
+
+class Clock:
+    """Stands in for `time`: only what the test adds makes it go on."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def test_the_estimate_of_a_dry_run_includes_loading_and_distorting(
+    tiny_corpus, config, monkeypatch
+):
+    clock = Clock()
+    monkeypatch.setattr(dry_run, "time", clock)
+
+    def distort(ink, rng, options):
+        clock.now += 10.0
+        return ink
+
+    monkeypatch.setattr("seqlabel.training.setup.augment", distort)
+    plain, distorted = (
+        dry_run.dry_run(Experiment.load(config, changes), tiny_corpus, Workers())
+        for changes in ([], ["augmentation.ink={rotation=5}"])
+    )
+    assert "about 0 s per epoch" in plain
+    (seconds,) = re.findall(r"about (\d+) s per epoch", distorted)
+    # 24 utterances, scaled from the frames of four batches
+    assert 120 < int(seconds) < 480

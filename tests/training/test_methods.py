@@ -265,7 +265,7 @@ def test_what_regression_fits():
          "needs criterion.loss = 'squared' or 'bernoulli', not 'gaussian'"),
         (["phases=[{method='evolution'}]"], "a regression has no labels; set objective = 'loss'"),
         (["criterion={kind='transducer'}", "phases=[{method='evolution', weights='output'}]"],
-         "criterion.kind = 'transducer' has more than one output layer; weights = 'all'"),
+         "criterion.kind = 'transducer' has more than one output layer; set weights = 'all'"),
         (["phases=[{method='evolutoin'}]"], "method = 'evolutoin' .did you mean 'evolution'"),
         (["phases=[{method='kalman', sigma=1.0}]"],
          "sigma is an option of method = 'evolution', not of method = 'kalman'"),
@@ -288,13 +288,13 @@ def test_configurations_that_contradict_themselves(methods, changes, message):
         (["model.layers=2"], "evolino needs one unidirectional layer"),
         (["model.subsample=2", "model.layers=2"], "evolino needs one unidirectional layer"),
         (["model.projection=2"], "evolino needs one unidirectional layer"),
-        (["phases.0.washout=31"], "40 frames, washout and free_run leave none"),
+        (["phases.0.washout=31"], "40 frames, none of which remain to fit after"),
         (["criterion.ahead=2"], "a free run needs a model that predicts"),
         (["front_end.normalise=running"], "a free run needs a model that predicts"),
         (["phases=[{method='kalman', memory=1e-4}]"],
-         r"phase train: the Kalman filter of 161 weights takes .* GiB, its update from 88 outputs"),
+         r"the Kalman filter of 161 weights takes .* GiB and its update from 88 outputs"),
         (["model.hidden=800", "phases=[{method='kalman'}]"],
-         r"Kalman filter of 2,\d\d\d,\d\d\d weights takes 15.\d GiB, .* a smaller network"),
+         r"Kalman filter of 2,\d\d\d,\d\d\d weights takes 15.\d GiB, .* a smaller model.hidden"),
         (["model.hidden=800", "phases=[{method='kalman', groups='all'}]"], "groups = 'units'"),
     ],
 )  # fmt: skip
@@ -305,5 +305,5 @@ def test_runs_that_cannot_begin(series, methods, tmp_path, changes, message):
 
 def test_without_scikit_learn_there_is_no_svr(series, methods, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.svm", None)
-    with pytest.raises(InputError, match=r"pip install 'seqlabel\[svr\]', or take"):
+    with pytest.raises(InputError, match=r"pip install 'seqlabel\[svr\]', or set"):
         train(Experiment.load(methods, ["phases.0.readout=svr"]), series, tmp_path, Workers())

@@ -90,7 +90,7 @@ def test_auto_has_no_choice_where_bfloat16_cannot_be_or_should_not(monkeypatch):
         assert reason in (why_float32(layers) or "")
     model = torch.nn.Linear(2, 2)
     assert not set_precision(model, "auto", 4, Workers()).bf16
-    with pytest.raises(InputError, match="there are none, drop it"):
+    with pytest.raises(InputError, match="needs LSTM layers over frames; remove it"):
         set_precision(model, True, 4, Workers())
     with pytest.raises(InputError, match="bf16=True needs the fused backend"):
         set_precision(LSTM(3, 4, cell="gru-before"), True, 4, Workers())
