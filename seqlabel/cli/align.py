@@ -30,8 +30,9 @@ class Aligned:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.description = (
-        "Viterbi alignment. Each label gets start, end and its posterior probability given the "
-        "other labels. Where DATA has hand labels, the distance to their boundaries is printed."
+        "Align transcripts with the signal (Viterbi). Each label gets its start, its end and its "
+        "posterior probability given the other labels. If DATA has hand labels, the distance to "
+        "their boundaries is printed."
     )
     parser.add_argument("model", metavar="EXP", type=Path, help="model directory, or .onnx file")
     parser.add_argument("data", metavar="DATA", type=Path, help="manifest, such as data/test.jsonl")
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["ctm", "textgrid", "json", "phn"],
         default="ctm",
         help="ctm: labels.ctm, and words.ctm of characters and subwords (default); "
-        "textgrid, phn: a file for each utterance; json: alignments.jsonl",
+        "textgrid, phn: one file per utterance; json: alignments.jsonl",
     )
     parser.add_argument(
         "--gaps",

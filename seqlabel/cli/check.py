@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-HELP = "check prepared data: unreadable or too short, unknown symbols, speakers in two sets"
+HELP = "check data for unreadable or short signals, unknown symbols, speakers in two sets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,14 +21,15 @@ Sentences = list[tuple[str, ...]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.description = (
-        "Interpolated modified Kneser-Ney, written as ARPA. DATA is a prepared folder (its "
-        "train.jsonl), a manifest, or text with one sentence per line."
+        "Estimate an n-gram language model (interpolated modified Kneser-Ney) and write it as "
+        "ARPA. DATA is a prepared folder (its train.jsonl), a manifest, or text with one sentence "
+        "per line."
     )
     parser.add_argument(
         "data", metavar="DATA", type=Path, nargs="+", help="data to count; several are joined"
     )
-    parser.add_argument("--out", metavar="LM.arpa", type=Path, required=True, help=".gz compresses")
-    parser.add_argument("--order", metavar="N", type=int, default=3, help="3: trigrams (default)")
+    parser.add_argument("--out", metavar="LM.arpa", type=Path, required=True, help="file, or .gz")
+    parser.add_argument("--order", metavar="N", type=int, default=3, help="order (default 3)")
     parser.add_argument(
         "--unit",
         choices=["labels", "words"],

@@ -11,8 +11,8 @@ HELP = "write prepared speech as a Kaldi, lhotse or NeMo list or as .stm"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.description = (
-        "The list refers to the recordings where they are; segments of recordings stay segments. "
-        "seqlabel prepare reads these lists."
+        "Write prepared speech as a list for another tool. The list refers to the recordings where "
+        "they are, and segments stay segments. seqlabel prepare reads these lists."
     )
     parser.add_argument("data", metavar="DATA", type=Path, help="manifest, such as data/test.jsonl")
     parser.add_argument(

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", metavar="NAME",
-        help=f"a model that comes with seqlabel, in place of EXP: {', '.join(names())}",
+        help=f"a model that comes with seqlabel, instead of EXP: {', '.join(names())}",
     )  # fmt: skip
     parser.add_argument(
         "--n-best", type=int, default=1, metavar="N", help="number of hypotheses to show"

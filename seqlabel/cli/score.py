@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--costs", help="unit or sclite (4/3/3); default: the protocol's")
     parser.add_argument(
         "--allow-missing", action="store_true",
-        help="score references without hypothesis as deleted, skip the converse",
+        help="count references without hypothesis as deletions, skip hypotheses without reference",
     )  # fmt: skip
     parser.add_argument(
         "--against", type=Path, action="append", default=[], metavar="DIR",
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         action="store_true",
-        help="the systems are runs of one recipe: mean and deviation",
+        help="the systems are runs with different seeds: report mean and deviation",
     )
     parser.add_argument(
         "--export", action="append", default=[], choices=("trn", "ctm", "text", "jsonl"),
