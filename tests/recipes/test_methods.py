@@ -193,7 +193,7 @@ def test_run_gives_the_program_settings_that_it_takes(tmp_path):
     [
         (["dance"], "unknown task dance; usage: "),
         (["--seeds"], "--seeds needs a value"),
-        (["--seeds", "0"], "--seeds 0: a number from 1 on is expected"),
+        (["--seeds", "0"], "--seeds 0: must be at least 1"),
     ],
 )
 def test_run_refuses_in_one_line(arguments, message):

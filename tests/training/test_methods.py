@@ -294,7 +294,7 @@ def test_configurations_that_contradict_themselves(methods, changes, message):
         (["phases=[{method='kalman', memory=1e-4}]"],
          r"the Kalman filter of 161 weights takes .* GiB and its update from 88 outputs"),
         (["model.hidden=800", "phases=[{method='kalman'}]"],
-         r"Kalman filter of 2,\d\d\d,\d\d\d weights takes 15.\d GiB, .* a smaller model.hidden"),
+         r"Kalman filter of 2,\d\d\d,\d\d\d weights takes 15.\d GiB and .* a smaller model.hidden"),
         (["model.hidden=800", "phases=[{method='kalman', groups='all'}]"], "groups = 'units'"),
     ],
 )  # fmt: skip
