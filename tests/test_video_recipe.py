@@ -101,11 +101,11 @@ def test_videos_come_back_and_are_labelled(load, tmp_path):
 @pytest.mark.parametrize(
     ("video", "message"),
     [
-        (UNEVEN, "frames differ in size"),
+        (UNEVEN, "frames of different sizes"),
         (np.zeros((3, 4, 4)), r"\(3, 4, 4\) where \(T, C, H, W\) is expected"),
         (np.zeros((0, 1, 4, 4)), r"\(0, 1, 4, 4\) where \(T, C, H, W\)"),
-        (np.full((2, 1, 4, 4), np.nan), "no finite numbers"),
-        (np.zeros((2, 1, 4, 4), np.int64), "no finite numbers"),
+        (np.full((2, 1, 4, 4), np.nan), "not finite numbers"),
+        (np.zeros((2, 1, 4, 4), np.int64), "not finite numbers"),
         (np.zeros((2, 1, 4, 5)), r"frames of \(1, 4, 5\), the others have \(1, 4, 4\)"),
         (b"\x93NUMPY cut", "not a whole .npy file"),
         (None, "no such file"),
