@@ -102,6 +102,7 @@ decay = "halving"
 accumulate = 2
 average = 2
 adaptive_noise = 0.05
+consistency = 0.2
 """
 
 

@@ -21,6 +21,7 @@ from seqlabel.features.noise import add_noise
 from seqlabel.progress import progress_bar
 
 Distort = Callable[[Signal, np.random.Generator], Signal]
+WarpFrames = Callable[[Frames, np.random.Generator], Frames]
 MaskFrames = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -39,13 +40,15 @@ class Distortion:
 
     variants: (speed, store) of the same utterances at other speeds; one of them or the plain
     features is drawn with equal chance. signal: distorts the signal, whose features are then
-    extracted anew. mask: distorts normalised frames (T, F). noise: standard deviation of Gaussian
-    noise on them. subsample: frames per output of the network; if a distortion would leave
-    fewer than the labels need, the utterance is not distorted.
+    extracted anew. warp: moves what normalised frames contain, not their number. mask: distorts
+    normalised frames (T, F). noise: standard deviation of Gaussian noise on them. subsample: frames
+    per output of the network; if a distortion would leave fewer than the labels need, the utterance
+    is not distorted.
     """
 
     variants: Sequence[tuple[float, FeatureStore]] = ()
     signal: Distort | None = None
+    warp: WarpFrames | None = None
     mask: MaskFrames | None = None
     noise: float = 0.0
     subsample: int = 1
@@ -162,14 +165,19 @@ class Dataset:
         return BLANK not in self.target(n)
 
     def batch(
-        self, chosen: Sequence[int], seed: Sequence[int] | None = None, weight: float = 1.0
+        self,
+        chosen: Sequence[int],
+        seed: Sequence[int] | None = None,
+        weight: float = 1.0,
+        second: bool = False,
     ) -> Batch:
         """The batch of the chosen utterances, distorted if `seed` is given.
 
         An utterance's distortion depends only on the seed and its number, not on the batch.
+        second: with `Batch.second`, for which a seed is needed.
         """
-        rngs = [None if seed is None else np.random.default_rng([*seed, n]) for n in chosen]
-        frames = [self.frames(n, rng) for n, rng in zip(chosen, rngs, strict=True)]
+        views = [self._views(n, seed, second) for n in chosen]
+        frames = [first for first, *_ in views]
         utterances = [self.utterance(n) for n in chosen]
         return collate(
             [f.x for f in frames],
@@ -186,6 +194,7 @@ class Dataset:
             ],
             heights_of(frames),
             None if self.values is None else [self.values_of(n) for n in chosen],
+            [other.x for _, other in views] if second else None,
         )
 
     def values_of(self, n: int) -> np.ndarray:
@@ -207,10 +216,34 @@ class Dataset:
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:
         """Frames of utterance n after stacking, distorted if `rng` is given."""
+        return self._masked(self._normalised(n, rng), rng)
+
+    def _views(self, n: int, seed: Sequence[int] | None, second: bool) -> list[Frames]:
+        """Frames of utterance n, and a second view of them, whose masks and noise are its own.
+
+        What changes the positions of frames is drawn once, so that the views stay aligned.
+        """
+        rng = None if seed is None else np.random.default_rng([*seed, n])
+        frames = self._normalised(n, rng)
+        views = [self._masked(frames, rng)]
+        if second:
+            assert seed is not None
+            views.append(self._masked(frames, np.random.default_rng([*seed, n, 1])))
+        return views
+
+    def _normalised(self, n: int, rng: np.random.Generator | None) -> Frames:
+        """Frames of utterance n before stacking, in positions that `rng` draws."""
         number = self._number(n)
         frames = self._extracted(number, rng)
         own = None if self._own is None else self._own[number]
-        x = self.front_end.normalise(frames.x, own)
+        frames = replace(frames, x=self.front_end.normalise(frames.x, own))
+        if rng is not None and self.distortion.warp is not None:
+            frames = self.distortion.warp(frames, rng)
+        return frames
+
+    def _masked(self, frames: Frames, rng: np.random.Generator | None) -> Frames:
+        """Normalised frames after masks, stacking and noise."""
+        x = frames.x
         if rng is not None and self.distortion.mask is not None:
             x = self.distortion.mask(x, rng)
         stacked = self.front_end.stack(replace(frames, x=x))

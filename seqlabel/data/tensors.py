@@ -25,7 +25,9 @@ class Batch:
     is not known and in the padding; absent unless the criterion needs it.
     heights: (B,) int64 rows of images, whose frames are columns of pixels: the number of features
     that are not padding. None for other signals and if all images have F rows. weight: share of the
-    batch's utterances that count (0 for a rank without a part, see `shard`).
+    batch's utterances that count (0 for a rank without a part, see `shard`). second: (B, T, F)
+    float32 frames of a second view, the same frames with other masks and noise; None unless
+    training compares the two.
     """
 
     x: Tensor
@@ -39,6 +41,7 @@ class Batch:
     levels: tuple[tuple[Tensor, Tensor], ...] = ()
     heights: Tensor | None = None
     values: Tensor | None = None
+    second: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -48,18 +51,20 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """The batch with its frames, their labels, values and times on `device`; the rest stays."""
         labels, elapsed, values = self.frame_labels, self.elapsed, self.values
+        second = self.second
         return replace(
             self,
             x=self.x.to(device, non_blocking=True),
             frame_labels=None if labels is None else labels.to(device),
             elapsed=None if elapsed is None else elapsed.to(device),
             values=None if values is None else values.to(device),
+            second=None if second is None else second.to(device, non_blocking=True),
         )
 
     def select(self, rows: Sequence[int]) -> "Batch":
         """The batch of some of its utterances, with the same padding."""
         labels, elapsed, heights = self.frame_labels, self.elapsed, self.heights
-        values = self.values
+        values, second = self.values, self.second
         return replace(
             self,
             x=self.x[rows],
@@ -72,6 +77,7 @@ class Batch:
             levels=tuple((targets[rows], sizes[rows]) for targets, sizes in self.levels),
             heights=None if heights is None else heights[rows],
             values=None if values is None else values[rows],
+            second=None if second is None else second[rows],
         )
 
 
@@ -85,17 +91,16 @@ def collate(
     levels: Sequence[Sequence[Sequence[int]]] = (),
     heights: Sequence[int] | None = None,
     values: Sequence[np.ndarray] | None = None,
+    second: Sequence[np.ndarray] | None = None,
 ) -> Batch:
     """Pad B arrays (T_b, F) and their label indices into one batch.
 
     times: (T_b,) seconds of the frames of each, for `Batch.elapsed`. levels: B lists of
     label indices for each level. values: (T_b, D) of each, where `Batch.values` is wanted.
+    second: (T_b, F) of each, for `Batch.second`.
     """
     lengths = [len(x) for x in frames]
-    x = torch.zeros(len(frames), max(lengths), frames[0].shape[1])
-    rows = x.numpy()  # features mapped from disk are read-only, which torch does not support
-    for row, sequence in zip(rows, frames, strict=True):
-        row[: len(sequence)] = sequence
+    x = pad_frames(frames)
     aligned = None
     if frame_labels is not None:
         aligned = torch.full(x.shape[:2], -1, dtype=torch.int64)
@@ -117,7 +122,17 @@ def collate(
         tuple(map(pad_targets, levels)),
         None if heights is None else torch.tensor(heights, dtype=torch.int64),
         wanted,
+        None if second is None else pad_frames(second),
     )
+
+
+def pad_frames(frames: Sequence[np.ndarray]) -> Tensor:
+    """B arrays (T_b, F) -> (B, T, F) float32, padded with zeros."""
+    x = torch.zeros(len(frames), max(map(len, frames)), frames[0].shape[1])
+    rows = x.numpy()  # features mapped from disk are read-only, which torch does not support
+    for row, sequence in zip(rows, frames, strict=True):
+        row[: len(sequence)] = sequence
+    return x
 
 
 def pad_targets(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -168,10 +168,26 @@ def filter_matrix(windowing: Windowing, filters: int) -> np.ndarray:
     """(fft_samples / 2, filters) weights; Kaldi leaves the Nyquist frequency out."""
     bins = windowing.fft_samples // 2
     mel = _mel(np.arange(bins) * windowing.rate / windowing.fft_samples)
-    edges = np.linspace(_mel(windowing.low), _mel(windowing.upper_edge), filters + 2)
+    edges = _mel_edges(windowing, filters)
     rising = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
     return np.maximum(0.0, np.minimum(rising, falling))
+
+
+def mel_centres(windowing: Windowing, filters: int) -> np.ndarray:
+    """(filters,) centres of the filters in Hz."""
+    return 700.0 * np.expm1(_mel_edges(windowing, filters)[1:-1] / 1127.0)
+
+
+def mel_position(windowing: Windowing, filters: int, frequency: np.ndarray) -> np.ndarray:
+    """Where frequencies in Hz lie among the filters: m at the centre of filter m."""
+    edges = _mel_edges(windowing, filters)
+    return (_mel(frequency) - edges[1]) / (edges[1] - edges[0])
+
+
+def _mel_edges(windowing: Windowing, filters: int) -> np.ndarray:
+    """(filters + 2,) on the mel scale: filter m from edge m to edge m + 2."""
+    return np.linspace(_mel(windowing.low), _mel(windowing.upper_edge), filters + 2)
 
 
 def _mel(frequency: np.ndarray | float) -> np.ndarray:

@@ -156,6 +156,7 @@ class LSTM(nn.Module):
         lengths: Tensor | Sequence[int] | None = None,
         state: State | None = None,
         elapsed: Tensor | None = None,
+        taps: dict[int, Tensor] | None = None,
     ) -> tuple[Any, State]:
         """Run all layers.
 
@@ -163,6 +164,8 @@ class LSTM(nn.Module):
         state    initial state as returned by a previous call; zeros if None
         elapsed  (B, T) seconds since the previous frame (for frame 0: since the frame of `state`),
                  only for a cell with `decay`
+        taps     its keys are numbers of layers, from 1, whose outputs (B, T, D * H), zero in the
+                 padding, become its values; not in chunks
 
         Returns y (B, T, D * H), zero in the padding (a PackedSequence for a PackedSequence), and
         the state after the last frame of each sequence (after the first one for the direction that
@@ -177,6 +180,11 @@ class LSTM(nn.Module):
         if x.dim() != 3 or x.shape[2] != self.input_size:
             raise InputError(
                 f"the input has shape {tuple(x.shape)}, expected (B, T, {self.input_size})"
+            )
+        if taps and (self.chunk or not all(1 <= n <= self.num_layers for n in taps)):
+            raise InputError(
+                f"taps: no outputs of layers {', '.join(map(str, taps))} in a stack of "
+                f"{self.num_layers} layers{' in chunks' if self.chunk else ''}"
             )
         rows = Rows.of(check_lengths(lengths, *x.shape[:2]), x.shape[1], x.device)
         frames = rows.pack(x)
@@ -208,6 +216,8 @@ class LSTM(nn.Module):
                 )  # fmt: skip
             frames = self.connections[number - 1](before[: len(y)], y) if number else y
             finals += final
+            if taps and number + 1 in taps:
+                taps[number + 1] = rows.unpack(frames)
         y = rows.unpack(frames)
         return _repack(y, packed) if packed else y, self._join_states(finals, rows)
 

@@ -2,17 +2,36 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from seqlabel.models.consistency import consistency_losses
 from seqlabel.models.criteria import find_criterion, has_levels, value_options
 from seqlabel.models.network import ModelOptions, make_encoder
 from seqlabel.models.targets import RowError
 
 Objective = Callable[[Any, Tensor, Tensor, Any], Tensor]
 """(criterion, encoded (B, T, E), lengths (B,), batch) -> (B,) losses."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What training adds to the loss of the outputs.
+
+    consistency: α of `seqlabel.models.consistency`, for batches with a second view.
+    intermediate: w of the loss of the outputs of `layer`, numbered from 1, which the criterion
+    takes for those of the encoder (Lee & Watanabe 2021, "Intermediate loss regularization for
+    CTC-based speech recognition", equation 9):
+
+        L = (1 - w) L(outputs) + w L(outputs of the layer)
+    """
+
+    consistency: float = 0.0
+    intermediate: float = 0.0
+    layer: int = 0
 
 
 class Model(nn.Module):
@@ -42,16 +61,53 @@ class Model(nn.Module):
             for weight in self.criterion.parameters():
                 nn.init.uniform_(weight, -options.initial_range, options.initial_range)
 
-    def forward(self, batch: Any, objective: Objective | None = None) -> Tensor:
+    def forward(
+        self, batch: Any, objective: Objective | None = None, terms: Terms | None = None
+    ) -> Tensor:
         """(B,) losses of a `seqlabel.data.Batch` for training, NaN if there is none.
 
-        objective: replaces the criterion's loss, with the same arguments.
+        objective: replaces the criterion's loss, with the same arguments. terms: added to it. With
+        two views the loss is the mean of the views' losses plus α times their disagreement.
         """
-        encoded, lengths = self.encoder(batch.x, batch.lengths, batch.elapsed, batch.heights)
+        terms = terms or Terms()
+        x, facts = batch.x, [batch.lengths, batch.elapsed, batch.heights]
+        if batch.second is not None:
+            x = torch.cat([x, batch.second])
+            facts = [None if fact is None else torch.cat([fact, fact]) for fact in facts]
+        if not terms.intermediate:
+            encoded, lengths = self.encoder(x, *facts)
+            losses = self._losses(encoded, lengths, batch, objective)
+        else:
+            taps = {terms.layer: torch.empty(0)}
+            encoded, lengths = self.encoder(x, *facts, taps=taps)
+            w = terms.intermediate
+            losses = (1 - w) * self._losses(encoded, lengths, batch, objective)
+            losses = losses + w * self._losses(taps[terms.layer], lengths, batch, objective)
+        if batch.second is not None and terms.consistency:
+            outputs = self.criterion.outputs(encoded, lengths)
+            disagreement = consistency_losses(outputs, lengths[: len(losses)])
+            losses = losses + terms.consistency * disagreement
+        return losses
+
+    def _losses(
+        self, encoded: Tensor, lengths: Tensor, batch: Any, objective: Objective | None
+    ) -> Tensor:
+        """(B,) losses, the mean of those of the views that `encoded` has one after the other."""
+        size = len(batch.lengths)
+        views = [
+            self._losses_of_view(view, lengths[:size], batch, objective)
+            for view in encoded.split(size)
+        ]
+        return views[0] if len(views) == 1 else torch.stack(views).mean(dim=0)
+
+    def _losses_of_view(
+        self, encoded: Tensor, lengths: Tensor, batch: Any, objective: Objective | None
+    ) -> Tensor:
         try:
             if objective is not None:
                 return objective(self.criterion, encoded, lengths, batch)
-            return self.criterion.losses(encoded, lengths, batch)
+            losses: Tensor = self.criterion.losses(encoded, lengths, batch)
+            return losses
         except RowError as error:
             # NaN for these rows, still connected to all weights: every process of a distributed run
             # must reach the all-reduce, which tells it to skip the update.

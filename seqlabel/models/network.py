@@ -158,13 +158,19 @@ class Encoder(FrameEncoder):
         lengths: Tensor,
         elapsed: Tensor | None = None,
         heights: Tensor | None = None,
+        taps: dict[int, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """x (B, T, F) and lengths (B,) -> outputs (B, T', E), zero in the padding, and lengths'.
 
         elapsed: (B, T) seconds from the frame before to each frame, where `ModelOptions.timed`.
         heights: of images (B,); the rows below are zeros, which are treated like other features.
+        taps: its keys are numbers of layers, from 1, whose outputs (B, T, E), with dropout, become
+        its values; only without subsampling.
         """
-        y, _ = self.lower(x, lengths, elapsed=elapsed)
+        assert not taps or self.upper is None
+        y, _ = self.lower(x, lengths, elapsed=elapsed, taps=taps)
+        if taps:
+            taps.update((number, self.dropout(tapped)) for number, tapped in taps.items())
         if self.upper is not None:
             y = join_frames(self.dropout(y), self.options.subsample)
             lengths = self.output_lengths(lengths)

@@ -10,6 +10,7 @@ from seqlabel.data import make_batches
 from seqlabel.data.batches import padding_share
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.objectives import make_terms
 from seqlabel.training.options import Phase
 from seqlabel.training.precision import set_precision
 from seqlabel.training.run import configure_torch
@@ -30,18 +31,21 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
     train, skipped = leave_out(train, model, "train")
     rng = np.random.default_rng(experiment.seed)
     batches = make_batches(train.lengths, experiment.batches, rng)
+    gradient = [phase for phase in experiment.phases if isinstance(phase, Phase)]
+    slowest = max(gradient, key=lambda phase: phase.consistency > 0, default=Phase())
+    terms = make_terms(slowest, experiment.model.layers)
     seconds, frames = 0.0, 0
     for n, chosen in enumerate(batches[: MEASURED + 1]):
         # Loading and distorting count: they run in another thread, but on the same cores.
         started = time.perf_counter()
-        batch = train.batch(chosen, (experiment.seed, 0, 0)).to(workers.device)
-        model(batch).sum().backward()
+        batch = train.batch(chosen, (experiment.seed, 0, 0), second=terms.consistency > 0)
+        model(batch.to(workers.device), None, terms).sum().backward()
         if n or len(batches) == 1:
             seconds += time.perf_counter() - started
             frames += int(train.lengths[chosen].sum())  # distortion may change it
     total = int(train.lengths.sum())
     epoch = total * seconds / max(1, frames) / workers.world
-    most = sum(phase.epochs for phase in experiment.phases if isinstance(phase, Phase))
+    most = sum(phase.epochs for phase in gradient)
     others = {phase.method for phase in experiment.phases} - {"gradient"}
     without = f"; none for {', '.join(sorted(others))}" if others else ""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

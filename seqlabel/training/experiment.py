@@ -60,6 +60,8 @@ class Experiment:
         criterion, options = find_criterion(self.criterion)
         for phase in self.phases:
             check_criterion(phase, criterion, options)
+            if isinstance(phase, Phase) and phase.intermediate:
+                check_layers(phase, self.model)
         values = value_options(self.criterion)
         if values is not None and values.target == "next":
             if self.model.bidirectional or self.model.encoder != "lstm":
@@ -95,3 +97,17 @@ class Experiment:
         bases: whether a `base` line may name another file.
         """
         return build(cls, load_toml(path, overrides, bases), Path(path).name)
+
+
+def check_layers(phase: Phase, model: ModelOptions) -> None:
+    """Raise InputError for a network without the lower layer whose outputs a phase needs."""
+    if model.encoder != "lstm" or model.subsample > 1 or model.chunk or model.layers < 2:
+        raise InputError(
+            f"phase {phase.name}: intermediate needs model.encoder = 'lstm' of at least two layers "
+            "without subsample and chunk"
+        )
+    if phase.intermediate_layer >= model.layers:
+        raise InputError(
+            f"phase {phase.name}: intermediate_layer = {phase.intermediate_layer} must lie below "
+            f"the last of {model.layers} layers"
+        )

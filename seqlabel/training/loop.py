@@ -20,7 +20,7 @@ from seqlabel.training.averaging import Ema, average_weights
 from seqlabel.training.diagnosis import skip_update
 from seqlabel.training.evaluation import DevScore
 from seqlabel.training.noise import AdaptiveNoise, weight_noise
-from seqlabel.training.objectives import make_objective
+from seqlabel.training.objectives import make_objective, make_terms
 from seqlabel.training.optimisers import clip_gradient, make_optimiser
 from seqlabel.training.options import Phase
 from seqlabel.training.phase_record import PhaseRecord, Run, rng_of
@@ -37,6 +37,7 @@ class PhaseLoop:
         self.owner, self.number, self.phase = run, number, phase
         self.record = PhaseRecord(run, number, self._state)
         self.objective = make_objective(phase)
+        self.terms = make_terms(phase, run.experiment.model.layers)
         run.train.distortion = replace(run.train.distortion, noise=phase.input_noise)
         self.noise = None
         if phase.adaptive_noise:
@@ -106,7 +107,8 @@ class PhaseLoop:
 
         def make(number: int) -> list[Batch]:
             parts = [shard(batch, workers.rank, workers.world) for batch in group_of(number)]
-            return [run.train.batch(part, seed, weight) for part, weight in parts]
+            second = phase.consistency > 0
+            return [run.train.batch(part, seed, weight, second) for part, weight in parts]
 
         run.model.train()
         first = progress.batch
@@ -133,7 +135,7 @@ class PhaseLoop:
                 if isinstance(self.forward, DistributedDataParallel) and n + 1 < len(group):
                     stack.enter_context(self.forward.no_sync())
                 with clock("loss"):
-                    losses: Tensor = self.forward(batch, self.objective)
+                    losses: Tensor = self.forward(batch, self.objective, self.terms)
                 culprits += [
                     id
                     for id, value in zip(batch.ids, losses.tolist(), strict=True)

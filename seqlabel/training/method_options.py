@@ -141,7 +141,7 @@ FITTED_LOSSES = {"kalman": ("squared", "bernoulli"), "evolino": ("squared",)}
 """Losses of a regression that each method can fit."""
 
 
-def check_criterion(phase: MethodPhase, criterion: type, options: Any) -> None:
+def check_criterion(phase: MethodPhase, criterion: Any, options: Any) -> None:
     """Raise InputError if the method of a phase cannot train a criterion with these options."""
     kind = next(name for name, cls in CRITERIA.items() if cls is criterion)
     where = f"phase {phase.name}, method = {phase.method!r}"
@@ -150,6 +150,11 @@ def check_criterion(phase: MethodPhase, criterion: type, options: Any) -> None:
     if isinstance(phase, Phase):
         if phase.objective == "expected_error" and criterion is not Ctc:
             raise InputError("objective = 'expected_error' needs criterion.kind = 'ctc'")
+        if phase.consistency and not criterion.per_label:
+            raise InputError(
+                f"consistency compares the label probabilities of each frame, which criterion.kind "
+                f"= {kind!r} does not have; use 'ctc', 'levels' or 'framewise'"
+            )
     elif isinstance(phase, EvolutionPhase):
         if phase.weights == "output" and kind in ("levels", "transducer"):
             raise InputError(

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from seqlabel.models.expected_error import expected_errors
-from seqlabel.models.model import Objective
+from seqlabel.models.model import Objective, Terms
 from seqlabel.training.options import Phase
 
 
@@ -28,3 +28,8 @@ def make_objective(phase: Phase) -> Objective | None:
         return errors + phase.criterion_weight * criterion.losses(encoded, lengths, batch)
 
     return expected_error
+
+
+def make_terms(phase: Phase, layers: int) -> Terms:
+    """What a phase adds to the loss of a network of so many layers."""
+    return Terms(phase.consistency, phase.intermediate, phase.intermediate_layer or -(-layers // 2))

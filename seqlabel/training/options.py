@@ -5,10 +5,12 @@ from typing import Any, Literal
 
 from seqlabel.config import build
 from seqlabel.errors import InputError
+from seqlabel.features.fbank import Fbank
 from seqlabel.features.image import ImageAugmentation
 from seqlabel.features.ink.augmentation import Augmentation
 from seqlabel.features.specaugment import SpecAugment
 from seqlabel.features.speed import check_speed
+from seqlabel.features.warping import Warping
 from seqlabel.scoring.protocols import get_protocol
 
 
@@ -48,7 +50,12 @@ class Phase(AnyPhase):
     (Graves 2013: 0.075). adaptive_noise: initial σ of every weight, then learned (Graves 2011:
     0.075). input_noise: σ added to the normalised frames (Graves 2006: 0.6). ema: decay of the
     averaged weights that are evaluated and kept (0: off). average: best epochs whose weights are
-    averaged at the end of the phase.
+    averaged at the end of the phase. consistency: weight α of consistency regularisation (CR-CTC,
+    Yao et al. 2025: 0.2; 0: off): two views of each utterance, with masks, input noise and dropout
+    of their own, are trained to agree (`seqlabel.models.consistency`). An update takes twice the
+    time. intermediate: weight w of the loss of a lower layer's outputs in the sum (Lee & Watanabe
+    2021: 0.3; 0: off), those of `intermediate_layer`, numbered from 1 (0: the middle one, the upper
+    of two); the output layer is the same.
     """
 
     method: Literal["gradient"] = "gradient"
@@ -71,6 +78,9 @@ class Phase(AnyPhase):
     input_noise: float = 0.0
     ema: float = 0.0
     average: int = 1
+    consistency: float = 0.0
+    intermediate: float = 0.0
+    intermediate_layer: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,8 +95,14 @@ class Phase(AnyPhase):
         noise = min(self.weight_noise, self.adaptive_noise, self.input_noise)
         if min(noise, self.clip_norm, self.clip_value) < 0:
             raise InputError("noise and clipping must not be negative")
-        if min(self.warmup, self.weight_decay, self.criterion_weight) < 0:
-            raise InputError("warmup, weight_decay and criterion_weight must not be negative")
+        if min(self.warmup, self.weight_decay, self.criterion_weight, self.consistency) < 0:
+            raise InputError(
+                "warmup, weight_decay, criterion_weight and consistency must not be negative"
+            )
+        if not 0 <= self.intermediate < 1 or self.intermediate_layer < 0:
+            raise InputError(
+                "intermediate must be in [0, 1), intermediate_layer must not be negative"
+            )
         if not 0 <= self.final_rate <= 1 or self.halving_patience < 1:
             raise InputError("final_rate must be in [0, 1], halving_patience at least 1")
 
@@ -98,6 +114,8 @@ class AugmentationOptions:
     speeds: factors of speed perturbation besides 1; one of them or 1 is drawn for each use.
     time_masks, time_width, frequency_masks, frequency_width: SpecAugment (Park et al. 2019) on the
     normalised frames before stacking: masks drawn up to that many frames or features wide.
+    frequency_warp, time_warp: `seqlabel.features.warping.Warping` of log filter energies ("fbank"):
+    greatest change of a factor of the frequencies (0.1), and greatest shift of a frame in frames.
     ink: options of `seqlabel.features.ink.Augmentation`; an empty table changes nothing.
     image: options of `seqlabel.features.image.ImageAugmentation`, likewise.
     """
@@ -107,6 +125,8 @@ class AugmentationOptions:
     time_width: int = 0
     frequency_masks: int = 0
     frequency_width: int = 0
+    frequency_warp: float = 0.0
+    time_warp: int = 0
     ink: dict[str, Any] = field(default_factory=dict)
     image: dict[str, Any] = field(default_factory=dict)
 
@@ -114,6 +134,7 @@ class AugmentationOptions:
         for speed in self.speeds:
             check_speed(speed)
         self.masks(1)
+        self.warping(Fbank())
         self.distortion()
         self.image_distortion()
 
@@ -123,6 +144,17 @@ class AugmentationOptions:
             self.time_masks, self.time_width, self.frequency_masks, self.frequency_width, streams
         )
         return masks if self.time_masks or self.frequency_masks else None
+
+    def warping(self, extractor: Any) -> Warping | None:
+        """The warping of an extractor's frames, None if there is none."""
+        if not self.frequency_warp and not self.time_warp:
+            return None
+        if not isinstance(extractor, Fbank):
+            raise InputError(
+                "augmentation: frequency_warp and time_warp are for features.kind = 'fbank'; "
+                "leave them out"
+            )
+        return Warping(extractor, self.frequency_warp, self.time_warp)
 
     def distortion(self) -> Augmentation | None:
         """Distortion of ink, None if there is none."""

@@ -119,10 +119,11 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
     kinds = set(plain.utterances.kinds)
     if options.speeds and kinds != {"speech"}:
         raise InputError("augmentation.speeds is for speech; use augmentation.ink for ink")
-    moving = options.speeds or options.distortion() or options.image_distortion()
+    warping = options.warping(plain.front_end.extractor)
+    moving = options.speeds or warping or options.distortion() or options.image_distortion()
     if plain.values is not None and moving:
         raise InputError(
-            "augmentation: speeds, ink and image change the positions of frames, so that a "
+            "augmentation: speeds, warps, ink and image change the positions of frames, so that a "
             "regression can use masks and input_noise only"
         )
     variants = []
@@ -158,7 +159,7 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
             assert isinstance(signal, Image)
             return distort_image(signal, rng, image_options)
 
-    return Distortion(variants, distort, mask, subsample=experiment.model.reduction)
+    return Distortion(variants, distort, warping, mask, subsample=experiment.model.reduction)
 
 
 def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[Skipped]]:

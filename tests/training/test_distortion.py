@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
@@ -97,3 +98,38 @@ def test_the_estimate_of_a_dry_run_includes_loading_and_distorting(
     (seconds,) = re.findall(r"about (\d+) s per epoch", distorted)
     # 24 utterances, scaled from the frames of four batches
     assert 120 < int(seconds) < 480
+
+
+def test_a_second_view_has_the_same_positions_and_masks_of_its_own(tmp_path):
+    """Speed and warps are drawn once; the first view is that of a batch without a second."""
+    rng = np.random.default_rng(0)
+    utterances = []
+    for name in ("u", "v"):
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.standard_normal(16000), 8000)
+        utterances.append(Utterance(name, tmp_path / f"{name}.wav", "speech", ("a",), duration=2.0))
+    for name in ("train", "dev"):
+        write_manifest(tmp_path / f"{name}.jsonl", utterances)
+    Alphabet(["a"], unit="phone").save(tmp_path / "alphabet.json")
+    (tmp_path / "views.toml").write_text(
+        'features = {kind = "fbank"}\naugmentation = {speeds = [0.8, 1.25], time_masks = 1, '
+        "time_width = 20, frequency_warp = 0.1, time_warp = 10}\n[[phases]]\nepochs = 1\n"
+    )
+    experiment = Experiment.load(tmp_path / "views.toml")
+    _, train, _ = load_datasets(experiment, tmp_path, Workers())
+    differing = 0
+    for seed in range(10):
+        plain, both = train.batch([0, 1], seed=[seed]), train.batch([0, 1], [seed], second=True)
+        assert torch.equal(plain.x, both.x)
+        assert plain.second is None
+        assert both.second.shape == both.x.shape
+        one, other = (x[0, : both.lengths[0]] for x in (both.x, both.second))
+        masked = (one == 0).all(dim=1) | (other == 0).all(dim=1)
+        assert torch.equal(one[~masked], other[~masked])
+        assert (~masked).sum() > 0.5 * len(masked)
+        differing += not torch.equal(one, other)
+        alone = train.batch([1], [seed], second=True).select([0]).to("cpu")
+        assert torch.equal(alone.second[0], both.second[1, : both.lengths[1]])
+    assert differing > 5
+    train.distortion = replace(train.distortion, variants=(), warp=None, mask=None, noise=0.5)
+    both = train.batch([0], [1], second=True)
+    assert 0.6 < (both.x - both.second).std() < 0.8  # √2 times 0.5: two draws of noise

@@ -76,8 +76,8 @@ from seqlabel.models.model import Model
 
 honest = Model.forward
 
-def forward(self, batch, objective=None):
-    losses = honest(self, batch, objective)
+def forward(self, batch, *more):
+    losses = honest(self, batch, *more)
     losses[[id == sys.argv[1] for id in batch.ids]] += float("inf")
     return losses
 
