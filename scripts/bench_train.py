@@ -10,8 +10,9 @@ plain        seqlabel's training loop and the same training in plain PyTorch (`p
              writes nothing. "padded" lets nn.LSTM run over the padding: faster, and wrong there.
              Freed memory is kept and denormals are flushed for all (`seqlabel.lstm.runtime`), which
              torch does not do by itself; --denormals leaves plain PyTorch without the second.
-processes    the configuration as it is on two processes under torchrun, and on one with two
-             threads, in turn: seconds per epoch.
+processes    the configuration as it is on one process with one and with two threads, and on two
+             processes under torchrun, in turn: seconds per epoch, of the parts of an epoch, and of
+             processor time in the first process.
 checkpoints  the configuration as it is: time inside the calls that write checkpoints and the best
              weights, and in fsync within them, as a share of all epochs. Two runs, with and
              without, would differ by chance more.
@@ -26,6 +27,7 @@ Processor time bears a busy machine; it means little where two threads wait for 
 """
 
 import argparse
+import csv
 import os
 import statistics
 import subprocess
@@ -45,11 +47,13 @@ from plain_pytorch import Training, comparable, twin
 from seqlabel.files import read_json, write_json
 from seqlabel.lstm.runtime import settle
 from seqlabel.training import loop
+from seqlabel.training.clock import PARTS
 from seqlabel.training.distribution import Workers, workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.phase_record import Run
 from seqlabel.training.phases import run_phases
+from seqlabel.training.precision import set_precision
 from seqlabel.training.run import configure_torch
 from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets
@@ -105,6 +109,8 @@ def prepare(
     front_end, train, dev = load_datasets(experiment, args.data, group)
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, train.alphabet)
+    usual = experiment.batches.usual_size(train.lengths)
+    set_precision(model, experiment.training.bf16, usual, group)
     train, _ = leave_out(train, model, "train")
     if args.utterances:  # spread over the sets, and so over their speakers
         step = -(-len(train) // args.utterances)
@@ -184,8 +190,8 @@ def typical(seconds: list[float]) -> float:
     return statistics.median(seconds[1:] or seconds)
 
 
-def epochs_of(args: argparse.Namespace, folder: Path, group: Workers, epochs: int) -> list[float]:
-    """Seconds of the epochs of the configuration as it is, their checkpoints included."""
+def epochs_of(args: argparse.Namespace, folder: Path, group: Workers, epochs: int) -> Way:
+    """The epochs of the configuration as it is, their checkpoints included."""
     way = Way("seqlabel")
 
     def after(error_rate: float) -> None:
@@ -195,19 +201,26 @@ def epochs_of(args: argparse.Namespace, folder: Path, group: Workers, epochs: in
     run = prepare(limited(args, epochs), args, folder, group, after)
     way.start()
     run_phases(run)
-    return way.seconds
+    return way
 
 
 def measure_processes(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Two processes with a thread each and one with two, started in turn."""
+    """One process with one and with two threads, and two with one each, started in turn."""
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("two processes need two cores; run this without taskset")
     rounds, epochs = 1 if args.quick else 3, args.epochs or 4
-    kinds = {"one process, two threads": (1, 2), "two processes": (2, 1)}
-    seconds: dict[str, list[float]] = {name: [] for name in kinds}
+    kinds = {
+        "one process, one thread": (1, 1),
+        "one process, two threads": (1, 2),
+        "two processes": (2, 1),
+    }
+    columns = ("seconds", "processor", *(f"{part}_seconds" for part in PARTS))
+    found: dict[str, dict[str, list[float]]] = {
+        name: {column: [] for column in columns} for name in kinds
+    }
     for number in range(rounds):
         for name, (processes, threads) in kinds.items():
-            out = folder / f"{number}-{processes}"
+            out = folder / f"{number}-{processes}-{threads}"
             launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
             command = [sys.executable, *(launcher if processes > 1 else []), __file__, "worker"]
             command += [str(args.config), "--data", str(args.data), "--folder", str(out)]
@@ -216,21 +229,35 @@ def measure_processes(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             command += [f"--set={setting}" for setting in args.overrides]
             environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
             subprocess.run(command, check=True, env=environment)
-            seconds[name] += read_json(out / "seconds.json")[1:]
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    base = medians["one process, two threads"]
-    for name, value in medians.items():
-        spread = f"{min(seconds[name]):.2f} to {max(seconds[name]):.2f}"
-        print(f"{name:26}{value:9.2f} s/epoch{base / value:7.2f} x   ({spread})")
-    return {"seconds": seconds, "medians": medians, "speedup": base / medians["two processes"]}
+            for column, values in read_json(out / "seconds.json").items():
+                found[name][column] += values[1:]
+    medians = {
+        name: {column: statistics.median(values) for column, values in columns.items()}
+        for name, columns in found.items()
+    }
+    base = medians["one process, one thread"]["seconds"]
+    titles = ("s/epoch", "speed-up", "cpu", *PARTS)
+    print(f"{'':26}", *(f"{title:>11}" for title in titles), sep="")
+    for name, row in medians.items():
+        seconds, *others = row.values()
+        cells = (seconds, base / seconds, *others)
+        print(f"{name:26}", *(f"{cell:11.3f}" for cell in cells), sep="")
+    threads, processes = (medians[name]["seconds"] for name in list(kinds)[1:])
+    print(f"two processes are {threads / processes:.2f} times as fast as two threads")
+    return {"epochs": found, "medians": medians, "processes_to_threads": threads / processes}
 
 
 def work(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One of the processes that `measure_processes` starts."""
     with workers() as group:
-        seconds = epochs_of(args, folder, group, args.epochs)
+        way = epochs_of(args, folder, group, args.epochs)
         if group.first:
-            write_json(folder / "seconds.json", seconds)
+            with open(folder / "log.csv", newline="") as stream:
+                log = list(csv.DictReader(stream))
+            parts = {f"{part}_seconds": [float(row[f"{part}_seconds"]) for row in log]
+                     for part in PARTS}  # fmt: skip
+            times = {"seconds": way.seconds, "processor": way.processor, **parts}
+            write_json(folder / "seconds.json", times)
     return {}
 
 
@@ -254,7 +281,7 @@ def measure_checkpoints(args: argparse.Namespace, folder: Path) -> dict[str, Any
     with ExitStack() as stack:
         for (owner, name), times in zip(written, spent.values(), strict=True):
             stack.enter_context(patch.object(owner, name, timed(getattr(owner, name), times)))
-        seconds = epochs_of(args, folder, Workers(), args.epochs or 6)
+        seconds = epochs_of(args, folder, Workers(), args.epochs or 6).seconds
     size = (folder / "checkpoints" / "last.pt").stat().st_size / 1e6
     epoch = typical(seconds)
     print(f"{epoch:.2f} s an epoch on {args.threads} threads, checkpoints of {size:.0f} MB")

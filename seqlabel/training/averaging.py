@@ -25,10 +25,8 @@ class Ema:
         """Add the module's weights to the average."""
         d = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        weights = dict(module.named_parameters())
-        names = list(self.average)
-        averages = [self.average[name] for name in names]
-        torch._foreach_lerp_(averages, [weights[name].detach() for name in names], 1 - d)
+        for name, weight in module.named_parameters():
+            self.average[name].lerp_(weight, 1 - d)
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[None]:
