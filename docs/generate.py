@@ -200,8 +200,8 @@ def wide_terminal(columns: str = "88") -> Iterator[None]:
 
 
 def models() -> Iterator[str]:
-    """The cards of the models that come along."""
-    yield "# Models that come along\n"
+    """The cards of the pretrained models."""
+    yield "# Pretrained models\n"
     yield (
         "`seqlabel.load(NAME)`, `seqlabel read --model NAME`, and every verb that takes a model "
         "directory take these names.\n"

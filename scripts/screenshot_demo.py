@@ -54,7 +54,9 @@ def hear(page: Page) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="model directory, or a name of one that comes along")
+    parser.add_argument(
+        "model", help="model directory, or the name of one that comes with the package"
+    )
     parser.add_argument("picture", type=Path, help=".png")
     parser.add_argument("--text", default="pen and ink", help="what is written")
     parser.add_argument("--width", type=int, default=1120, help="CSS pixels (default 1120)")

@@ -1,4 +1,4 @@
-"""The folder of numba's compiled kernels, to which nobody else may write.
+"""The folder of numba's compiled kernels, which nobody else may write to.
 
 numba's cache holds pickles and machine code, which run when they are loaded. By itself numba
 uses any folder in NUMBA_CACHE_DIR, and fails if it cannot write to any folder.

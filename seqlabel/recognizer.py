@@ -270,7 +270,7 @@ def _groups(lengths: Sequence[int]) -> Iterator[range]:
 def load(model: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
     """The recognizer of a model directory or of an exported file; no code of either is run.
 
-    model: the directory or file, or the name of a model that comes along
+    model: the directory or file, or the name of a model that comes with the package
     (`seqlabel.pretrained.names()`). device: "cpu" or "cuda". An exported file (.onnx) is run by
     onnxruntime, without torch. Raises InputError for a model of another version, or with a missing
     or unfit file.

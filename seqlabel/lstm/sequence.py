@@ -60,7 +60,7 @@ class Gradients(NamedTuple):
     dh: np.ndarray  # (B, S)
     dc: np.ndarray  # (B, N)
     dgates: np.ndarray  # (B, G)
-    dx: np.ndarray  # (rows, I), empty if nobody asks
+    dx: np.ndarray  # (rows, I), empty if not requested
 
 
 class Constants(NamedTuple):

@@ -33,7 +33,7 @@ def write_symbol(distances, symbol, reference, result):
 def replacement_errors(path, reference, y, errors):
     """Write to errors (T, K) the edit distance to `reference` of the path with label k at frame t.
 
-    path: (T,) labels with blanks.  reference: (S,).  y: (T, K), tells which k are worth a try.
+    path: (T,) labels with blanks.  reference: (S,).  y: (T, K), says which k need to be tried.
     Returns the distance of the path as it is.
 
     Another label at frame t changes what is written at t and t+1 only. What is written before has

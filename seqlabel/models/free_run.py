@@ -28,8 +28,8 @@ class Feedback(NamedTuple):
         criterion = model.criterion
         options = criterion.options if isinstance(criterion, Regression) else None
         plain = front_end.options.stack == 1 and front_end.options.normalise in ("train", "none")
-        foretells = options is not None and (options.target, options.ahead) == ("next", 1)
-        if options is None or not foretells or options.loss != "squared" or not plain:
+        predicts = options is not None and (options.target, options.ahead) == ("next", 1)
+        if options is None or not predicts or options.loss != "squared" or not plain:
             raise InputError(
                 "a free run needs a model that predicts its next input: criterion.kind = "
                 "'regression', target = 'next', ahead = 1, loss = 'squared', with front_end.stack "

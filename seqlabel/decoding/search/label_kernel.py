@@ -145,7 +145,7 @@ def rank(beam, lm, final, order, log_probs):
     """Write the slots of the best prefixes, best first, and their scores; -1 and -inf behind them.
 
     order: (N,) int64. log_probs: (N,) float64, natural logarithms. final: the utterance is over,
-    so the language model's </s> counts. Of equal ones the first slot goes first.
+    so the language model's </s> counts. Equal ones are in slot order.
     """
     slots, now, masses = beam.slots, beam.now, beam.masses
     for s in range(now[0].active):

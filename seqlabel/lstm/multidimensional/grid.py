@@ -18,7 +18,7 @@ class Grid:
     """Where the pixels of a padded batch of maps lie in packed rows.
 
     sizes: (B, D) int64 extents of each map. padded: the D extents of the padded batch.
-    map, place: (P,) number and (P, D) coordinates of every pixel; index: (P,) where it lies in the
+    map, place: (P,) number and (P, D) coordinates of every pixel; index: (P,) its position in the
     flattened padded batch. steps: (B, D) rows from a pixel to the next one in each dimension.
     """
 
