@@ -16,9 +16,10 @@ class EvolutionPhase(AnyPhase):
     name, epochs, patience, monitor: as in every phase; one update per batch.
     objective: "error", the errors of greedy decoding under `training.protocol`, or "loss", the loss
     of the criterion.
-    population: perturbed networks per update, each evaluated on the whole batch. sigma: standard
-    deviation of their Gaussian noise. antithetic: draw perturbations in pairs ±ε. shaping: "ranks"
-    replaces the values of the objective by their ranks, "none" keeps them.
+    population: perturbed networks per update, each evaluated on the whole batch.
+    sigma: standard deviation of their Gaussian noise.
+    antithetic: draw perturbations in pairs ±ε.
+    shaping: "ranks" replaces the values of the objective by their ranks, "none" keeps them.
     optimiser: gets the estimated gradient; momentum applies to "sgd".
     weights: evolve "all", or those of the criterion's "output" layer.
     """
@@ -56,9 +57,12 @@ class KalmanPhase(AnyPhase):
     name, epochs, patience, monitor: as in every phase; one update per batch.
     frames: frames of each utterance per update; the next frames follow in the next update. 0: all.
     groups: "units" treats weights that lead into different units as uncorrelated (decoupled);
-    "all" keeps one covariance of all weights (the full filter). p0: initial variance of weights.
-    measurement_noise falls to final_measurement_noise, process_noise to final_process_noise,
-    geometrically over `annealing` updates. memory: maximum size of the filter in GiB.
+    "all" keeps one covariance of all weights (the full filter).
+    p0: initial variance of the weights.
+    measurement_noise, process_noise: variances of the targets and of the drift of the weights.
+    final_measurement_noise, final_process_noise: their values after `annealing` updates, approached
+    geometrically.
+    memory: maximum size of the filter in GiB.
     """
 
     method: Literal["kalman"] = "kalman"
@@ -90,16 +94,18 @@ class EvolinoPhase(AnyPhase):
     """A phase of Evolino: cells are evolved, output weights are fitted to the outputs of the cells.
 
     name, epochs, patience, monitor: as in every phase; an epoch is a generation.
-    population: candidates per cell. trials: networks per generation in which each candidate takes
-    part.
+    population: candidates per cell.
+    trials: networks per generation in which each candidate takes part.
     initial: initial weights are uniform in ±initial; for forget gate biases, around
-    `model.forget_bias`. mutation: scale of the Cauchy noise. input_scale: factor on the initial
-    values and on the noise of the weights from the inputs.
-    parents: share of the candidates that are kept and copied with mutations. burst: generations
-    without a better network after which all candidates are drawn anew around the best one (0:
-    never).
+    `model.forget_bias`.
+    mutation: scale of the Cauchy noise.
+    input_scale: factor on the initial values and on the noise of the weights from the inputs.
+    parents: share of the candidates that are kept and copied with mutations.
+    burst: generations without a better network after which all candidates are drawn anew around the
+    best one (0: never).
     readout: "least_squares" (pseudo-inverse) or "svr" (support vector regression with `epsilon` and
-    `penalty`; needs scikit-learn). washout: frames at the start of a sequence that are not fitted.
+    `penalty`; needs scikit-learn).
+    washout: frames at the start of a sequence that are not fitted.
     free_run: frames at its end where the network reads its own predictions; fitness and dev error
     are then the errors on these frames. With 0, fitness is the error on the fitted frames.
     """
