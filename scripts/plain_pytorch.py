@@ -1,7 +1,7 @@
 """CTC training in plain PyTorch, what `bench_train.py` compares seqlabel with.
 
 nn.LSTM on packed or on padded sequences, F.ctc_loss on log-probabilities, random batches of equal
-size, features held in memory. Dev error rate by greedy decoding and editdistance. `Network` and
+size, features held in memory. Dev error rate by greedy decoding and rapidfuzz. `Network` and
 `Training` use nothing of seqlabel; `twin` makes them from one of its runs.
 """
 
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import editdistance
 import torch
 import torch.nn.functional as F
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.optim.lr_scheduler import LambdaLR
@@ -136,7 +136,7 @@ class Training:
                 paths, lengths, targets, target_lengths, strict=True
             ):
                 found = torch.unique_consecutive(path[:length])
-                errors += editdistance.eval(found[found != 0].tolist(), target[:count].tolist())
+                errors += Levenshtein.distance(found[found != 0].tolist(), target[:count].tolist())
             total += int(target_lengths.sum())
         return errors / max(1, total)
 

@@ -3,7 +3,8 @@
 import functools
 import os
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,31 @@ def cases() -> Callable[[int], range]:
     """The numbers of so many random cases; a fiftieth of them where kernels are not compiled."""
     compiled = not numba.config.DISABLE_JIT
     return lambda count: range(count if compiled else -(-count // 50))
+
+
+@pytest.fixture(scope="session")
+def plain_edit_distance() -> Callable[[Sequence[Any], Sequence[Any]], int]:
+    """The Levenshtein distance, one row of the table after the other (Wagner and Fischer 1974)."""
+
+    def distance(reference: Sequence[Any], hypothesis: Sequence[Any]) -> int:
+        row = list(range(len(hypothesis) + 1))
+        for deleted, r in enumerate(reference, 1):
+            above, row = row, [deleted]
+            for j, h in enumerate(hypothesis):
+                row.append(min(above[j] + (r != h), above[j + 1] + 1, row[j] + 1))
+        return row[-1]
+
+    return distance
+
+
+@pytest.fixture(scope="session")
+def edit_distance(plain_edit_distance) -> Callable[[Sequence[Any], Sequence[Any]], int]:
+    """The Levenshtein distance: editdistance's, or the plain one where it has no wheel."""
+    if sys.version_info >= (3, 13):  # as in the dev extra of pyproject.toml
+        return plain_edit_distance
+    import editdistance
+
+    return editdistance.eval
 
 
 @pytest.fixture(scope="session")

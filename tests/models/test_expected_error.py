@@ -2,7 +2,6 @@
 
 import itertools
 
-import editdistance
 import numpy as np
 import pytest
 import torch
@@ -16,11 +15,12 @@ def collapse(path):
     return [k for k, _ in itertools.groupby(path) if k]
 
 
-def distance(path, reference):
-    return editdistance.eval(collapse(path), list(reference))
+@pytest.fixture(scope="session")
+def distance(edit_distance):
+    return lambda path, reference: edit_distance(collapse(path), list(reference))
 
 
-def enumerated(logits, reference):
+def enumerated(logits, reference, distance):
     """E[errors] and its exact gradient by the logits, path by path."""
     T, K = logits.shape
     x = logits.double().requires_grad_()
@@ -33,7 +33,7 @@ def enumerated(logits, reference):
 
 
 @pytest.mark.parametrize(("T", "K", "S"), [(1, 2, 0), (1, 3, 2), (2, 3, 1), (9, 3, 4), (25, 6, 7)])
-def test_errors_with_one_label_replaced_equal_those_of_the_whole_path(T, K, S):
+def test_errors_with_one_label_replaced_equal_those_of_the_whole_path(T, K, S, distance):
     rng = np.random.default_rng(T)
     y = np.full((T, K), 1 / K)
     for _ in range(20):
@@ -46,11 +46,11 @@ def test_errors_with_one_label_replaced_equal_those_of_the_whole_path(T, K, S):
             assert errors[t, k] == distance(other, reference)
 
 
-def test_gradient_is_that_of_the_expected_errors_within_three_standard_errors():
+def test_gradient_is_that_of_the_expected_errors_within_three_standard_errors(distance):
     """F11: 200 estimates of 500 paths each."""
     torch.manual_seed(3)
     logits, reference = torch.randn(4, 3), [1, 2, 1]
-    expectation, gradient = enumerated(logits, reference)
+    expectation, gradient = enumerated(logits, reference, distance)
     B = 200
     x = logits.expand(B, 4, 3).clone().requires_grad_()
     sizes = torch.full((B,), 4), torch.tensor([reference] * B), torch.full((B,), 3)
@@ -61,7 +61,7 @@ def test_gradient_is_that_of_the_expected_errors_within_three_standard_errors():
         assert ((estimates.double().mean(0) - exact).abs() < 3 * standard_error).all()
 
 
-def test_variance_is_far_below_that_of_whole_paths_with_a_baseline():
+def test_variance_is_far_below_that_of_whole_paths_with_a_baseline(distance):
     """The same number of paths weighed by their errors less the mean of the others' (REINFORCE)."""
     torch.manual_seed(0)
     B, T, K, N, reference = 300, 6, 3, 8, [1, 2]

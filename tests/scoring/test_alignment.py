@@ -1,8 +1,7 @@
-"""Alignments against enumeration, against editdistance, and against published examples."""
+"""Alignments against enumeration, against edit distances, and against published examples."""
 
 from functools import cache
 
-import editdistance
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -124,11 +123,11 @@ def test_errors_under_the_other_costs_are_those_of_its_alignments(pairs, optiona
     }
 
 
-def test_where_sclites_costs_count_one_error_more():
+def test_where_sclites_costs_count_one_error_more(edit_distance):
     """Five substitutions cost 20, three deletions and three insertions only 18."""
     reference, hypothesis = "aaabb", "bbcca"
     counts = {name: align(reference, hypothesis, name).counts for name in ("unit", "sclite")}
-    assert counts["unit"].errors == editdistance.eval(reference, hypothesis)
+    assert counts["unit"].errors == edit_distance(reference, hypothesis)
     assert (counts["unit"].substitutions, counts["unit"].errors) == (5, 5)
     assert (counts["sclite"].substitutions, counts["sclite"].errors) == (0, 6)
 
@@ -143,17 +142,25 @@ def test_errors_that_differ_are_found_from_either_side(costs):
 @given(
     st.lists(st.tuples(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2))), max_size=5)
 )
-def test_unit_costs_count_what_editdistance_counts_on_any_input(pairs):
+def test_unit_costs_count_the_edit_distance_of_any_input(edit_distance, pairs):
     found = align_all([r for r, _ in pairs], [h for _, h in pairs], "unit")
     assert len(found) == len(pairs)
     for (reference, hypothesis), one in zip(pairs, found, strict=True):
-        assert one.counts.errors == editdistance.eval(reference, hypothesis)
+        assert one.counts.errors == edit_distance(reference, hypothesis)
         number = {label: n for n, label in enumerate({*reference, *hypothesis})}  # see below
         assert one.counts.errors == Levenshtein.distance(
             [number[label] for label in reference], [number[label] for label in hypothesis]
         )
         assert [r for code, r, _ in one.ops if code != "I"] == reference
         assert [h for code, _, h in one.ops if code != "D"] == hypothesis
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEQUENCES, SEQUENCES)
+def test_edit_distances_agree(plain_edit_distance, edit_distance, reference, hypothesis):
+    plain = plain_edit_distance(reference, hypothesis)
+    assert plain == edit_distance(reference, hypothesis)
+    assert plain == Levenshtein.distance(reference, hypothesis)
 
 
 def test_an_empty_label_is_a_label():
