@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
     "models/ctc_kernel.py": ["models/test_ctc.py"],
     "decoding/search/*.py": ["decoding/test_beam.py", "decoding/test_stream.py",
-                             "decoding/test_lexicon.py", "decoding/test_plain.py"],
+                             "decoding/test_lexicon.py", "decoding/test_plain.py",
+                             "decoding/test_trie.py"],
     "decoding/alignment/*.py": ["decoding/test_alignment.py", "decoding/test_free_alignment.py",
                                 "decoding/test_align_options.py"],
     "decoding/lm/*.py": ["decoding/test_arpa.py", "decoding/test_kneser_ney.py",

@@ -29,7 +29,8 @@ from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span, make_spans
 from seqlabel.decoding.search.hypothesis import Hypothesis
 from seqlabel.decoding.search.labels import LabelSearch
-from seqlabel.decoding.search.plain import PlainLabelSearch, PlainWordSearch
+from seqlabel.decoding.search.plain import PlainLabelSearch
+from seqlabel.decoding.search.plain_words import PlainWordSearch
 from seqlabel.decoding.search.spans import label_spans, span_kernels
 from seqlabel.decoding.search.words import WordSearch
 from seqlabel.decoding.stream import BeamStream

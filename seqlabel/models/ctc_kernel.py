@@ -23,8 +23,8 @@ from seqlabel.models.kernel_math import REORDER, log_add, log_sum_exp, softmax
 LOST = 1e-300
 """A state below this share of its frame's mass counts as 0; that keeps denormal numbers out too."""
 
-TINY = 1e-290
-"""The states of a frame that have less in all, from both sides, would lose digits."""
+TINY = 1e-280
+"""The least in which the two sides of a frame must meet; beside it a state lost is nothing."""
 
 SAFE = math.log(1e270)
 """The largest loss at which lost states cannot have mattered."""
@@ -44,6 +44,9 @@ def rescaled_occupancy(phi, y, skip, blank, label):
     The probabilities of a frame sum to 1 at most, so a state passes on no more than it has: what
     was lost at one frame, below LOST of a mass of at most 1, is still below LOST at the end.
     All such losses together are nothing beside a p(l|x) above exp(-SAFE).
+
+    Only the forward pass counts what it loses. A state that the backward pass alone loses meets a
+    forward variable of at most 1: less than 1e-19 of its frame where the sides meet in TINY.
     """
     T, S = y.shape[0], y.shape[1] - 1
     blank[0], label[0] = 0.0, 0.0
@@ -85,7 +88,6 @@ def rescaled_occupancy(phi, y, skip, blank, label):
             l = scale * y[t, i] * label_after[i]
             b = b if b > LOST else 0.0
             l = l if l > LOST else 0.0
-            lost += ((blank_after[i] > 0.0) & (b == 0.0)) | ((label_after[i] > 0.0) & (l == 0.0))
             blank_after[i], label_after[i] = b, l
         if not mass > TINY:
             return np.inf

@@ -1,12 +1,10 @@
 """CROHME: symbols in the order of writing, the one-line subset, quirks of the files."""
 
 import csv
-import importlib.util
 import itertools
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from seqlabel.cli import main
@@ -16,42 +14,6 @@ from seqlabel.errors import InputError
 from seqlabel.inputs.formats.inkml import read_inkml
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "crohme"
-
-
-def inkml(symbols, latex, traces=6, writer="w1", kind="type"):
-    """An expression; symbols: (label, numbers of its traces)."""
-    groups = "".join(
-        f'<traceGroup xml:id="g{n}"><annotation type="truth">{label}</annotation>'
-        + "".join(f'<traceView traceDataRef="{trace}"/>' for trace in parts)
-        + "</traceGroup>"
-        for n, (label, parts) in enumerate(symbols)
-    )
-    strokes = "".join(f'<trace id="{n}">{n} 1, {n} 2, 3 {n}</trace>' for n in range(traces))
-    return (
-        '<ink xmlns="http://www.w3.org/2003/InkML">'
-        f'<annotation type="writer">{writer}</annotation><annotation {kind}="truth">${latex}$'
-        f'</annotation>{strokes}<traceGroup xml:id="t"><annotation type="truth">Segmentation'
-        f"</annotation>{groups}</traceGroup></ink>"
-    )
-
-
-@pytest.fixture
-def tiny(tmp_path):
-    files = {
-        "TrainINKML/HAMEX/one.inkml": inkml([("x", [0]), ("+", [1, 3]), ("y", [2])], "x+y"),
-        "TrainINKML/KAIST/frac.inkml": inkml(
-            [("-", [2]), ("1", [1]), ("\\pi", [3])], "\\frac{1}{\\pi}"
-        ),
-        "TrainINKML/MfrDB/bad.inkml": "<ink><trace",
-        "TestINKMLGT/d.inkml": inkml([("y", [0])], "y", writer="w2"),
-        "TestINKMLGT/e.inkml": inkml([("y", [1]), ("x", [0])], "y", writer="w2", kind="typx"),
-        "TestEM2014GT/t.inkml": inkml([("x", [5]), ("1", [4])], "x^1", writer="w3"),
-    }
-    for name, text in files.items():
-        path = tmp_path / "crohme" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return tmp_path
 
 
 def test_sets_symbols_and_alphabet(tiny):
@@ -84,7 +46,7 @@ def test_an_unreadable_file_may_stop_it(tiny):
         prepare(tiny, Options(skip_bad=False))
 
 
-def test_a_symbol_that_training_lacks(tiny):
+def test_a_symbol_that_training_lacks(tiny, inkml):
     (tiny / "crohme/TestEM2014GT/t.inkml").write_text(inkml([("z", [0])], "z"))
     prepared = prepare(tiny, Options())
     assert prepared.unseen == {"test": {"z": 1}}
@@ -96,18 +58,18 @@ def write(path, text):
     return path
 
 
-def test_faults_of_the_segmentation(tmp_path):
+def test_faults_of_the_segmentation(tmp_path, inkml):
     path = write(tmp_path / "a.inkml", inkml([], "x"))
     with pytest.raises(InputError, match=r"a\.inkml: no segmentation into symbols"):
         symbols_in_writing_order(read_inkml(path), path)
 
 
-def test_references_with_a_hash(tmp_path):
+def test_references_with_a_hash(tmp_path, inkml):
     path = write(tmp_path / "a.inkml", inkml([("x", ["#1"]), ("y", ["#0"])], "x"))
     assert symbols_in_writing_order(read_inkml(path), path) == ("y", "x")
 
 
-def test_ink_that_cannot_be_used_is_skipped_by_name(tiny):
+def test_ink_that_cannot_be_used_is_skipped_by_name(tiny, inkml):
     """A reference to no trace, a symbol without a truth, times that go back where they matter."""
     one = tiny / "crohme/TrainINKML/HAMEX/one.inkml"
     path = tiny / "crohme/TrainINKML/KAIST/back.inkml"
@@ -127,7 +89,7 @@ def test_ink_that_cannot_be_used_is_skipped_by_name(tiny):
     assert "'9', which is not in the file" in skipped["train/KAIST/absent"]
 
 
-def test_strokes_of_no_symbol_are_counted(tiny):
+def test_strokes_of_no_symbol_are_counted(tiny, inkml):
     """The files of the fixture have six traces each, some of no symbol."""
     path = tiny / "crohme/TrainINKML/KAIST/whole.inkml"
     for traces, everywhere, on_a_line in ((2, 5, 2), (3, 6, 3)):
@@ -165,140 +127,17 @@ def test_real_corpus(crohme):
         assert utterance.speaker == row["writer"]
 
 
-@pytest.fixture(scope="module")
-def recombine():
-    path = RECIPE / "recombine.py"
-    spec = importlib.util.spec_from_file_location("recombine", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def place(inkml):
+    def place(root, name, symbols, latex):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(inkml(symbols, latex))
+
+    return place
 
 
-def test_recombined_formulas_keep_labels_places_and_sizes(recombine, tiny):
-    formulas = recombine.read_formulas(tiny / "crohme")
-    assert [[s.label for s in f.symbols] for f in formulas] == [["x", "+", "y"], ["1", "-", "\\pi"]]
-    assert [f.linear for f in formulas] == [True, False]
-    other = recombine.Symbol("x", [np.array([[0.0, 0.0], [10.0, 5.0]]), np.array([[4.0, 1.0]])])
-    old = recombine.Symbol("x", [np.array([[100.0, 50.0], [140.0, 70.0]])])
-    rng, none = np.random.default_rng(1), recombine.Distortion(0, 0, 0, 0, 0, 0)
-    new = recombine.fitted(recombine.distorted(other, rng, none), old, rng, none)
-    assert [len(stroke) for stroke in new.strokes] == [2, 1]
-    np.testing.assert_allclose(new.box, [[100, 50], [140, 70]])
-    dot = recombine.Symbol(".", [np.array([[7.0, 7.0]])])
-    assert recombine.distorted(dot, rng, none).strokes[0].tolist() == [[7.0, 7.0]]
-    np.testing.assert_allclose(recombine.fitted(dot, old, rng, none).box, [[120, 60], [120, 60]])
-
-
-def test_symbols_are_distorted_within_their_limits(recombine):
-    corners = np.array([[0.0, 0.0], [0.0, 4.0], [2.0, 4.0]])  # a tall bar and its foot
-    symbol = recombine.Symbol("L", [corners])
-    rng, none = np.random.default_rng(2), recombine.Distortion(0, 0, 0, 0, 0, 0)
-
-    def changed(**limits):
-        for _ in range(200):
-            yield recombine.distorted(symbol, rng, none._replace(**limits)).strokes[0]
-
-    turned = [np.subtract(*p[[1, 0]]) for p in changed(rotation=6)]
-    angles = np.degrees([np.arctan2(-x, y) for x, y in turned])
-    assert 5.5 < np.abs(angles).max() <= 6
-    assert angles.min() < 0 < angles.max()
-    slopes = np.degrees([np.arctan2(p[1, 0] - p[0, 0], 4.0) for p in changed(shear=10)])
-    assert 9 < np.abs(slopes).max() <= 10
-    aspects = np.log([np.ptp(p[:, 0]) / np.ptp(p[:, 1]) * 2 for p in changed(aspect=0.2)])
-    assert 0.18 < np.abs(aspects).max() <= 0.2 + 1e-12
-    bar = recombine.Symbol("|", [np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]])])
-    bent = [
-        recombine.distorted(bar, rng, none._replace(bend=0.1)).strokes[0][:, 0] for _ in range(200)
-    ]
-    bows = [middle - (top + foot) / 2 for top, middle, foot in bent]
-    assert 0.36 < np.abs(bows).max() <= 0.4  # a tenth of its length
-
-    sizes, shifts = [], []
-    for _ in range(200):
-        box = recombine.fitted(symbol, symbol, rng, none._replace(size=0.15)).box
-        sizes.append(np.log(np.ptp(box[:, 1]) / 4))
-        shifts.append(recombine.fitted(symbol, symbol, rng, none._replace(shift=0.06)).box[0])
-    assert 0.13 < np.abs(sizes).max() <= 0.15
-    assert 0.22 < np.abs(shifts).max() <= 0.24
-
-
-def test_symbols_come_from_one_hand_as_far_as_it_wrote_them(recombine):
-    def formula(labels, hand):
-        return recombine.Formula(
-            [recombine.Symbol(label, [np.full((1, 2), len(hand))]) for label in labels], True, hand
-        )
-
-    known = recombine.Symbols([formula("ab", "A"), formula("a", "BB"), formula("a", "CCC")])
-    rng = np.random.default_rng(3)
-
-    def hands(label, hand):
-        return {known.draw(label, hand, rng).box[0, 0] for _ in range(50)}
-
-    assert hands("a", "BB") == {2}
-    assert hands("a", "") == {1, 2, 3}
-    assert hands("b", "BB") == {1}  # he wrote none
-
-
-def test_other_labels_are_of_the_same_class_and_known(recombine):
-    symbols = [recombine.Symbol(label, [np.zeros((1, 2))]) for label in "0379ax+(="]
-    known = recombine.Symbols([recombine.Formula(symbols, True, "")])
-    rng = np.random.default_rng(4)
-
-    def others(label, before=""):
-        drawn = [recombine.relabelled(label, before, known, rng) for _ in range(400)]
-        return {label: drawn.count(label) / 400 for label in drawn}
-
-    assert set(others("7")) == set("0379")
-    assert set(others("x")) == set("ax")
-    assert others("(") == {"(": 1}
-    assert 0.34 < others("7", "0")["0"] < 0.46  # 0.2 + 0.8 / 4
-    assert "a" not in others("7", "a")
-
-
-def test_recombined_formulas_are_read_as_further_training_data(recombine, tiny, monkeypatch):
-    out = tiny / "extra"
-    command = ["recombine.py", str(tiny / "crohme"), str(out), "--count", "12"]
-    monkeypatch.setattr("sys.argv", command)
-    recombine.main()
-    prepared = prepare(tiny, Options(extra=str(out)))
-    known = ("x", "+", "y"), ("1", "-", "\\pi")
-    extra = [u for u in prepared.splits["train"] if u.id.startswith("extra/")]
-    assert len(extra) == 12
-    assert {len(u.labels) for u in extra} == {2, 3}
-    for utterance in extra:
-        whole = next(labels for labels in known if utterance.labels[0] in labels)
-        first = whole.index(utterance.labels[0])
-        assert utterance.labels == whole[first : first + len(utterance.labels)]
-        assert utterance.tags["linear"] == ("yes" if "x" in whole else "no")
-    assert {u.id.split("/")[0] for u in prepared.splits["dev"]} == {"dev"}
-    with pytest.raises(InputError, match=r"no \.inkml file for training"):
-        prepare(tiny, Options(extra=str(tiny / "absent")))
-
-
-def test_recombined_formulas_are_not_mixed_with_others(recombine, tiny, monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["recombine.py", str(tiny), str(tiny / "out"), *arguments])
-        recombine.main()
-        return sorted(path.name for path in (tiny / "out").glob("*.inkml"))
-
-    assert run("--count", "3") == ["0.inkml", "1.inkml", "2.inkml"]
-    assert len(run("--count", "3")) == 3
-    assert "there already" in capsys.readouterr().err
-    for other in ("--count=2", "--seed=2", "--relabelled=1"):
-        with pytest.raises(InputError, match="already has another corpus"):
-            run("--count", "3", other)
-    for wrong in ("--count=0", "--seed=-1", "--relabelled=2", "--relabelled=nan"):
-        with pytest.raises(SystemExit):
-            run(wrong)
-
-
-def place(root, name, symbols, latex):
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(inkml(symbols, latex))
-
-
-def test_one_name_for_each_symbol_in_every_year(tiny):
+def test_one_name_for_each_symbol_in_every_year(tiny, place):
     """The test set of 2016 writes < where training writes \\lt."""
     corpus = tiny / "crohme"
     place(corpus, "TrainINKML/HAMEX/lt.inkml", [("1", [0]), ("\\lt", [1]), ("|", [2])], "1\\lt|")
@@ -343,7 +182,7 @@ def test_the_recipe_lists_the_names():
             assert f"`{spelling}`".replace("|", "\\|") in text, spelling
 
 
-def test_sets_are_chosen_by_year_or_folder(tiny):
+def test_sets_are_chosen_by_year_or_folder(tiny, place):
     corpus = tiny / "crohme"
     place(corpus, "TEST2016_INKML_GT/a.inkml", [("x", [0])], "x")
     place(corpus, "mine/b.inkml", [("y", [0])], "y")
@@ -371,7 +210,7 @@ def test_sets_are_chosen_by_year_or_folder(tiny):
     assert not any("no folder" in note for note in noted)
 
 
-def test_years_need_no_quotes_on_the_command_line(tiny, capsys):
+def test_years_need_no_quotes_on_the_command_line(tiny, capsys, place):
     place(tiny / "crohme", "TEST2016_INKML_GT/a.inkml", [("x", [0])], "x")
     command = ["prepare", "crohme", str(tiny), str(tiny / "out"), "--set", "protocol=2013"]
     assert main([*command, "--set", "test=[2014, 2016]", "--set", 'dev=["2016"]']) == 2
@@ -382,7 +221,7 @@ def test_years_need_no_quotes_on_the_command_line(tiny, capsys):
     }  # fmt: skip
 
 
-def test_sets_that_are_not_there(tiny):
+def test_sets_that_are_not_there(tiny, place):
     assert prepare(tiny, Options(protocol="2016")).notes[0] == (
         "no folder TEST2016_INKML_GT, which belongs to the set test of 2016"
     )
@@ -408,7 +247,7 @@ def test_sets_that_are_not_there(tiny):
         prepare(tiny, Options())
 
 
-def test_layouts_of_2019_and_2023(tmp_path):
+def test_layouts_of_2019_and_2023(tmp_path, place):
     task = tmp_path / "a/Task1_and_Task2/Task1_onlineRec/MainTask_formula"
     place(task, "train/INKMLs/Train_2014/a.inkml", [("x", [0])], "x")
     place(task, "valid/TestEM2014GT_INKMLs/b.inkml", [("x", [0])], "x")
@@ -466,7 +305,7 @@ def test_mathwriting_has_latex_for_its_target(tmp_path):
         prepare(tmp_path, Options(protocol="mathwriting"))
 
 
-def test_formulas_of_crohme_as_latex_are_spelled_in_one_way(tiny):
+def test_formulas_of_crohme_as_latex_are_spelled_in_one_way(tiny, place):
     place(
         tiny / "crohme",
         "TrainINKML/HAMEX/one.inkml",

@@ -124,6 +124,20 @@ def test_spans_equal_those_of_the_compiled_walk(seed, T, real):
     assert one == other
 
 
+@pytest.mark.parametrize("large", [0, 45])
+def test_spans_of_long_labellings_are_those_of_short_ones(large, monkeypatch):
+    """Paths that would take too much memory are found in another way: all of them, or the first."""
+    rng = np.random.default_rng(5)
+    x = np.log(rng.dirichlet(np.ones(K), (2, 9)))
+    labels, ends = np.array([1, 2, 3, 1, 2], np.int32), [3, 5]
+    given = (x, np.array([9, 8]), 0, labels, ends)
+    expected = spans.label_spans(*given)
+    monkeypatch.setattr(spans, "LARGE", large)
+    starts, stops, peaks = spans.label_spans(*given)
+    assert (starts, stops) == expected[:2]
+    np.testing.assert_allclose(peaks, expected[2], rtol=1e-12)
+
+
 def test_masses_that_would_become_too_small_are_scaled_up_alike():
     probs = np.random.default_rng(2).dirichlet(np.full(K, 50.0), 400)
     decoder = make("labels", 4)

@@ -130,6 +130,43 @@ def test_rescaling_does_not_give_up_on_a_large_loss_alone():
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
+def test_a_path_that_is_lost_from_both_ends_is_not_overlooked():
+    """The likeliest path is ahead of the others by ten labels, and pays for it at both ends.
+
+    Each pass loses it at its own end, before it would outweigh the others, which pay 1e-39 at
+    every frame of the middle. Wherever the two passes meet, only the others are left.
+    """
+    lead, middle = 10, 16
+    S = lead + middle
+    y = np.full((lead + middle + lead + 1, S + 1), 1e-39)
+    y[:lead] = 10.0**-30.3
+    y[:lead, 0] = 1.0
+    for t in range(middle):
+        y[lead + t, lead + t + 1] = 1.0
+    y[-lead - 1 :, S] = 10.0**-30.3
+    for t in range(lead + 1):
+        y[t - lead - 1, middle + t] = 1.0
+    y /= y.sum(1, keepdims=True)
+    labels = list(range(1, S + 1))
+    rescaled, logarithms = occupancies(y, labels)
+    np.testing.assert_allclose(logarithms[0], 606 * np.log(10), rtol=1e-6)  # 2 x 10 x 30.3
+    assert logarithms[2][lead + middle // 2].argmax() == lead + middle // 2
+    assert rescaled[0] == np.inf
+
+
+@pytest.mark.parametrize(
+    "first",
+    [[[1.0, 0.0], [1.0, 1e-305]], [[0.0, 1.0], [1e-305, 1.0]]],
+    ids=["label", "blank"],
+)
+def test_a_lost_state_of_a_large_loss_makes_it_give_up(first):
+    """One state is lost at the second frame; eight frames of 1e-100 make the loss large."""
+    assert occupancies(np.array([*first, [0.5, 0.5]]), [1])[0][0] < np.inf
+    rescaled, logarithms = occupancies(np.array(first + 8 * [[1e-100, 1e-100]]), [1])
+    assert logarithms[0] > ctc_kernel.SAFE
+    assert rescaled[0] == np.inf
+
+
 def test_gradient_of_every_frame_sums_to_zero_and_padding_gets_none():
     logits, lengths, targets, target_lengths = random_batch()
     logits.requires_grad_()
