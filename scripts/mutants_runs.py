@@ -136,9 +136,8 @@ def with_suite(tests: Sequence[str], examples: int, limit: float, work: Callable
         code = 70
         try:
             _compute_as_compiled()
-            options = (
-                "-q -s -p no:cacheprovider -p no:xdist -p no:faulthandler --no-header --no-summary"
-            )
+            options = "-q -s --no-header --no-summary -p no:cacheprovider -p no:xdist"
+            options += " -o faulthandler_timeout=0"  # forks have limits of their own
             ignored = ["-W", "ignore::RuntimeWarning", "-W", "ignore::SyntaxWarning"]
             ignored += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
             code = pytest.main([*options.split(), *ignored, *tests], plugins=[Plugin()])
