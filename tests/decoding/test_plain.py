@@ -28,6 +28,7 @@ KINDS = {
     "words": {"lexicon": SEPARATED, "lm": WORD_LM, "bonus": 0.5},
     "open words": {"lexicon": SEPARATED, "lm": WORD_LM, "unknown_penalty": 3.0},
     "no separator": {"lexicon": Lexicon(ALPHABET, SPELLED), "lm": WORD_LM},
+    "cut words": {"lexicon": Lexicon(ALPHABET, SPELLED), "lm": WORD_LM, "beam_threshold": 1.5},
     "optional separator": {"lexicon": Lexicon(ALPHABET, SPELLED, " ", True), "lm": WORD_LM},
 }
 

@@ -27,13 +27,13 @@ def below(trie, node):
     return found
 
 
-@pytest.mark.parametrize("width", [1, 7])
+@pytest.mark.parametrize("width", [1, 3])
 def test_every_node_is_free_or_in_use(width):
     rng = np.random.default_rng(width)
     search = LabelSearch(4, width)
     first = len(search.beam.trie)
-    for _ in range(3):  # utterances
-        for frames in (0, 1, 5, 60, 500):
+    for _ in range(2):  # utterances
+        for frames in (0, 1, 5, 60, 350):
             search.advance(rng.dirichlet([0.1, 1.0, 1.0, 1.0], frames))
             trie, free = search.beam.trie, search.beam.free[0]
             unused = nodes(trie, free["first"], "sibling")
