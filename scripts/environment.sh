@@ -1,6 +1,6 @@
 # Sourced by the other scripts: makes .venv with the tested versions, and puts it on PATH.
 #
-#   PYTHON=python3.12 scripts/quickstart.sh     choose the interpreter (3.11 and 3.12 are tested)
+#   PYTHON=python3.12 scripts/quickstart.sh     choose the interpreter (3.11, 3.12 and 3.13 are tested)
 #   VENV=/tmp/venv scripts/test.sh              put the environment elsewhere
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,7 +9,7 @@ CONSTRAINTS=${CONSTRAINTS:-$root/scripts/constraints.txt}
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3.11 python3.12 python3 python}; do
+    for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3 python}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info)' 2>/dev/null; then
             echo "$candidate"
             return
