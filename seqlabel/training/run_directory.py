@@ -12,7 +12,6 @@ import io
 import json
 import platform
 import sys
-import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -126,9 +125,8 @@ def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
         if experiment.model.layers > len(weights):
             raise RuntimeError(f"{experiment.model.layers} layers in {len(weights)} arrays")
         # Compare shapes first, so that the network takes no more memory than its weights on disk.
-        with torch.device("meta"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that nothing is copied there
-            make_model(experiment, front_end, alphabet).load_state_dict(weights)
+        with torch.device("meta"):
+            make_model(experiment, front_end, alphabet).load_state_dict(weights, assign=True)
         model = make_model(experiment, front_end, alphabet)
         model.load_state_dict(weights)
     except RuntimeError as error:
