@@ -1,6 +1,7 @@
 """recipes/video: what it draws, the published network, and videos that are refused."""
 
 import importlib
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -54,9 +55,55 @@ def test_digits_move_on_and_bounce(load):
     assert patches.shape == (4, 40, 16, 4, 4)
     logits = digits.ConvNetwork(digits.Task())(x[:, :5])
     assert logits.shape == (4, 5, 1, 16, 16)
-    assert digits.PlainNetwork(digits.Task(), cells=4)(x[:, :5]).shape == logits.shape
+    assert digits.PlainNetwork(digits.Task(cells=4))(x[:, :5]).shape == logits.shape
     exact = torch.where(x[:, 20:] > 0, 40.0, -40.0)
     assert float(digits.cross_entropy(exact, x)) < 1e-6
+
+
+@pytest.mark.parametrize("edges", ["bounce", "wrap"])
+def test_a_square_moves_by_one_pixel_and_keeps_its_shape(load, edges):
+    square = load("square")
+    x = square.videos(40, 12, edges, np.random.default_rng(0))
+    assert x.shape == (40, square.FRAMES, 1, 12, 12)
+    assert (x.sum(dim=(2, 3, 4)) == square.SIDE**2).all()
+    frames = x[:, :, 0].numpy()
+    moves = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
+    turned = 0
+    for video in frames:
+        taken = []
+        for before, after in itertools.pairwise(video):
+            fitting = [m for m in moves if np.array_equal(np.roll(before, m, (0, 1)), after)]
+            assert len(fitting) == 1  # rolling wraps, and no bounce puts a square over a border
+            taken.append(fitting[0])
+        turned += len(set(taken)) > 1
+    assert (turned == 0) if edges == "wrap" else (turned > 20)
+    over = frames[:, :, 0].any(axis=2) & frames[:, :, -1].any(axis=2)
+    assert over.any() == (edges == "wrap")
+    for network in (square.ConvNetwork(12, 2), square.PlainNetwork(12, 3)):
+        logits = network(x[:3])
+        assert logits.shape == x[:3].shape
+        changed = x[:3].clone()
+        changed[:, 9:] = 0
+        torch.testing.assert_close(network(changed)[:, :9], logits[:, :9])  # from the past only
+    next_frame = torch.where(x.roll(-1, 1) > 0, 40.0, -40.0)
+    assert float(square.cross_entropy(next_frame, x)) < 1e-6
+    even = float(square.cross_entropy(torch.zeros_like(x), x))
+    assert even == pytest.approx(12**2 * np.log(2), rel=1e-5)
+
+
+def test_weights_are_those_of_the_lowest_dev_loss(load):
+    fit = load("fit")
+    network = torch.nn.Linear(1, 1, bias=False)
+    seen = []
+
+    def dev_loss():
+        seen.append(network.weight.item())
+        return abs(seen[-1] - 20)
+
+    updates = fit.fit(network, lambda: -network.weight.sum(), 0.005, 0.1, 1.0, dev_loss)
+    assert len(seen) == 1 + (updates - 1) // fit.DEV
+    assert network.weight.item() == min(seen, key=lambda weight: abs(weight - 20))
+    assert fit.fit(network, lambda: network.weight.sum(), 0.0, 0.1, 1.0) == 1
 
 
 def test_gestures_move_the_hand_as_they_are_called(load):

@@ -66,13 +66,19 @@ train() {
 }
 
 sines() {
-    local k folder
-    for k in 1 2 3; do
+    local k folder conf more
+    for k in 1 2 3 4 5; do
         folder=$exp/sines$k
+        conf=sines_evolino
+        more=()
+        if [ "$k" -gt 3 ]; then
+            conf=sines_evolino_many
+            more=(model.hidden=60)
+        fi
         data sines "$k" "$folder"
-        train sines_evolino "$folder/data" "$folder/evolino"
-        train sines_evolino "$folder/data" "$folder/random" phases.0.epochs=1
-        train sines_gradient "$folder/data" "$folder/gradient"
+        train $conf "$folder/data" "$folder/evolino"
+        train $conf "$folder/data" "$folder/random" phases.0.epochs=1
+        train sines_gradient "$folder/data" "$folder/gradient" "${more[@]}"
         python "$recipe/judge.py" sines "$folder/data" "$folder"/{evolino,random,gradient}/*
     done
 }

@@ -5,6 +5,7 @@
 #   (default)       strings of the real digits that come with scikit-learn
 #   --writers       synthetic lines by unseen writers, in the layout of IAM
 #   --iam           the IAM handwriting database itself, given with --corpus
+#   --crohme        CROHME's formulas on one line, given with --corpus as InkML, drawn as images
 #   --conv          the convolutional encoder in place of the MDLSTM
 set -eo pipefail
 kind=digits
@@ -14,12 +15,13 @@ for argument in "$@"; do
     case $argument in
     --writers) kind=writers ;;
     --iam) kind=iam ;;
+    --crohme) kind=crohme ;;
     --conv) encoder=_conv ;;
     *) arguments+=("$argument") ;;
     esac
 done
 set -- "${arguments[@]}"
-usage_corpus='[--writers | --iam --corpus DIR] [--conv]'
+usage_corpus='[--writers | --iam --corpus DIR | --crohme --corpus DIR] [--conv]'
 source "$(dirname "$0")/../stages.sh"
 configured=$kind
 [ $kind != iam ] || configured=writers
@@ -44,6 +46,12 @@ prepare() {
     iam)
         need_corpus
         seqlabel prepare iam "$corpus" "$exp/data"
+        ;;
+    crohme)
+        need_corpus
+        seqlabel prepare crohme "$corpus" "$exp/ink" --set subset=linear
+        python "$recipe/rendered.py" "$exp/ink" "$exp/images"
+        seqlabel prepare manifest "$exp/images" "$exp/data" --set unit=symbol
         ;;
     esac
 }

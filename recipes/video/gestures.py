@@ -45,6 +45,7 @@ class Network(nn.Module):
                 nn.Conv2d(channels, channels, 3, padding=1), nn.Tanh(),
             )  # fmt: skip
         side = hands.SIZE // 4
+        self.norm = nn.LayerNorm(channels * side * side)
         self.blstm = LSTM(channels * side * side, hidden, bidirectional=True)
         self.output = nn.Linear(2 * hidden, len(ALPHABET))
 
@@ -56,7 +57,7 @@ class Network(nn.Module):
         else:
             maps = self.maps(frames.flatten(0, 1)).unflatten(0, x.shape[:2])
         small = self.pool(maps.flatten(0, 1)).unflatten(0, x.shape[:2])
-        y, _ = self.blstm(small.flatten(2), lengths)
+        y, _ = self.blstm(self.norm(small.flatten(2)), lengths)
         return self.output(y)
 
 
@@ -83,6 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
     parser.add_argument("--encoder", choices=("convlstm", "frames"), default="convlstm")
+    parser.add_argument("--rate", type=float, default=1e-2, help="learning rate")
     parser.add_argument("--minutes", type=float, default=3.0, help="of processor time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -98,11 +100,11 @@ def main() -> None:
     torch.manual_seed(options.seed)
     random = np.random.default_rng(options.seed)
     network = Network(options.encoder)
-    optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
+    optimiser = torch.optim.Adam(network.parameters(), lr=options.rate)
     started, epoch, best, kept = time.process_time(), 0, np.inf, {}
     while (spent := time.process_time() - started) < 60 * options.minutes:
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 if spent < 40 * options.minutes else 1e-3
+            group["lr"] = options.rate * (1.0 if spent < 40 * options.minutes else 0.2)
         for chosen in np.array_split(random.permutation(len(videos)), len(videos) // 20):
             x, *rest = batch_of(videos, targets, chosen.tolist())
             x = x + 0.1 * torch.randn_like(x)

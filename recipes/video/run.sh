@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A peephole convolutional LSTM on videos: predicts moving digits, labels hand gestures.
+# A peephole convolutional LSTM on videos: predicts a square and digits, labels hand gestures.
 #
-#   recipes/video/run.sh [digits|gestures] [--exp DIR] [--minutes M] [--seed N]
+#   recipes/video/run.sh [square|digits|gestures]... [--exp DIR] [--minutes M] [--seed N]
 #
-# M minutes of processor time for each of the four networks (default 3).
+# M minutes of processor time for each network (default: 1 for the square, 3 for the others).
 set -eo pipefail
 recipe=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$recipe/../.." && pwd)
@@ -14,7 +14,7 @@ experiments=()
 options=()
 while [ $# -gt 0 ]; do
     case $1 in
-    digits | gestures)
+    square | digits | gestures)
         experiments+=("$1")
         shift
         ;;
@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
         shift 2
         ;;
     *)
-        echo "usage: $0 [digits|gestures] [--exp DIR] [--minutes M] [--seed N]" >&2
+        echo "usage: $0 [square|digits|gestures]... [--exp DIR] [--minutes M] [--seed N]" >&2
         exit 2
         ;;
     esac
@@ -39,10 +39,20 @@ wants() {
     [ ${#experiments[@]} -eq 0 ] || [[ " ${experiments[*]} " == *" $1 "* ]]
 }
 
+if wants square; then
+    for setting in "12 0" "12 10" "24 50"; do
+        read -r field videos <<<"$setting"
+        for network in "convlstm 8" "lstm 128"; do
+            read -r network cells <<<"$network"
+            python "$recipe/square.py" --field $field --videos $videos --network $network \
+                --cells $cells --json "$exp/square-$field-$videos-$network.json" "${options[@]}"
+        done
+    done
+fi
 if wants digits; then
     for network in convlstm lstm; do
-        python "$recipe/digits.py" --network $network --json "$exp/digits-$network.json" \
-            "${options[@]}"
+        python "$recipe/digits.py" --network $network --size 32 \
+            --json "$exp/digits-$network.json" "${options[@]}"
     done
 fi
 if wants gestures; then
