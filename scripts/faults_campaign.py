@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faults_processes import at_operation, descendants, outcome, redirect, run
+from faults_processes import LONGEST, at_operation, descendants, outcome, redirect, run
 
 from seqlabel.cli import main as seqlabel
 
@@ -255,34 +255,52 @@ class Campaign:
                 raise Lost(f"half-written: {names}")
 
     def torchrun(self, kills: int) -> None:
-        """Kill one of two training processes repeatedly; the weights must be the same."""
-        folders = []
-        for number in (0, kills):
+        """Kill one of two training processes, at any step, until so many were killed; the weights
+        must be the same.
+        """
+        whole = self.work / "torchrun"
+        seconds, _ = self.train_in_two(whole, 0, 0.0)
+        number = killed = 0
+        while killed < kills and not self.lost:
+            number += 1
             out = self.work / f"torchrun{number}"
-            words = VERBS["train"].words(self.base, out)
-            line = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
-            line += ["--nproc-per-node", "2", "--max-restarts", str(number)]
-            line += ["-m", "seqlabel.cli", *map(str, words)]
-            with open(self.work / "torchrun.txt", "w") as log:
-                process = subprocess.Popen(line, stdout=log, stderr=log)
-                for _ in range(number):
-                    workers: list[int] = []
-                    while process.poll() is None and len(workers) < 2:
-                        time.sleep(0.1)
-                        workers = descendants(process.pid)
-                    time.sleep(self.chance.uniform(0, 20))
-                    with contextlib.suppress(ProcessLookupError, IndexError):
-                        os.kill(self.chance.choice(workers), signal.SIGKILL)
-                        self.tried["lost worker", "train"] += 1
-                    while process.poll() is None and set(descendants(process.pid)) & set(workers):
-                        time.sleep(0.1)
-                if process.wait():
-                    self.lost.append(f"torchrun: {(self.work / 'torchrun.txt').read_text()[-600:]}")
-                    return
-            folders.append(contents(out))
-        names = [n for n, value in folders[0].items() if folders[1].get(n) != value]
-        if names:
-            self.lost.append(f"lost worker: differ in the end: {names}")
+            killed += self.train_in_two(out, min(3, kills - killed), seconds)[1]
+            expected, found = contents(whole), contents(out)
+            names = [name for name, value in expected.items() if found.get(name) != value]
+            if names and not self.lost:
+                self.lost.append(f"lost worker, training {number}: differ in the end: {names}")
+        self.tried["lost worker", "train"] += killed
+
+    def train_in_two(self, out: Path, kills: int, longest: float) -> tuple[float, int]:
+        """Train in two processes; of each start one is killed within `longest` seconds.
+
+        Returns the seconds between the first sight of the processes and the end, and the number of
+        those killed: fewer than `kills` if the training ended before.
+        """
+        words = VERBS["train"].words(self.base, out)
+        line = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
+        line += ["--nproc-per-node", "2", "--max-restarts", str(kills)]
+        line += ["-m", "seqlabel.cli", *map(str, words)]
+        log, killed, began = self.work / "torchrun.txt", 0, 0.0
+        with open(log, "w") as stream:
+            process = subprocess.Popen(line, stdout=stream, stderr=stream)
+            for start in range(kills + 1):
+                workers: list[int] = []
+                while process.poll() is None and len(workers) < 2:
+                    time.sleep(0.05)
+                    workers = descendants(process.pid)
+                began = began or time.monotonic()
+                if process.poll() is not None or start == kills:
+                    break
+                time.sleep(self.chance.uniform(0, longest))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.chance.choice(workers), signal.SIGKILL)
+                    killed += 1
+                while process.poll() is None and set(descendants(process.pid)) & set(workers):
+                    time.sleep(0.05)
+            if process.wait(LONGEST):
+                self.lost.append(f"torchrun: {log.read_text()[-600:]}")
+        return time.monotonic() - began, killed
 
 
 Fault = Callable[[Campaign, str, Path, list[str | Path], Path], None]
