@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         action="store_true",
-        help="the systems are runs with different seeds: report mean and deviation",
+        help="report mean and deviation of runs with several seeds",
     )
     parser.add_argument(
         "--export", action="append", default=[], choices=("trn", "ctm", "text", "jsonl"),

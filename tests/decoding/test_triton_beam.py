@@ -20,6 +20,8 @@ if not torch.cuda.is_available():  # read when triton is imported
 WITHOUT = importlib.util.find_spec("triton") is None
 TRITON = pytest.mark.skipif(WITHOUT, reason="no triton")
 LETTERS = "abcd"
+# The interpreter of older versions of Triton does this to numpy arrays.
+pytestmark = pytest.mark.filterwarnings("ignore:Conversion of an array with ndim > 0")
 
 
 def alphabet_of(K):

@@ -39,7 +39,7 @@ layers = 1
 [batches]
 frames = 500
 [[phases]]
-epochs = 12
+epochs = 18
 learning_rate = 0.02
 warmup = 10
 decay = "cosine"

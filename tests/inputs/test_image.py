@@ -38,7 +38,13 @@ def test_jpeg_is_read_to_its_accuracy(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
 def test_sixteen_bits_are_scaled_by_their_range(tmp_path, suffix):
-    path = saved(tmp_path, pillow.fromarray(GREY.astype(np.uint16) * 257), f"line.{suffix}")
+    grey = GREY.astype(np.uint16) * 257
+    if suffix == "pgm":  # old versions of Pillow do not write it
+        path = tmp_path / "line.pgm"
+        header = f"P5 {grey.shape[1]} {grey.shape[0]} 65535\n"
+        path.write_bytes(header.encode() + grey.astype(">u2").tobytes())
+    else:
+        path = saved(tmp_path, pillow.fromarray(grey), f"line.{suffix}")
     np.testing.assert_allclose(read_image(path).pixels, GREY / 255, atol=1e-4)
 
 

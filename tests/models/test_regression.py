@@ -93,7 +93,7 @@ def test_padding_and_batch_mates_change_nothing(loss):
     def of(rows, frames):
         return SimpleNamespace(
             x=x[rows, :frames], lengths=lengths[rows], elapsed=None, heights=None, ids=("a", "b"),
-            values=values[rows, :frames],
+            values=values[rows, :frames], second=None,
         )  # fmt: skip
 
     both, alone = model(of([0, 1], 9)), model(of([1], 5))
