@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seqlabel.alphabet import Alphabet
@@ -92,6 +92,10 @@ PIECES = [
 ]  # fmt: skip
 
 
+@example(["\\frac", "\\begin{matrix}", "\\end{matrix}"])
+@example(
+    ["\\begin{matrix}", "\\frac", "x", "\\end{matrix}", "^", "\\begin{matrix}", "\\end{matrix}"]
+)
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 def test_tokens_join_to_a_formula_of_the_same_tokens(pieces):
     try:

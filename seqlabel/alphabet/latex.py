@@ -148,11 +148,21 @@ def _command(tokens: Sequence[str], place: int) -> tuple[list[str], int]:
 
 
 def _argument(tokens: Sequence[str], place: int) -> tuple[list[str], int]:
-    """What a command or a script takes: the next group or token, or nothing where none is there."""
+    """What a command or a script takes: the next group, environment or token, or nothing."""
     if place < 0 or place >= len(tokens) or tokens[place] in ("}", "^", "_", "'"):
         return [], place
-    if tokens[place] == "{":
+    token = tokens[place]
+    if token == "{":
         return _sequence(tokens, place + 1)
+    if token.startswith("\\end{"):
+        return [], place
+    if token.startswith("\\begin{"):
+        end, depth = place, 1
+        while depth:
+            end += 1
+            depth += tokens[end].startswith("\\begin{") - tokens[end].startswith("\\end{")
+        inside, _ = _sequence(tokens[place + 1 : end], 0)
+        return [token, *inside, tokens[end]], end + 1
     return _command(tokens, place)
 
 
