@@ -129,9 +129,12 @@ class Page:
 
     def open(self, place: Path | str) -> None:
         """Load a file or an address and wait until it is complete."""
+        self._load("about:blank")  # what the page before still says is none of this one's problems
         self.problems.clear()
         self.requests.clear()
-        address = place if isinstance(place, str) else place.resolve().as_uri()
+        self._load(place if isinstance(place, str) else place.resolve().as_uri())
+
+    def _load(self, address: str) -> None:
         loader = self.call("Page.navigate", url=address)["loaderId"]
         while loader not in self._loaded:  # which may have come before the answer
             self._receive()
