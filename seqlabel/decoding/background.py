@@ -7,6 +7,7 @@ child, numba's compiler lock would never be released.
 """
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -26,9 +27,6 @@ FROM_DISK = 1.5
 
 QUIET, FINISHING = 1.0, 30.0
 """Seconds that the exiting interpreter waits for kernels: silently, and then with a message."""
-
-LEAVING = 10.0
-"""Seconds that it waits for the compiler to stop. A pass takes tenths of a second."""
 
 
 class Compilation:
@@ -116,9 +114,11 @@ def _leave() -> None:
                 _join(FINISHING)
     except KeyboardInterrupt:
         pass
-    # A compiler thread that still runs while LLVM's library is unloaded would crash.
+    # The process would be aborted if the compiler called back into an interpreter that has ended.
     _leaving.set()
-    _join(LEAVING)
+    while _running:
+        with contextlib.suppress(KeyboardInterrupt):
+            _join(1.0)
 
 
 def _join(seconds: float) -> None:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,14 @@ class Readers:
             future = self._thread.submit(work, *arguments)
         except RuntimeError:
             raise Ended from None
-        return future.result()
+        try:
+            return future.result()
+        except CancelledError:
+            raise Ended from None
+
+    def close(self) -> None:
+        """Wait for the signal in progress; whatever else is asked for gets Ended."""
+        self._thread.shutdown(cancel_futures=True)
 
     def model(self, number: int, kind: str = "") -> Reader:
         """A model by its number; InputError for an unknown one or another kind of signal."""

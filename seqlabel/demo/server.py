@@ -273,11 +273,15 @@ def open_server(app: App, host: str, port: int) -> DemoServer:
 
 def serve(server: DemoServer, open_browser: bool) -> None:
     """Answer until Ctrl-C; models are compiled in the meantime."""
-    threading.Thread(target=_prepare, args=(server, open_browser), daemon=True).start()
+    preparing = threading.Thread(target=_prepare, args=(server, open_browser), daemon=True)
+    preparing.start()
     try:
         server.serve_forever()
     except KeyboardInterrupt:
         print("\nstopped")
+    # A thread inside a compiled library when the interpreter ends would abort the process.
+    server.app.readers.close()
+    preparing.join()
 
 
 def _prepare(server: DemoServer, open_browser: bool) -> None:

@@ -1,11 +1,15 @@
 """What the page gets is what the model says: text, probabilities, places, posteriors."""
 
 import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from seqlabel.demo.bodies import ink_of
+from seqlabel.demo.reading import Ended, Readers
 from seqlabel.demo.recordings import LONGEST
 from seqlabel.demo.silence import speech_part
 from seqlabel.inputs import Audio
@@ -345,3 +349,27 @@ def test_examples_use_the_words_of_a_lexicon():
 
 def test_audio_of_other_types_is_not_mistaken(as_audio):
     assert isinstance(as_audio(np.zeros(10)), Audio)
+
+
+def test_after_the_end_nothing_is_read():
+    readers, begun, go = Readers(), threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        return go.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(readers.run, work)
+        assert begun.wait(60)
+        second = pool.submit(readers.run, work)
+        while not readers._thread._work_queue.qsize():
+            time.sleep(0.01)
+        closing = threading.Thread(target=readers.close)
+        closing.start()
+        with pytest.raises(Ended):
+            second.result(60)
+        go.set()
+        assert first.result(60)
+        closing.join(60)
+    with pytest.raises(Ended):
+        readers.run(work)
