@@ -366,9 +366,11 @@ def test_after_the_end_nothing_is_read():
             time.sleep(0.01)
         closing = threading.Thread(target=readers.close)
         closing.start()
-        with pytest.raises(Ended):
-            second.result(60)
-        go.set()
+        try:
+            with pytest.raises(Ended):
+                second.result(60)
+        finally:
+            go.set()
         assert first.result(60)
         closing.join(60)
     with pytest.raises(Ended):
