@@ -23,6 +23,7 @@ from seqlabel.corpora import CORPORA
 from seqlabel.data.batches import BatchOptions
 from seqlabel.features.front_end import FrontEndOptions
 from seqlabel.features.ink import Augmentation
+from seqlabel.features.sound import SoundAugmentation
 from seqlabel.features.table import FEATURES
 from seqlabel.lstm import PRESETS
 from seqlabel.lstm.cell import Cell
@@ -42,6 +43,7 @@ TABLES: dict[str, type] = {
     "[batches]": BatchOptions,
     "[augmentation]": AugmentationOptions,
     "[augmentation.ink]": Augmentation,
+    "[augmentation.sound]": SoundAugmentation,
     "[training]": TrainingOptions,
     "[[phases]]": Phase,
     '[[phases]] with method = "evolution"': EvolutionPhase,

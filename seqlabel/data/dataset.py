@@ -9,7 +9,7 @@ import numpy as np
 from seqlabel.alphabet import BLANK, Alphabet, required_frames
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.index import Utterances, open_utterances
-from seqlabel.data.signals import KeptSignals, extract, read_signal
+from seqlabel.data.signals import KeptSignals, extract, read_signal, signal_kind
 from seqlabel.data.speakers import SpeakerStatistics
 from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
 from seqlabel.data.tensors import Batch, collate
@@ -18,6 +18,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames, heights_of
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.noise import add_noise
+from seqlabel.inputs.audio import Audio
 from seqlabel.progress import progress_bar
 
 Distort = Callable[[Signal, np.random.Generator], Signal]
@@ -40,10 +41,11 @@ class Distortion:
 
     variants: (speed, store) of the same utterances at other speeds; one of them or the plain
     features is drawn with equal chance. signal: distorts the signal, whose features are then
-    extracted anew. warp: moves what normalised frames contain, not their number. mask: distorts
-    normalised frames (T, F). noise: standard deviation of Gaussian noise on them. subsample: frames
-    per output of the network; if a distortion would leave fewer than the labels need, the utterance
-    is not distorted.
+    extracted anew, unless it is returned as it was; that of speech stands for other conditions of
+    recording, which a speaker's statistics share (`Statistics.moved`). warp: moves what normalised
+    frames contain, not their number. mask: distorts normalised frames (T, F). noise: standard
+    deviation of Gaussian noise on them. subsample: frames per output of the network; if a
+    distortion would leave fewer than the labels need, the utterance is not distorted.
     """
 
     variants: Sequence[tuple[float, FeatureStore]] = ()
@@ -234,8 +236,12 @@ class Dataset:
     def _normalised(self, n: int, rng: np.random.Generator | None) -> Frames:
         """Frames of utterance n before stacking, in positions that `rng` draws."""
         number = self._number(n)
-        frames = self._extracted(number, rng)
         own = None if self._own is None else self._own[number]
+        frames = None if rng is None else self._distorted(number, rng)
+        if frames is None:
+            frames = self._stored(number, rng)
+        elif own is not None and signal_kind(self.front_end.extractor) == "speech":
+            own = own.moved(self.store[number], frames.x)
         frames = replace(frames, x=self.front_end.normalise(frames.x, own))
         if rng is not None and self.distortion.warp is not None:
             frames = self.distortion.warp(frames, rng)
@@ -251,24 +257,36 @@ class Dataset:
             stacked = replace(stacked, x=add_noise(stacked.x, self.distortion.noise, rng))
         return stacked
 
-    def _extracted(self, number: int, rng: np.random.Generator | None) -> Frames:
-        """Features as extracted; their times are those of the utterance at its own speed."""
-        if rng is not None and self.distortion.signal is not None:
-            signal = self._signal(number)
-            try:
-                changed = self.front_end.extractor(self.distortion.signal(signal, rng))
-            except InputError as error:
-                source = self.utterances[number].source
-                raise InputError(f"{source}, distorted for training: {error}") from None
-            if self._long_enough(number, len(changed.x)):
-                return changed
+    def _distorted(self, number: int, rng: np.random.Generator) -> Frames | None:
+        """Features of the distorted signal, None if it is not distorted or gets too short.
+
+        The times of speech are those of the utterance at its own speed.
+        """
+        if self.distortion.signal is None:
+            return None
+        signal = self._signal(number)
+        try:
+            changed = self.distortion.signal(signal, rng)
+            if changed is signal:
+                return None
+            frames: Frames = self.front_end.extractor(changed)
+        except InputError as error:
+            source = self.utterances[number].source
+            raise InputError(f"{source}, distorted for training: {error}") from None
+        if not self._long_enough(number, len(frames)):
+            return None
+        if isinstance(signal, Audio) and isinstance(changed, Audio):
+            return _at_speed(frames, signal.duration / changed.duration)
+        return frames
+
+    def _stored(self, number: int, rng: np.random.Generator | None) -> Frames:
+        """Features of the store, or those at another speed that `rng` draws."""
         if rng is not None and self.distortion.variants:
             choice = int(rng.integers(len(self.distortion.variants) + 1))
             if choice:
                 speed, variant = self.distortion.variants[choice - 1]
                 if self._long_enough(number, variant.frame_count(number)):
-                    frames = variant.frames(number)
-                    return replace(frames, times=frames.times * speed, period=frames.period * speed)
+                    return _at_speed(variant.frames(number), speed)
         return self.store.frames(number)
 
     def _long_enough(self, number: int, frames: int) -> bool:
@@ -317,6 +335,11 @@ class Dataset:
                 if reason:
                     reasons.setdefault(n, reason)
         return [Skipped(n, self.utterance(n).id, reasons[n]) for n in sorted(reasons)]
+
+
+def _at_speed(frames: Frames, speed: float) -> Frames:
+    """Frames of an utterance that is played `speed` times as fast, with the times of its own."""
+    return replace(frames, times=frames.times * speed, period=frames.period * speed)
 
 
 def _level_fault(utterance: Utterance, name: str, alphabet: Alphabet, frames: int) -> str | None:

@@ -64,6 +64,16 @@ class Statistics:
         _check_width(x, self.mean)
         return np.asarray((x - self.mean) / self.std, dtype=np.float32)
 
+    def moved(self, plain: np.ndarray, changed: np.ndarray) -> "Statistics":
+        """The statistics under other conditions of recording, estimated from one utterance.
+
+        plain, changed: (T, F) and (T', F) features of the utterance as it is and under the other
+        conditions. The means are shifted as those of the utterance, and the deviations scaled.
+        """
+        before, after = Statistics.fit([plain]), Statistics.fit([changed])
+        mean, std = self.mean + after.mean - before.mean, self.std * (after.std / before.std)
+        return Statistics(mean, std)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file with `mean` and `std`, whole or not at all."""
         with whole_file(path, "wb") as stream:

@@ -8,6 +8,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.fbank import Fbank
 from seqlabel.features.image import ImageAugmentation
 from seqlabel.features.ink.augmentation import Augmentation
+from seqlabel.features.sound import SoundAugmentation
 from seqlabel.features.specaugment import SpecAugment
 from seqlabel.features.speed import check_speed
 from seqlabel.features.warping import Warping
@@ -118,6 +119,8 @@ class AugmentationOptions:
     greatest change of a factor of the frequencies (0.1), and greatest shift of a frame in frames.
     ink: options of `seqlabel.features.ink.Augmentation`; an empty table changes nothing.
     image: options of `seqlabel.features.image.ImageAugmentation`, likewise.
+    sound: options of `seqlabel.features.sound.SoundAugmentation`, likewise; it extracts features
+    anew at every use, at any speed, and replaces `speeds`.
     """
 
     speeds: tuple[float, ...] = ()
@@ -129,6 +132,7 @@ class AugmentationOptions:
     time_warp: int = 0
     ink: dict[str, Any] = field(default_factory=dict)
     image: dict[str, Any] = field(default_factory=dict)
+    sound: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for speed in self.speeds:
@@ -137,6 +141,11 @@ class AugmentationOptions:
         self.warping(Fbank())
         self.distortion()
         self.image_distortion()
+        if self.sound_distortion() and self.speeds:
+            raise InputError(
+                "augmentation: speeds are of stored features, sound extracts them anew; "
+                "set speeds = [] and sound.speed"
+            )
 
     def masks(self, streams: int) -> SpecAugment | None:
         """The masks, None if there are none; streams: parts of a frame with the same masks."""
@@ -163,6 +172,11 @@ class AugmentationOptions:
     def image_distortion(self) -> ImageAugmentation | None:
         """Distortion of images, None if there is none."""
         return build(ImageAugmentation, self.image, "image") if self.image else None
+
+    def sound_distortion(self) -> SoundAugmentation | None:
+        """Distortion of speech, None if there is none."""
+        options = build(SoundAugmentation, self.sound, "sound")
+        return options if options.changes else None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
 from seqlabel.features.image import distort_image
 from seqlabel.features.ink import augment
+from seqlabel.features.sound import distort_sound
 from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio, Image, Ink
 from seqlabel.models.criteria import has_levels, value_options
@@ -121,10 +122,10 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
         raise InputError("augmentation.speeds is for speech; use augmentation.ink for ink")
     warping = options.warping(plain.front_end.extractor)
     moving = options.speeds or warping or options.distortion() or options.image_distortion()
-    if plain.values is not None and moving:
+    if plain.values is not None and (moving or options.sound_distortion()):
         raise InputError(
-            "augmentation: speeds, warps, ink and image change the positions of frames, so that a "
-            "regression can use masks and input_noise only"
+            "augmentation: speeds, warps, ink, image and sound change the positions of frames, so "
+            "that a regression can use masks and input_noise only"
         )
     variants = []
     for speed in options.speeds:
@@ -158,6 +159,15 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
         def distort(signal: Signal, rng: np.random.Generator) -> Signal:
             assert isinstance(signal, Image)
             return distort_image(signal, rng, image_options)
+
+    sound_options = options.sound_distortion()
+    if sound_options is not None:
+        if kinds != {"speech"}:
+            raise InputError("augmentation.sound is for speech; leave it out")
+
+        def distort(signal: Signal, rng: np.random.Generator) -> Signal:
+            assert isinstance(signal, Audio)
+            return distort_sound(signal, rng, sound_options)
 
     return Distortion(variants, distort, warping, mask, subsample=experiment.model.reduction)
 

@@ -45,6 +45,20 @@ def test_a_constant_feature_is_only_centred():
     np.testing.assert_array_equal(Statistics.fit([x]).apply(x), np.zeros((20, 2)))
 
 
+def test_statistics_move_as_those_of_an_utterance_do():
+    """Other conditions that shift all features, and that spread them about their means."""
+    spoken, shift = arrays(), np.array([3, -7, 2], np.float32)
+    statistics, one = Statistics.fit(spoken), spoken[0]
+    moved = statistics.moved(one, one[::-1] + shift)
+    expected = Statistics.fit([x + shift for x in spoken])
+    np.testing.assert_allclose(moved.mean, expected.mean, rtol=1e-5)
+    np.testing.assert_allclose(moved.std, expected.std, rtol=1e-3)
+    centre = one.mean(axis=0)
+    moved = statistics.moved(one, centre + 2.5 * (one - centre))
+    np.testing.assert_allclose(moved.mean, statistics.mean, rtol=1e-4)
+    np.testing.assert_allclose(moved.std, 2.5 * statistics.std, rtol=1e-3)
+
+
 def test_save_and_load(tmp_path):
     statistics = Statistics.fit(arrays())
     statistics.save(tmp_path / "normalisation.safetensors")

@@ -11,7 +11,8 @@ import torch
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
 from seqlabel.errors import InputError
-from seqlabel.inputs import Ink
+from seqlabel.features.sound import SoundAugmentation, distort_sound
+from seqlabel.inputs import Audio, Ink
 from seqlabel.training import dry_run
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -36,31 +37,89 @@ def test_an_utterance_that_a_distortion_would_make_too_short_stays_as_it_is(tiny
     assert kept[0] == 0 < kept[1] < 1
 
 
-def test_frames_at_another_speed_have_the_labels_of_their_own_speed(tmp_path):
-    """Borders at 30 and 75 % of the utterance stay there, however fast it is played."""
-    samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
-    soundfile.write(tmp_path / "noise.wav", samples, 8000)
+def speech_corpus(folder, options, utterances=1, criterion="ctc", normalise="train"):
+    """The training set of utterances of noise with segments, and the samples of each."""
+    rng, rows, sounds = np.random.default_rng(0), [], []
     segments = (Segment("a", 0.0, 0.6), Segment("b", 0.6, 1.5), Segment("a", 1.5, 2.0))
-    utterance = Utterance(
-        "u", tmp_path / "noise.wav", "speech", ("a", "b", "a"), duration=2.0, segments=segments
-    )
+    for n in range(utterances):
+        sounds.append((0.1 * rng.standard_normal(16000)).astype(np.float32))
+        soundfile.write(folder / f"{n}.wav", sounds[-1], 8000, "FLOAT")
+        row = Utterance(f"u{n}", folder / f"{n}.wav", "speech", ("a", "b", "a"), duration=2.0)
+        rows.append(replace(row, segments=segments, speaker="s"))
     for name in ("train", "dev"):
-        write_manifest(tmp_path / f"{name}.jsonl", [utterance])
-    Alphabet(["a", "b"], unit="phone").save(tmp_path / "alphabet.json")
-    (tmp_path / "speeds.toml").write_text(
-        'features = {kind = "fbank"}\ncriterion = {kind = "framewise"}\n'
-        "augmentation = {speeds = [0.8, 1.25]}\n[[phases]]\nepochs = 1\n"
+        write_manifest(folder / f"{name}.jsonl", rows)
+    Alphabet(["a", "b"], unit="phone").save(folder / "alphabet.json")
+    (folder / "speech.toml").write_text(
+        f'features = {{kind = "fbank", rate = 8000}}\ncriterion = {{kind = "{criterion}"}}\n'
+        f'front_end = {{normalise = "{normalise}"}}\n'
+        f"augmentation = {{{options}}}\n[[phases]]\nepochs = 1\n"
     )
-    experiment = Experiment.load(tmp_path / "speeds.toml")
-    _, train, _ = load_datasets(experiment, tmp_path, Workers())
+    experiment = Experiment.load(folder / "speech.toml")
+    _, train, _ = load_datasets(experiment, folder, Workers())
+    return train, sounds
+
+
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [("speeds = [0.8, 1.25]", 3), ("sound = {speed = 0.2, room = 0.5, noise = 0.5, level = 6}", 8)],
+)
+def test_frames_at_another_speed_have_the_labels_of_their_own_speed(tmp_path, options, lengths):
+    """Borders at 30 and 75 % of the utterance stay there, however fast it is played."""
+    train, _ = speech_corpus(tmp_path, options, criterion="framewise")
     drawn = {}
     for seed in range(20):
         labels = train.batch([0], seed=[seed]).frame_labels[0].numpy()
         drawn[len(labels)] = np.flatnonzero(np.diff(labels)) / len(labels)
         assert labels.min() >= 0
-    assert len(drawn) == 3
+    assert len(drawn) >= lengths
     for borders in drawn.values():
         np.testing.assert_allclose(borders, [0.3, 0.75], atol=0.012)
+
+
+SOUND = "sound = {speed = 0.1, room = 0.7, noise = 0.7, snr = [5, 20], level = 10}"
+OPTIONS = SoundAugmentation(speed=0.1, room=0.7, noise=0.7, snr=(5.0, 20.0), level=10.0)
+
+
+@pytest.mark.parametrize("normalise", ["train", "running", "speaker", "utterance"])
+def test_distorted_speech_depends_only_on_seed_and_number(tmp_path, normalise):
+    train, sounds = speech_corpus(tmp_path, SOUND, 3, normalise=normalise)
+    batch = train.batch([0, 1, 2], seed=[5, 1])
+    for n in range(3):
+        alone = train.batch([n], seed=[5, 1])
+        assert torch.equal(alone.x[0], batch.x[n, : batch.lengths[n]])
+    other = train.batch([0, 1, 2], seed=[5, 2])
+    assert other.x.shape != batch.x.shape or not torch.allclose(other.x, batch.x)
+    if normalise != "train":
+        return
+    for n, samples in enumerate(sounds):
+        rng = np.random.default_rng([5, 1, n])
+        changed = distort_sound(Audio(samples, 8000), rng, OPTIONS)
+        expected = train.front_end.finish(train.front_end.extractor(changed))
+        np.testing.assert_array_equal(batch.x[n, : len(expected)].numpy(), expected.x)
+
+
+def test_a_speaker_is_normalised_as_under_the_conditions_of_the_utterance(tmp_path):
+    """Of a speaker whose utterances are all 10 dB louder, nothing changes; noise is taken out."""
+    train, _ = speech_corpus(tmp_path, "sound = {level = 10}", 2, normalise="speaker")
+    plain, louder = train.batch([0, 1]), train.batch([0, 1], seed=[1])
+    np.testing.assert_allclose(louder.x.numpy(), plain.x.numpy(), atol=1e-3)
+    train.distortion = replace(
+        train.distortion,
+        signal=lambda audio, rng: distort_sound(
+            audio, rng, SoundAugmentation(noise=1.0, snr=(0.0, 0.0))
+        ),
+    )
+    noisy = train.batch([0, 1], seed=[1]).x
+    assert not torch.allclose(noisy, plain.x, atol=0.1)
+    np.testing.assert_allclose(noisy.mean(dim=1), plain.x.mean(dim=1), atol=0.02)
+    np.testing.assert_allclose(noisy.std(dim=1), plain.x.std(dim=1), atol=1e-3)
+
+
+def test_speech_that_is_not_distorted_has_the_stored_features(tmp_path):
+    train, _ = speech_corpus(tmp_path, "sound = {noise = 0.5}", 1)
+    plain = train.batch([0]).x
+    same = [torch.equal(train.batch([0], seed=[seed]).x, plain) for seed in range(40)]
+    assert 10 < sum(same) < 30
 
 
 def test_ink_at_another_speed_would_lose_the_labels_of_its_frames(tiny_corpus, config):

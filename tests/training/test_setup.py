@@ -7,7 +7,7 @@ import pytest
 
 from seqlabel.data.dataset import Skipped
 from seqlabel.errors import InputError
-from seqlabel.inputs import Image, Ink
+from seqlabel.inputs import Audio, Image, Ink
 from seqlabel.training.options import AugmentationOptions
 from seqlabel.training.setup import leave_out, make_distortion, name_unusable
 
@@ -33,6 +33,7 @@ def experiment(**augmentation):
         ("ink", {"speeds": (0.9,)}, "speeds is for speech; use augmentation.ink"),
         ("speech", {"ink": {"rotation": 3.0}}, "ink is for ink; use augmentation.speeds"),
         ("ink", {"image": {"rotation": 3.0}}, "image is for images; leave it out"),
+        ("ink", {"sound": {"level": 3.0}}, "sound is for speech; leave it out"),
     ],
 )
 def test_distortions_of_other_signals_are_refused(kind, augmentation, message):
@@ -40,10 +41,22 @@ def test_distortions_of_other_signals_are_refused(kind, augmentation, message):
         make_distortion(experiment(**augmentation), dataset(kind))
 
 
-@pytest.mark.parametrize("augmentation", [{"ink": {"rotation": 3.0}}, {"image": {"rotation": 3.0}}])
+@pytest.mark.parametrize(
+    "augmentation",
+    [{"ink": {"rotation": 3.0}}, {"image": {"rotation": 3.0}}, {"sound": {"room": 0.5}}],
+)
 def test_frames_with_values_are_not_moved(augmentation):
     with pytest.raises(InputError, match="change the positions of frames"):
         make_distortion(experiment(**augmentation), dataset("ink", values=object()))
+
+
+def test_stored_speeds_and_new_sound_exclude_each_other():
+    with pytest.raises(InputError, match=r"set speeds = \[\] and sound\.speed"):
+        AugmentationOptions(speeds=(0.9,), sound={"speed": 0.1})
+    with pytest.raises(InputError, match="sound: unknown option snrs"):
+        AugmentationOptions(sound={"snrs": [1.0, 2.0]})
+    unchanged = AugmentationOptions(speeds=(0.9,), sound={"snr": [1.0, 2.0]})
+    assert unchanged.sound_distortion() is None
 
 
 def test_frames_with_labels_keep_their_times():
@@ -63,6 +76,9 @@ def test_the_signal_of_its_kind_is_distorted_and_stays_of_its_kind():
     image = Image(np.eye(12, dtype=np.float32))
     turned = make_distortion(experiment(image={"rotation": 20.0}), dataset("image"))
     assert isinstance(turned.signal(image, rng), Image)
+    audio = Audio(np.ones(100, np.float32), 8000)
+    louder = make_distortion(experiment(sound={"level": 20.0}), dataset("speech"))
+    assert isinstance(louder.signal(audio, rng), Audio)
     assert make_distortion(experiment(), dataset("ink")).signal is None
 
 
