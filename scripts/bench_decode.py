@@ -14,6 +14,7 @@ seqlabel's wide search (beam 400).
 import argparse
 import importlib
 import math
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -306,23 +307,59 @@ def measure(task: Task, beam: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def all_cores(task: Task, rounds: int) -> dict[str, Any]:
-    """Wall time of a batch of 64, beam 100, with one thread and with one per core, in turns."""
+    """Wall time of a batch of 64, beam 100, with one thread and with one per core, in turns.
+
+    bound: what as many processes gain that share nothing, each with batches of its own.
+    """
+    cores = len(os.sched_getaffinity(0))
+    one, several = map(statistics.median, batch_seconds(task, (1, cores), rounds))
+    context = multiprocessing.get_context("spawn")
+    ready, stop = context.Semaphore(0), context.Event()
+    others = [
+        context.Process(target=keep_busy, args=(task, ready, stop), daemon=True)
+        for _ in range(cores - 1)
+    ]
+    for other in others:
+        other.start()
+    if not all(ready.acquire(timeout=120) for _ in others):
+        raise RuntimeError("another process did not begin to decode")
+    [crowded] = batch_seconds(task, (1,), rounds)
+    stop.set()
+    for other in others:
+        other.join()
+    bound = cores * one / statistics.median(crowded)
+    return {"task": task.name, "cores": cores, "ratio": one / several, "bound": bound}
+
+
+BATCHES = 4
+"""One after the other, as a set is decoded: the first finds the other cores asleep."""
+
+
+def keep_busy(task: Task, ready: Any, stop: Any) -> None:
+    """Decode batches until told to stop."""
+    batch_seconds(task, (1,), 1)
+    ready.release()
+    while not stop.is_set():
+        batch_seconds(task, (1,), 10)
+
+
+def batch_seconds(task: Task, threads: Sequence[int], rounds: int) -> list[list[float]]:
+    """Seconds of a batch with each number of threads, in turns."""
     batch = [task.log_probs[n % len(task.log_probs)] for n in range(64)]
     lengths = np.array(list(map(len, batch)))
     padded = np.zeros((64, lengths.max(), len(task.alphabet)), np.float32)
     for row, x in zip(padded, batch, strict=True):
         row[: len(x)] = x
-    cores = len(os.sched_getaffinity(0))
-    decoders = [decoder_of(task, 100, threads) for threads in (1, cores)]
-    spent: tuple[list[float], list[float]] = ([], [])
+    decoders = [decoder_of(task, 100, count) for count in threads]
+    spent: list[list[float]] = [[] for _ in threads]
     for number in range(rounds + 1):  # the first one warms up
         for decoder, times in zip(decoders, spent, strict=True):
             begun = time.perf_counter()
-            decoder.decode(padded, lengths)
+            for _ in range(BATCHES):
+                decoder.decode(padded, lengths)
             if number:
-                times.append(time.perf_counter() - begun)
-    one, several = map(statistics.median, spent)
-    return {"task": task.name, "cores": cores, "ratio": one / several}
+                times.append((time.perf_counter() - begun) / BATCHES)
+    return spent
 
 
 FIRST = """
@@ -408,9 +445,12 @@ def main() -> None:
         if options.model:
             tasks.append(model_task(options.model, options.data, count))
         results = [] if options.cores else compare(tasks, rounds)
-        cores = [all_cores(task, 5 * rounds) for task in tasks]
+        cores = [all_cores(task, 2 * rounds) for task in tasks]
     for row in cores:
-        print(f"{row['task']:26} {row['cores']} cores against one: {row['ratio']:.2f}")
+        print(
+            f"{row['task']:26} {row['cores']} cores against one: {row['ratio']:.2f}, "
+            f"{row['cores']} processes that share nothing: {row['bound']:.2f}"
+        )
     first = first_calls()
     for kind, row in first.items():
         print(

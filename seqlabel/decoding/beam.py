@@ -42,7 +42,7 @@ LARGEST_WEIGHT = 100.0
 LARGEST_BONUS = 80.0
 """Maximum bonus in nats, so that factors are in the range of float32."""
 
-GROUP_SIZE = 2**18
+GROUP_SIZE = 2**20
 """Probabilities, float64, of the utterances that a thread takes at a time, at most."""
 
 PATIENCE = 2.0
@@ -397,7 +397,8 @@ def _groups(count: int, size: int, threads: int) -> Iterator[slice]:
     """
     runs, first = [], 0
     while first < count:
-        share = count if threads == 1 else -(-(count - first) // (2 * threads))
+        left = count - first
+        share = left if threads == 1 else max(-(-2 * left // (3 * threads)), 1 + (left > threads))
         end = min(first + max(1, min(GROUP_SIZE // size, share)), count)
         runs.append(slice(first, end))
         first = end
