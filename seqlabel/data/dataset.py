@@ -172,13 +172,14 @@ class Dataset:
         seed: Sequence[int] | None = None,
         weight: float = 1.0,
         second: bool = False,
+        plain: bool = False,
     ) -> Batch:
         """The batch of the chosen utterances, distorted if `seed` is given.
 
         An utterance's distortion depends only on the seed and its number, not on the batch.
-        second: with `Batch.second`, for which a seed is needed.
+        second, plain: with `Batch.second`, for which a seed is needed, and `Batch.plain`.
         """
-        views = [self._views(n, seed, second) for n in chosen]
+        views = [self._views(n, seed, second, plain) for n in chosen]
         frames = [first for first, *_ in views]
         utterances = [self.utterance(n) for n in chosen]
         return collate(
@@ -196,7 +197,8 @@ class Dataset:
             ],
             heights_of(frames),
             None if self.values is None else [self.values_of(n) for n in chosen],
-            [other.x for _, other in views] if second else None,
+            [others[0].x for _, *others in views] if second else None,
+            [others[-1].x for _, *others in views] if plain else None,
         )
 
     def values_of(self, n: int) -> np.ndarray:
@@ -220,8 +222,9 @@ class Dataset:
         """Frames of utterance n after stacking, distorted if `rng` is given."""
         return self._masked(self._normalised(n, rng), rng)
 
-    def _views(self, n: int, seed: Sequence[int] | None, second: bool) -> list[Frames]:
-        """Frames of utterance n, and a second view of them, whose masks and noise are its own.
+    def _views(self, n: int, seed: Sequence[int] | None, second: bool, plain: bool) -> list[Frames]:
+        """Frames of utterance n; where wanted a second view, with masks and noise of its own, and
+        last the plain frames, without any.
 
         What changes the positions of frames is drawn once, so that the views stay aligned.
         """
@@ -231,6 +234,8 @@ class Dataset:
         if second:
             assert seed is not None
             views.append(self._masked(frames, np.random.default_rng([*seed, n, 1])))
+        if plain:
+            views.append(self._masked(frames, None))
         return views
 
     def _normalised(self, n: int, rng: np.random.Generator | None) -> Frames:

@@ -27,7 +27,8 @@ class Batch:
     that are not padding. None for other signals and if all images have F rows. weight: share of the
     batch's utterances that count (0 for a rank without a part, see `shard`). second: (B, T, F)
     float32 frames of a second view, the same frames with other masks and noise; None unless
-    training compares the two.
+    training compares the two. plain: (B, T, F) float32 the same frames without masks and noise;
+    None unless a teacher reads them.
     """
 
     x: Tensor
@@ -42,6 +43,7 @@ class Batch:
     heights: Tensor | None = None
     values: Tensor | None = None
     second: Tensor | None = None
+    plain: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -51,7 +53,7 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """The batch with its frames, their labels, values and times on `device`; the rest stays."""
         labels, elapsed, values = self.frame_labels, self.elapsed, self.values
-        second = self.second
+        second, plain = self.second, self.plain
         return replace(
             self,
             x=self.x.to(device, non_blocking=True),
@@ -59,12 +61,13 @@ class Batch:
             elapsed=None if elapsed is None else elapsed.to(device),
             values=None if values is None else values.to(device),
             second=None if second is None else second.to(device, non_blocking=True),
+            plain=None if plain is None else plain.to(device, non_blocking=True),
         )
 
     def select(self, rows: Sequence[int]) -> "Batch":
         """The batch of some of its utterances, with the same padding."""
         labels, elapsed, heights = self.frame_labels, self.elapsed, self.heights
-        values, second = self.values, self.second
+        values, second, plain = self.values, self.second, self.plain
         return replace(
             self,
             x=self.x[rows],
@@ -78,6 +81,7 @@ class Batch:
             heights=None if heights is None else heights[rows],
             values=None if values is None else values[rows],
             second=None if second is None else second[rows],
+            plain=None if plain is None else plain[rows],
         )
 
 
@@ -92,12 +96,13 @@ def collate(
     heights: Sequence[int] | None = None,
     values: Sequence[np.ndarray] | None = None,
     second: Sequence[np.ndarray] | None = None,
+    plain: Sequence[np.ndarray] | None = None,
 ) -> Batch:
     """Pad B arrays (T_b, F) and their label indices into one batch.
 
     times: (T_b,) seconds of the frames of each, for `Batch.elapsed`. levels: B lists of
     label indices for each level. values: (T_b, D) of each, where `Batch.values` is wanted.
-    second: (T_b, F) of each, for `Batch.second`.
+    second, plain: (T_b, F) of each, for `Batch.second` and `Batch.plain`.
     """
     lengths = [len(x) for x in frames]
     x = pad_frames(frames)
@@ -123,6 +128,7 @@ def collate(
         None if heights is None else torch.tensor(heights, dtype=torch.int64),
         wanted,
         None if second is None else pad_frames(second),
+        None if plain is None else pad_frames(plain),
     )
 
 

@@ -26,11 +26,16 @@ def consistency_losses(log_probs: Tensor, lengths: Tensor) -> Tensor:
     no effect. Returns (B,).
     """
     one, other = log_probs.clamp(min=FLOOR).chunk(2)
-    disagreement = _divergence(other.detach(), one) + _divergence(one.detach(), other)
-    behind = torch.arange(log_probs.shape[1]) >= lengths.cpu()[:, None]
-    return disagreement.masked_fill(behind.to(log_probs.device), 0).sum(dim=1) / 2
+    disagreement = divergence(other.detach(), one) + divergence(one.detach(), other)
+    return sum_over_frames(disagreement, lengths) / 2
 
 
-def _divergence(target: Tensor, log_probs: Tensor) -> Tensor:
-    """KL(target || log_probs) at each frame: (B, T)."""
+def divergence(target: Tensor, log_probs: Tensor) -> Tensor:
+    """KL(target || log_probs) at each frame, of (B, T, N) log-probabilities: (B, T)."""
     return (target.exp() * (target - log_probs)).sum(dim=2)
+
+
+def sum_over_frames(values: Tensor, lengths: Tensor) -> Tensor:
+    """(B, T) -> (B,), without the frames behind the lengths (B,), whatever they hold."""
+    behind = torch.arange(values.shape[1]) >= lengths.cpu()[:, None]
+    return values.masked_fill(behind.to(values.device), 0).sum(dim=1)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from seqlabel.models.consistency import consistency_losses
 from seqlabel.models.criteria import find_criterion, has_levels, value_options
+from seqlabel.models.distillation import distillation_losses
+from seqlabel.models.label_prior import LabelPrior
 from seqlabel.models.network import ModelOptions, make_encoder
 from seqlabel.models.targets import RowError
 
@@ -27,11 +29,23 @@ class Terms:
     CTC-based speech recognition", equation 9):
 
         L = (1 - w) L(outputs) + w L(outputs of the layer)
+
+    distillation: α of `seqlabel.models.distillation`, for batches with plain frames, of which
+    `teacher`, in evaluation mode, gives the targets. Every view is compared with them.
+    prior: counts the distributions of all outputs; its losses are an objective of their own.
     """
 
     consistency: float = 0.0
     intermediate: float = 0.0
     layer: int = 0
+    distillation: float = 0.0
+    teacher: "Model | None" = None
+    prior: LabelPrior | None = None
+
+    @property
+    def of_outputs(self) -> bool:
+        """Whether a term needs the distributions at each frame."""
+        return bool(self.consistency or self.distillation or self.prior is not None)
 
 
 class Model(nn.Module):
@@ -68,6 +82,7 @@ class Model(nn.Module):
 
         objective: replaces the criterion's loss, with the same arguments. terms: added to it. With
         two views the loss is the mean of the views' losses plus α times their disagreement.
+        Distillation is added first, consistency last.
         """
         terms = terms or Terms()
         x, facts = batch.x, [batch.lengths, batch.elapsed, batch.heights]
@@ -83,11 +98,24 @@ class Model(nn.Module):
             w = terms.intermediate
             losses = (1 - w) * self._losses(encoded, lengths, batch, objective)
             losses = losses + w * self._losses(taps[terms.layer], lengths, batch, objective)
+        if not terms.of_outputs:
+            return losses
+        outputs = self.criterion.outputs(encoded, lengths)
+        own = lengths[: len(losses)]
+        if terms.prior is not None and batch.weight:
+            terms.prior.count(outputs, lengths)
+        if terms.teacher is not None:
+            targets, a = terms.teacher.targets(batch), terms.distillation
+            views = [distillation_losses(targets, y, own) for y in outputs.split(len(losses))]
+            losses = (1 - a) * losses + a * torch.stack(views).mean(dim=0)
         if batch.second is not None and terms.consistency:
-            outputs = self.criterion.outputs(encoded, lengths)
-            disagreement = consistency_losses(outputs, lengths[: len(losses)])
-            losses = losses + terms.consistency * disagreement
+            losses = losses + terms.consistency * consistency_losses(outputs, own)
         return losses
+
+    @torch.no_grad()
+    def targets(self, batch: Any) -> Tensor:
+        """What a teacher gives a student: its outputs (B, T', N) for the plain frames."""
+        return self.outputs(batch.plain, batch.lengths, batch.elapsed, batch.heights)[0]
 
     def _losses(
         self, encoded: Tensor, lengths: Tensor, batch: Any, objective: Objective | None

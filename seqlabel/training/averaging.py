@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from copy import deepcopy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Ema:
@@ -42,6 +45,13 @@ class Ema:
             with torch.no_grad():
                 for name, weight in weights.items():
                     weight.copy_(own[name])
+
+    def averaged(self, module: Network) -> Network:
+        """A copy of the module, in evaluation mode, whose weights are and remain the averages."""
+        copy = deepcopy(module).eval()
+        for name, weight in copy.named_parameters():
+            weight.data = self.average[name]
+        return copy.requires_grad_(False)
 
     def state_dict(self) -> dict[str, object]:
         """State for a checkpoint."""

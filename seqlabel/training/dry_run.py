@@ -8,14 +8,17 @@ import numpy as np
 
 from seqlabel.data import make_batches
 from seqlabel.data.batches import padding_share
+from seqlabel.models.label_prior import LabelPrior
+from seqlabel.training.averaging import Ema
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
-from seqlabel.training.objectives import make_terms
+from seqlabel.training.objectives import make_objective, make_terms
 from seqlabel.training.options import Phase
 from seqlabel.training.precision import set_precision
 from seqlabel.training.run import configure_torch
 from seqlabel.training.run_directory import make_model
 from seqlabel.training.setup import leave_out, load_datasets
+from seqlabel.training.teacher import load_teachers, teacher_of
 
 MEASURED = 3
 """Number of batches timed for the estimate, after one that is not timed."""
@@ -23,23 +26,34 @@ MEASURED = 3
 
 def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
     """A description of the run; a few batches are loaded and computed to estimate its time."""
+    teachers = load_teachers(experiment.phases, experiment.for_corpus(data), None)
     configure_torch(experiment)
     front_end, train, dev = load_datasets(experiment, data, workers)
+    for teacher in teachers.values():
+        teacher.check_data(train.alphabet, front_end)
     model = make_model(experiment, front_end, train.alphabet).to(workers.device)
     batch_size = experiment.batches.usual_size(train.lengths)
     precision = set_precision(model, experiment.training.bf16, batch_size, workers)
+    for teacher in teachers.values():
+        set_precision(teacher.model.to(workers.device), precision.bf16, batch_size, workers)
     train, skipped = leave_out(train, model, "train")
     rng = np.random.default_rng(experiment.seed)
     batches = make_batches(train.lengths, experiment.batches, rng)
     gradient = [phase for phase in experiment.phases if isinstance(phase, Phase)]
-    slowest = max(gradient, key=lambda phase: phase.consistency > 0, default=Phase())
-    terms = make_terms(slowest, experiment.model.layers)
+    slowest = max(
+        gradient, key=lambda phase: (phase.consistency > 0, bool(phase.teacher)), default=Phase()
+    )
+    prior = LabelPrior(len(train.alphabet), slowest.label_prior) if slowest.label_prior else None
+    ema = Ema(model, slowest.ema) if slowest.ema else None
+    teaching = teacher_of(slowest, teachers, model, ema)
+    terms = make_terms(slowest, experiment.model.layers, teaching, prior)
+    views = slowest.consistency > 0, bool(slowest.teacher)
     seconds, frames = 0.0, 0
     for n, chosen in enumerate(batches[: MEASURED + 1]):
         # Loading and distorting count: they run in another thread, but on the same cores.
         started = time.perf_counter()
-        batch = train.batch(chosen, (experiment.seed, 0, 0), second=terms.consistency > 0)
-        model(batch.to(workers.device), None, terms).sum().backward()
+        batch = train.batch(chosen, (experiment.seed, 0, 0), 1.0, *views)
+        model(batch.to(workers.device), make_objective(Phase(), prior), terms).sum().backward()
         if n or len(batches) == 1:
             seconds += time.perf_counter() - started
             frames += int(train.lengths[chosen].sum())  # distortion may change it

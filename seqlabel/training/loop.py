@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from seqlabel.data import Batch, make_batches
 from seqlabel.data.batches import BatchPlan, padding_share, shard
 from seqlabel.data.loader import Prefetcher
+from seqlabel.models.label_prior import LabelPrior
 from seqlabel.training.averaging import Ema, average_weights
 from seqlabel.training.diagnosis import skip_update
 from seqlabel.training.evaluation import DevScore
@@ -26,6 +27,7 @@ from seqlabel.training.options import Phase
 from seqlabel.training.phase_record import PhaseRecord, Run, rng_of
 from seqlabel.training.run_directory import CHECKPOINTS, load_weights, save_weights
 from seqlabel.training.schedule import learning_rate
+from seqlabel.training.teacher import teacher_of
 
 log = logging.getLogger("seqlabel")
 
@@ -36,8 +38,10 @@ class PhaseLoop:
     def __init__(self, run: Run, number: int, phase: Phase) -> None:
         self.owner, self.number, self.phase = run, number, phase
         self.record = PhaseRecord(run, number, self._state)
-        self.objective = make_objective(phase)
-        self.terms = make_terms(phase, run.experiment.model.layers)
+        self.prior = None
+        if phase.label_prior:
+            self.prior = LabelPrior(len(run.train.alphabet), phase.label_prior)
+        self.objective = make_objective(phase, self.prior)
         run.train.distortion = replace(run.train.distortion, noise=phase.input_noise)
         self.noise = None
         if phase.adaptive_noise:
@@ -46,6 +50,8 @@ class PhaseLoop:
         self.trained = [*run.model.parameters(), *learned]
         self.optimiser = make_optimiser(phase, run.model.parameters(), learned)
         self.ema = Ema(run.model, phase.ema) if phase.ema else None
+        teacher = teacher_of(phase, run.teachers, run.model, self.ema)
+        self.terms = make_terms(phase, run.experiment.model.layers, teacher, self.prior)
         self.record.begin(self._load)
         self.forward: nn.Module = run.model
         if run.workers.world > 1:
@@ -60,6 +66,8 @@ class PhaseLoop:
             state["ema"] = self.ema.state_dict()
         if self.noise is not None:
             state["noise"] = self.noise.state_dict()
+        if self.prior is not None:
+            state["prior"] = self.prior.state_dict(self.owner.workers.share([self.prior.sums]))
         return state
 
     def _load(self, state: Mapping[str, Any]) -> None:
@@ -68,6 +76,9 @@ class PhaseLoop:
             self.ema.load_state_dict(state["ema"])
         if self.noise is not None:
             self.noise.load_state_dict(state["noise"])
+        if self.prior is not None:
+            workers = self.owner.workers
+            self.prior.load_state_dict(state["prior"], workers.rank, workers.world)
 
     def _make_batches(self, epoch: int) -> BatchPlan:
         run = self.owner
@@ -79,6 +90,8 @@ class PhaseLoop:
         record, phase, progress = self.record, self.phase, self.owner.progress
         while not record.over():
             self._epoch(progress.epoch)
+            if self.prior is not None:
+                self.prior.end_epoch(self.owner.workers.share([self.prior.sums]))
             score = self._evaluate_epoch(progress.epoch)
             record.end_epoch(score, self.rate())
         record.check_kept()
@@ -107,8 +120,8 @@ class PhaseLoop:
 
         def make(number: int) -> list[Batch]:
             parts = [shard(batch, workers.rank, workers.world) for batch in group_of(number)]
-            second = phase.consistency > 0
-            return [run.train.batch(part, seed, weight, second) for part, weight in parts]
+            views = phase.consistency > 0, bool(phase.teacher)
+            return [run.train.batch(part, seed, weight, *views) for part, weight in parts]
 
         run.model.train()
         first = progress.batch

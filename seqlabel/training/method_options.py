@@ -161,6 +161,14 @@ def check_criterion(phase: MethodPhase, criterion: Any, options: Any) -> None:
                 f"consistency compares the label probabilities of each frame, which criterion.kind "
                 f"= {kind!r} does not have; use 'ctc', 'levels' or 'framewise'"
             )
+        for option in ("teacher", "label_prior"):
+            if getattr(phase, option) and criterion is not Ctc:
+                raise InputError(f"{option} needs criterion.kind = 'ctc', not {kind!r}")
+        if phase.label_prior and phase.objective != "criterion":
+            raise InputError(
+                f"label_prior changes the CTC loss, which objective = {phase.objective!r} "
+                "replaces; leave one of them out"
+            )
     elif isinstance(phase, EvolutionPhase):
         if phase.weights == "output" and kind in ("levels", "transducer"):
             raise InputError(

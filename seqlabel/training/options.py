@@ -14,6 +14,9 @@ from seqlabel.features.speed import check_speed
 from seqlabel.features.warping import Warping
 from seqlabel.scoring.protocols import get_protocol
 
+MEAN_TEACHER = "ema"
+"""The teacher that is the average of the student's weights."""
+
 
 @dataclass(frozen=True)
 class AnyPhase:
@@ -56,7 +59,14 @@ class Phase(AnyPhase):
     of their own, are trained to agree (`seqlabel.models.consistency`). An update takes twice the
     time. intermediate: weight w of the loss of a lower layer's outputs in the sum (Lee & Watanabe
     2021: 0.3; 0: off), those of `intermediate_layer`, numbered from 1 (0: the middle one, the upper
-    of two); the output layer is the same.
+    of two); the output layer is the same. teacher: a model directory, or the name of a model that
+    comes with the package, of the same labels, features and frames, which reads the frames without
+    masks and noise; "ema" is the average of the network's own weights that `ema` asks for (mean
+    teacher, Tarvainen & Valpola 2017). distillation: weight α of the divergence from its
+    probabilities at each frame, the loss having 1 - α (`seqlabel.models.distillation`; Furlanello
+    et al. 2018). An update takes about a third more time. label_prior: α of label priors (Huang et
+    al. 2024; 0: off), which make the probabilities of CTC less peaky
+    (`seqlabel.models.label_prior`); the training loss is then not comparable with the dev loss.
     """
 
     method: Literal["gradient"] = "gradient"
@@ -82,6 +92,9 @@ class Phase(AnyPhase):
     consistency: float = 0.0
     intermediate: float = 0.0
     intermediate_layer: int = 0
+    teacher: str = ""
+    distillation: float = 0.0
+    label_prior: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,6 +116,18 @@ class Phase(AnyPhase):
         if not 0 <= self.intermediate < 1 or self.intermediate_layer < 0:
             raise InputError(
                 "intermediate must be in [0, 1), intermediate_layer must not be negative"
+            )
+        if not 0 <= self.distillation <= 1 or self.label_prior < 0:
+            raise InputError("distillation must be in [0, 1], label_prior must not be negative")
+        if bool(self.teacher) != bool(self.distillation):
+            raise InputError(
+                "teacher and distillation belong together: name a model directory and give "
+                "distillation a weight above 0, or leave both out"
+            )
+        if self.teacher == MEAN_TEACHER and not self.ema:
+            raise InputError(
+                "teacher = 'ema' is the average of the weights: set ema above 0 (0.998), or write "
+                "'./ema' for a folder of that name"
             )
         if not 0 <= self.final_rate <= 1 or self.halving_patience < 1:
             raise InputError("final_rate must be in [0, 1], halving_patience at least 1")

@@ -30,6 +30,7 @@ from seqlabel.training.run_directory import (
     load_weights,
     save_weights,
 )
+from seqlabel.training.teacher import Teacher
 
 CHECKPOINT_SHARE = 0.005
 """Maximum share of time for checkpoints after epochs."""
@@ -43,8 +44,8 @@ class Interrupted(KeyboardInterrupt):
 class Run:
     """The inputs of a training method.
 
-    checkpoint: that of the run to resume, None for a new run. started: time on the monotonic clock.
-    writing: seconds spent on checkpoints since then.
+    checkpoint: that of the run to resume, None for a new run. teachers: by the names in the phases.
+    started: time on the monotonic clock. writing: seconds spent on checkpoints since then.
     """
 
     experiment: Experiment
@@ -56,6 +57,7 @@ class Run:
     monitor: Monitor
     progress: Progress = field(default_factory=Progress)
     checkpoint: dict[str, Any] | None = None
+    teachers: Mapping[str, Teacher] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     stop: bool = False
     started: float = field(default_factory=time.monotonic)
@@ -75,7 +77,8 @@ class Run:
 class PhaseRecord:
     """One phase: its start, the scores of its epochs, and its results.
 
-    state: returns what a checkpoint stores for the method, besides the model and the progress.
+    state: returns what a checkpoint stores for the method, besides the model and the progress; all
+    processes call it together.
     measure: returns the dev scores of the model with its current weights; `run.evaluate` if None.
     The constructor loads the weights from which the phase starts into the model.
     """
@@ -214,6 +217,7 @@ class PhaseRecord:
         """Write a checkpoint; all processes must call it together."""
         run = self.run
         totals = run.progress.summed(run.workers)
+        own = self._state()
         if not run.workers.first:
             return
         started = time.monotonic()
@@ -222,7 +226,7 @@ class PhaseRecord:
                 "config": run.experiment.to_table(),
                 "world": run.workers.world,
                 "model": run.model.state_dict(),
-                **self._state(),
+                **own,
             }
             save_checkpoint(run.folder / CHECKPOINTS, state, totals)
         run.writing += time.monotonic() - started

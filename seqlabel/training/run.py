@@ -45,6 +45,7 @@ from seqlabel.training.run_directory import (
     write_description,
 )
 from seqlabel.training.setup import leave_out, load_datasets, name_unusable
+from seqlabel.training.teacher import check_same_teachers, load_teachers
 
 log = logging.getLogger("seqlabel")
 
@@ -100,8 +101,17 @@ def _train(
         )
     if experiment.initial and checkpoint is None:
         load_weights(resolve(experiment.initial) / WEIGHTS)  # before hours of features
+    ahead = experiment.phases
+    if checkpoint is not None:
+        progress = checkpoint[1]
+        ahead = () if progress.finished else experiment.phases[progress.phase :]
+    teachers = load_teachers(ahead, experiment, folder)
+    if checkpoint is not None and teachers:
+        check_same_teachers(teachers, folder)
     configure_torch(experiment)
     front_end, training, dev = load_datasets(experiment, data, workers)
+    for teacher in teachers.values():
+        teacher.check_data(training.alphabet, front_end)
     content = fingerprint(dataset.utterances.content for dataset in (training, dev))
     if checkpoint is not None:
         check_same_data(training.alphabet, content, data, folder)
@@ -118,6 +128,8 @@ def _train(
         known = Precision.of_run(read_json(folder / RUN), str(folder / RUN))
     batch = experiment.batches.usual_size(training.lengths)
     precision = set_precision(model, experiment.training.bf16, batch, workers, known)
+    for teacher in teachers.values():
+        set_precision(teacher.model.to(workers.device), precision.bf16, batch, workers)
     everything = len(training)
     metric = training.alphabet.metric
     if isinstance(model.criterion, Regression):
@@ -135,12 +147,13 @@ def _train(
             "dev_utterances": len(dev),
             "weights": model.weight_count,
             "processes": workers.world,
+            "teachers": {name: teacher.digest for name, teacher in teachers.items()},
             **precision.facts(),
         }
         write_description(folder, experiment, training.alphabet, front_end, facts)
     board = folder / "tensorboard" if tensorboard else None
     monitor = Monitor(folder, metric, workers.first, board)
-    run = Run(experiment, model, training, dev, folder, workers, monitor)
+    run = Run(experiment, model, training, dev, folder, workers, monitor, teachers=teachers)
     if checkpoint is not None:
         run.checkpoint, run.progress = checkpoint
         if not workers.first:  # the checkpoint holds the sums over all processes

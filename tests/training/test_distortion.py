@@ -192,3 +192,32 @@ def test_a_second_view_has_the_same_positions_and_masks_of_its_own(tmp_path):
     train.distortion = replace(train.distortion, variants=(), warp=None, mask=None, noise=0.5)
     both = train.batch([0], [1], second=True)
     assert 0.6 < (both.x - both.second).std() < 0.8  # √2 times 0.5: two draws of noise
+
+
+def test_plain_frames_have_the_same_positions_without_masks_and_noise(tmp_path):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "u.wav", 0.1 * rng.standard_normal(16000), 8000)
+    utterance = Utterance("u", tmp_path / "u.wav", "speech", ("a",), duration=2.0)
+    for name in ("train", "dev"):
+        write_manifest(tmp_path / f"{name}.jsonl", [utterance])
+    Alphabet(["a"], unit="phone").save(tmp_path / "alphabet.json")
+    (tmp_path / "views.toml").write_text(
+        'features = {kind = "fbank"}\naugmentation = {speeds = [0.8, 1.25], time_masks = 1, '
+        "time_width = 20, frequency_warp = 0.1, time_warp = 10}\n[[phases]]\nepochs = 1\n"
+    )
+    experiment = Experiment.load(tmp_path / "views.toml")
+    _, train, _ = load_datasets(experiment, tmp_path, Workers())
+    unmasked = replace(train.distortion, mask=None)
+    for seed in range(10):
+        train.distortion = replace(unmasked, mask=experiment.augmentation.masks(1), noise=0.5)
+        batch = train.batch([0], [seed], second=True, plain=True)
+        assert torch.equal(batch.second, train.batch([0], [seed], second=True).second)
+        alone = train.batch([0], [seed], plain=True)
+        assert torch.equal(batch.plain, alone.plain)
+        assert torch.equal(batch.x, alone.x)
+        assert alone.second is None
+        assert torch.equal(batch.select([0]).to("cpu").plain, batch.plain)
+        train.distortion = unmasked
+        assert torch.equal(batch.plain, train.batch([0], [seed]).x)
+        assert not torch.equal(batch.plain, batch.x)
+    assert train.batch([0], [1]).plain is None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from seqlabel.corpora.manifest import read_manifest
 from seqlabel.training.distribution import Workers
@@ -52,6 +53,28 @@ def test_two_processes_take_the_steps_of_one(alone, tiny_corpus, config, tmp_pat
     _, output = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert losses(tmp_path / "exp") == pytest.approx(losses(alone), rel=1e-5)
+
+
+def test_teachers_and_priors_of_two_processes_are_those_of_one(
+    alone, tiny_corpus, config, tmp_path
+):
+    """Every process has the teacher; priors are summed over the processes."""
+    phase = tmp_path / "taught.toml"
+    phase.write_text(
+        f'base = "{config}"\nphases = [{{epochs = 3, teacher = "{alone}", distillation = 0.5, '
+        "label_prior = 0.5, learning_rate = 0.01}]\n"
+    )
+    train(Experiment.load(phase, SETTINGS), tiny_corpus, tmp_path / "alone", Workers())
+    process = torchrun(phase, tiny_corpus, tmp_path / "exp")
+    _, output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert losses(tmp_path / "exp") == pytest.approx(losses(tmp_path / "alone"), rel=1e-5)
+    priors = [
+        torch.load(tmp_path / name / "checkpoints" / "last.pt", weights_only=True)["prior"]
+        for name in ("exp", "alone")
+    ]
+    torch.testing.assert_close(priors[0]["log_prior"], priors[1]["log_prior"])
+    assert [len(prior["sums"]) for prior in priors] == [2, 1]
 
 
 def test_a_lost_worker_is_started_again(alone, tiny_corpus, config, tmp_path):
