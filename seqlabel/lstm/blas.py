@@ -83,11 +83,11 @@ def product(gemm, m, n, k, a, a_stride, b, b_stride, beta, c, c_stride):
 
 
 @njit(cache=True, nogil=True)
-def product_over_rows(gemm, m, n, k, a, a_stride, b, b_stride, c, c_stride):
-    """C (m, n) += A' B for A (k, m), B (k, n): a weight's gradient summed over k rows."""
+def product_over_rows(gemm, m, n, k, a, a_stride, b, b_stride, beta, c, c_stride):
+    """C (m, n) = A' B + beta C for A (k, m), B (k, n), as of a weight's gradient over k rows."""
     _call_gemm(  # type: ignore[call-arg]
         gemm, _AS_IT_IS, _TRANSPOSED, n, m, k,
-        b, b_stride, a, a_stride, np.float32(1), c, c_stride,
+        b, b_stride, a, a_stride, np.float32(beta), c, c_stride,
     )  # fmt: skip
 
 

@@ -162,7 +162,7 @@ def _add_products(by, n, a, a_column, b, b_row, dw):
         if k and m:
             product_over_rows(
                 by.gemm, m, k, n, at(a, 0, a_column), a.shape[1], at(b, b_row, 0), b.shape[1],
-                at(dw, 0, 0), k,
+                1, at(dw, 0, 0), k,
             )  # fmt: skip
 
     def rounded(by, n, a, a_column, b, b_row, dw):
@@ -171,7 +171,7 @@ def _add_products(by, n, a, a_column, b, b_row, dw):
             round_rows(n, k, b, b_row, 0, by.right)
             product_over_rows(
                 by.gemm, m, k, n, at(a, 0, a_column), a.shape[1],
-                at(by.right, 0, 0), by.right.shape[1], at(dw, 0, 0), k,
+                at(by.right, 0, 0), by.right.shape[1], 1, at(dw, 0, 0), k,
             )  # fmt: skip
 
     return _for({Exact: exact, Rounded: rounded, Tiles: rounded}, by)

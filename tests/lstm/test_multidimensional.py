@@ -65,11 +65,11 @@ def test_all_ways_equal_the_loop_over_pixels(dims, forget, peephole):
     assert_same(diagonal, expected, 1e-13)
 
 
-@pytest.mark.parametrize("cells", [1, 2, 50])
-def test_large_maps_take_several_chunks(cells):
-    layer = make(inputs=2, cells=cells, forget="mean")
+@pytest.mark.parametrize(("cells", "inputs"), [(1, 2), (2, 35), (50, 1)])
+def test_large_maps_take_several_chunks(cells, inputs):
+    layer = make(inputs=inputs, cells=cells, forget="mean")
     g = torch.Generator().manual_seed(1)
-    x = torch.randn(3, 37, 23, 2, generator=g)
+    x = torch.randn(3, 37, 23, inputs, generator=g)
     sizes = [[37, 23], [30, 9], [2, 20]]
     found = run(layer, x, sizes)
     layer.backend = "diagonal"

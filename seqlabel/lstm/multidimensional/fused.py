@@ -14,9 +14,10 @@ from torch.autograd.function import once_differentiable
 
 from seqlabel.lstm import runtime
 from seqlabel.lstm.blas import address
+from seqlabel.lstm.lanes import WIDTH
 from seqlabel.lstm.multidimensional import diagonals
 from seqlabel.lstm.multidimensional.cell import MapCell
-from seqlabel.lstm.multidimensional.gates import kernels
+from seqlabel.lstm.multidimensional.gates import TILE, kernels
 from seqlabel.lstm.multidimensional.grid import Grid
 from seqlabel.lstm.multidimensional.plan import Plan, plan_columns
 from seqlabel.lstm.weights import Weights
@@ -67,43 +68,47 @@ class _Function(torch.autograd.Function):
         plan, rows, _ = plan_columns(layer.grid)
         x = x.detach().contiguous()
         y = x.new_empty(len(x), layer.cell.directions * layer.cells)
+        constants = _constants(layer)
+        rooms = [_forward_room(layer, plan, x) for _ in range(_threads())]
         kept, work = [], []
         for number, weights in enumerate(_directions(tensors)):
-            memory = [x.new_empty(len(x) * n) for n in (layer.parts, layer.cells, layer.cells)]
+            memory = x.new_empty(len(x) * (layer.parts + layer.cells) + WIDTH)
             pixels = _pixels(x, rows[number], memory, y, number * layer.cells)
-            room = _scratch(layer, plan, x, backward=False)
-            args = (_constants(layer), plan, _matrices(weights), pixels, room)
+            room = rooms[number * len(rooms) // layer.cell.directions]
+            args = (constants, plan, _matrices(weights), pixels, room)
             work.append(partial(diagonals.forward, *args))
-            kept += memory
-        _in_two(work)
+            kept.append(memory)
+        _run(work, len(rooms))
         ctx.layer, ctx.inputs = layer, len(tensors)
-        ctx.save_for_backward(x, *tensors, *kept)
+        ctx.save_for_backward(x, y, *tensors, *kept)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dy: Tensor):
         layer: Layer = ctx.layer
-        x, *tensors = ctx.saved_tensors
-        plan, rows, _ = plan_columns(layer.grid)
+        x, y, *tensors = ctx.saved_tensors
+        plan, rows, before = plan_columns(layer.grid)
         dy = dy.contiguous()
-        work, gradients, dxs = [], [], []
+        constants = _constants(layer)
+        rooms = [_backward_room(layer, plan, x) for _ in range(_threads())]
+        # one sum for each half of the directions, so that two threads give what one does
+        dxs = [torch.empty_like(x if ctx.needs_input_grad[1] else x[:0]) for _ in range(2)]
+        work, gradients = [], []
         memories = tensors[ctx.inputs :]
         for number, weights in enumerate(_directions(tensors[: ctx.inputs])):
-            memory = memories[3 * number : 3 * number + 3]
-            pixels = _pixels(x, rows[number], memory, dy, number * layer.cells)
-            room = _scratch(layer, plan, x, backward=True)
-            own = [None if weight is None else torch.zeros_like(weight) for weight in weights]
-            dx = torch.zeros_like(x if ctx.needs_input_grad[1] else x[:0])
-            matrices = _matrices(weights), pixels, _matrices(own)
-            args = (_constants(layer), plan, *matrices, dx.numpy(), room)
-            work.append(partial(diagonals.backward, *args))
+            half = number * 2 // layer.cell.directions
+            add = number * 2 % layer.cell.directions > 0  # the first of a half puts
+            pixels = _pixels(x, rows[number], memories[number], y, number * layer.cells)
+            own = [None if weight is None else torch.empty_like(weight) for weight in weights]
+            args = (constants, plan, before, _matrices(weights), pixels, dy.numpy())
+            results = (_matrices(own), dxs[half].numpy(), add)
+            room = rooms[half * len(rooms) // 2]
+            work.append(partial(diagonals.backward, *args, *results, room))
             gradients += own
-            dxs.append(dx)
-        _in_two(work)
-        for dx in dxs[1:]:
-            dxs[0].add_(dx)
-        return None, dxs[0] if ctx.needs_input_grad[1] else None, *gradients
+        _run(work, len(rooms))
+        dx = dxs[0].add_(dxs[1]) if ctx.needs_input_grad[1] else None
+        return None, dx, *gradients
 
 
 def _directions(tensors: Given) -> list[Given]:
@@ -112,51 +117,80 @@ def _directions(tensors: Given) -> list[Given]:
     return [known[first : first + each] for first in range(0, len(known), each)]
 
 
+_STEPS = np.arange(WIDTH)
+
+
 def _constants(layer: Layer) -> diagonals.Constants:
     return diagonals.Constants(
-        layer.cells, layer.cell.dims, address("sgemm_"), *kernels(layer.cell)
+        layer.cells, layer.cell.dims, _STEPS.ctypes.data, address("sgemm_"), *kernels(layer.cell)
     )
 
 
 def _matrices(weights: Given) -> diagonals.Matrices:
     none = torch.empty(0, 0)
-    w, r, b, p = (none if weight is None else weight for weight in weights)
-    return diagonals.Matrices(*_arrays((w, r, r.t(), b, p)))
+    return diagonals.Matrices(*_arrays(none if weight is None else weight for weight in weights))
 
 
 def _pixels(
-    x: Tensor, rows: np.ndarray, memory: Sequence[Tensor], y: Tensor, column: int
+    x: Tensor, rows: np.ndarray, memory: Tensor, y: Tensor, column: int
 ) -> diagonals.Pixels:
-    a, c, h = _arrays(memory)
-    return diagonals.Pixels(x.numpy(), rows, a, c, h, y.numpy(), column)
+    return diagonals.Pixels(x.numpy(), rows, memory.numpy(), y.numpy(), column)
 
 
-def _scratch(layer: Layer, plan: Plan, x: Tensor, backward: bool) -> diagonals.Scratch:
-    """Room for the widest chunk and diagonal."""
-    chunk = int(np.diff(plan.first[plan.chunk]).max())
-    diagonal = int(np.diff(plan.first).max()) if backward else 0
-    sources = layer.cell.dims * layer.cells
-    shapes = [
-        (chunk, x.shape[1]),
-        (2, sources * chunk),
-        (layer.parts * chunk * backward,),
-        (2, sources * diagonal),
-        (2, layer.cells * diagonal),
-        (2, layer.cells * diagonal),
-    ]
-    return diagonals.Scratch(*(np.empty(shape, np.float32) for shape in shapes))
+def _forward_room(layer: Layer, plan: Plan, x: Tensor) -> diagonals.Scratch:
+    inputs, sources = x.shape[1], layer.cell.dims * layer.cells
+    # an odd number of cache lines to a row, for rows to lie in different sets of the cache
+    widest = -(-plan.widest_diagonal // TILE) * TILE + WIDTH
+    return _room(
+        packed=(layer.parts * (1 + inputs + sources),),
+        source=(inputs + 2 * sources, widest),
+        h=(2, layer.cells, widest),
+        net=(layer.parts // layer.cells * TILE,),
+    )
 
 
-def _in_two(work: Sequence[partial[None]]) -> None:
-    """Runs the directions, half of them beside the others where torch may use two threads."""
-    half = len(work) // 2
+def _backward_room(layer: Layer, plan: Plan, x: Tensor) -> diagonals.Scratch:
+    chunk, diagonal = plan.widest_chunk, plan.widest_diagonal
+    inputs, sources = x.shape[1], layer.cell.dims * layer.cells
+    return _room(
+        inputs=(chunk, inputs + sources),
+        x=(chunk * inputs,),
+        wide=(layer.parts if inputs <= WIDTH else 0, WIDTH),
+        before=(sources * diagonal + WIDTH,),
+        da=(layer.parts * chunk + WIDTH,),
+        dbefore=(2, sources * diagonal + WIDTH),
+        dh=(2, layer.cells * diagonal + WIDTH),
+        dc=(2, layer.cells * diagonal + WIDTH),
+        dw=(layer.parts, inputs + sources),
+        sums=(layer.parts + (layer.cell.dims + 2) * layer.cells, WIDTH),
+    )
+
+
+_NO_ROOM = diagonals.Scratch(
+    *(np.empty((0,) * dims, np.float32) for dims in (1, 2, 3, 1, 2, 1, 2, 1, 1, 2, 2, 2, 2, 2))
+)
+
+
+def _room(**shapes: tuple[int, ...]) -> diagonals.Scratch:
+    """Scratch memory, which torch aligns to cache lines."""
+    return _NO_ROOM._replace(**{name: torch.empty(shape).numpy() for name, shape in shapes.items()})
+
+
+def _threads() -> int:
+    """Threads to compute on, with scratch memory each."""
+    return min(torch.get_num_threads(), 2)
+
+
+def _run(work: Sequence[partial[None]], threads: int) -> None:
+    """Runs the directions, with two threads one half beside the other."""
 
     def run(part: Sequence[partial[None]]) -> None:
         for direction in part:
             direction()
 
-    runtime.side_by_side([partial(run, part) for part in (work[half:], work[:half]) if part])
+    cut = len(work) // threads
+    runtime.side_by_side(partial(run, part) for part in (work[cut:], work[:cut]) if part)
 
 
 def _arrays(tensors: Iterable[Tensor]) -> list[Any]:
-    return [tensor.contiguous().numpy() for tensor in tensors]
+    return [tensor.numpy() for tensor in tensors]

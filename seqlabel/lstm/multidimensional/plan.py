@@ -30,6 +30,8 @@ class Plan(NamedTuple):
     run_column: np.ndarray  # first column of each run
     run_size: np.ndarray  # its columns
     run_before: np.ndarray  # first of the columns it comes from, -1 for the border
+    widest_chunk: int  # columns
+    widest_diagonal: int
 
 
 @lru_cache(maxsize=16)  # the layers of a network and both passes share it
@@ -93,4 +95,6 @@ def _plan(first: np.ndarray, before: np.ndarray) -> Plan:
         column[order],
         size[order],
         before[dim, column][order],
+        int(np.diff(first[chunk]).max()),
+        int(np.diff(first).max()),
     )
