@@ -84,13 +84,22 @@ sines() {
 }
 
 counting() {
-    local folder=$exp/counting
-    data counting 2 "$folder"
-    train counting_kalman "$folder/data" "$folder/kalman100" phases.0.epochs=10
-    train counting_kalman "$folder/data" "$folder/kalman600"
-    train counting_gradient "$folder/data" "$folder/gradient600" phases.0.epochs=60
-    train counting_gradient "$folder/data" "$folder/gradient6000"
-    python "$recipe/judge.py" counting "$folder/data" "$folder"/{kalman,gradient}*/*
+    local letters folder sizes name epochs
+    for letters in 2 3; do
+        folder=$exp/counting$letters
+        data counting "$letters" "$folder"
+        sizes=(model.hidden="$letters")
+        for name in features criterion; do
+            sizes+=("$name.size=$((letters + 1))")
+        done
+        train counting_kalman "$folder/data" "$folder/kalman100" "${sizes[@]}"
+        train counting_annealed "$folder/data" "$folder/annealed100" "${sizes[@]}"
+        for epochs in 10 60 600; do
+            train counting_gradient "$folder/data" "$folder/gradient${epochs}0" "${sizes[@]}" \
+                phases.0.epochs=$epochs
+        done
+        python "$recipe/judge.py" counting "$folder/data" "$folder"/{kalman,annealed,gradient}*/*
+    done
 }
 
 labels() {

@@ -13,6 +13,7 @@ fit outputs to targets need
 
     fitting(encoded, lengths, batch) -> Fitting what `output` reads, its targets, where they are
     squash(found) -> found                      what `output` gives, as it compares to targets
+    deviations(squashed) -> deviations          of the targets, if they were drawn from these
 
 The criterion of levels also gets their K, that of values F. In all of these
 encoded (B, T, E) and lengths (B,) come from the encoder and batch is a

@@ -89,6 +89,15 @@ class Framewise(nn.Module):
         """Probabilities of the output layer's logits."""
         return found.softmax(dim=-1)
 
+    def deviations(self, squashed: Tensor) -> Tensor:
+        """Those of independent targets that stand for the label of a frame with probabilities p.
+
+        Its covariance C = diag(p) - p pᵀ has no inverse, but diag(p) takes its place. With the
+        derivatives J of the logits, those of p are H = C J, and C 1 = 0. So Hᵀ diag(p)⁻¹ H = Jᵀ C J
+        is the Fisher information, and Hᵀ diag(p)⁻¹ (d - p) = Jᵀ (d - p) the gradient.
+        """
+        return squashed.sqrt()
+
     def _scores(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, K-1) logits."""
         return self.output(self._delayed(encoded, lengths))

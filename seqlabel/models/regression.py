@@ -107,6 +107,12 @@ class Regression(nn.Module):
         """Normalised predictions of the output layer's numbers, probabilities of "bernoulli"."""
         return found.sigmoid() if self.options.loss == "bernoulli" else found
 
+    def deviations(self, squashed: Tensor) -> Tensor:
+        """Of targets with these means: sqrt(p (1 - p)) of "bernoulli", otherwise 1."""
+        if self.options.loss == "bernoulli":
+            return (squashed * (1 - squashed)).sqrt()
+        return torch.ones_like(squashed)
+
     def _gaussian(self, found: Tensor) -> tuple[Tensor, Tensor]:
         """Means and logarithms of the deviations (B, T, D), both normalised."""
         mean, log_std = found.split(self.size, dim=2)

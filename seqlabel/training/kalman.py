@@ -9,7 +9,11 @@ g, targets d, measurement noise R and process noise Q (variances),
 
 Weights of different groups are assumed to be uncorrelated (decoupled). A group holds the weights
 that lead into one unit, as in Pérez-Ortiz, Gers, Eck & Schmidhuber 2003, who train LSTM networks.
-They truncate H; here it is exact, through the whole sequence.
+They truncate H; here it is exact, through the whole sequence. The outputs of all utterances of a
+batch are measurements of one update (multi-stream training, Feldkamp & Puskorius 1998).
+
+Probabilities have no constant measurement noise. With the covariance of the targets according to
+the network in place of R I, the filter is the natural gradient of the likelihood (Ollivier 2018).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +33,9 @@ from seqlabel.training.phase_record import PhaseRecord, Run, rng_of
 
 GIB = 1 << 30
 
+LEAST_DEVIATION = 1e-6
+"""Of a target; below it, an output of this precision hardly depends on the weights."""
+
 
 class KalmanLoop:
     """One phase of Kalman filter training."""
@@ -37,6 +44,7 @@ class KalmanLoop:
         self.owner, self.number, self.phase = run, number, phase
         self.record = PhaseRecord(run, number, lambda: {"filter": self.filter.covariances})
         groups = unit_groups(run.model) if phase.groups == "units" else None
+        self.updates = 1  # of an epoch
         self._check_memory(groups)
         self.filter = KalmanFilter(run.model.parameters(), phase.p0, groups)
         self.record.begin(self._load)
@@ -84,8 +92,11 @@ class KalmanLoop:
 
     def noises(self) -> tuple[float, float]:
         """Measurement noise R and process noise Q of the next update."""
-        phase = self.phase
-        done = min(1.0, self.owner.progress.update / phase.annealing)
+        phase, progress = self.phase, self.owner.progress
+        if phase.annealing:
+            done = min(1.0, progress.update / phase.annealing)
+        else:
+            done = (progress.epoch + progress.batch / self.updates) / phase.epochs
 
         def fall(start: float, end: float) -> float:
             return start * (end / start) ** done if start else 0.0
@@ -99,6 +110,7 @@ class KalmanLoop:
         run, progress, workers = self.owner, self.owner.progress, self.owner.workers
         seed = (run.experiment.seed, self.number, epoch)
         batches = self._batches(epoch)
+        self.updates = len(batches)
         self.record.start_epoch(len(batches), padding_share(batches, run.train.lengths))
         run.model.eval()
         for number in range(progress.batch, len(batches)):
@@ -128,7 +140,11 @@ class KalmanLoop:
                         f"{batch.ids[0]}: the outputs or their derivatives are not finite; raise "
                         "measurement_noise, or lower p0"
                     )
-                self.filter.update(derivatives, expected - found, *self.noises())
+                innovation = (expected - found).detach()
+                if self.phase.noise == "relative":
+                    deviations = run.model.criterion.deviations(found.detach())
+                    derivatives, innovation = relative(derivatives, innovation, deviations)
+                self.filter.update(derivatives, innovation, *self.noises())
             progress.update += 1
         if run.workers.first:  # every process has seen the whole batch
             progress.loss_sum += loss
@@ -174,6 +190,12 @@ def jacobian(found: Tensor, weights: Sequence[nn.Parameter]) -> Tensor:
         for gradient, weight in zip(gradients, weights, strict=True)
     ]
     return torch.cat(columns, dim=1).double()
+
+
+def relative(derivatives: Tensor, innovation: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
+    """H (M, W) and d - y (M,) in units of the deviations (M,) of the targets."""
+    units = deviations.double().clamp(min=LEAST_DEVIATION)
+    return derivatives / units[:, None], innovation / units
 
 
 def unit_groups(model: nn.Module) -> Tensor:

@@ -60,8 +60,11 @@ class KalmanPhase(AnyPhase):
     "all" keeps one covariance of all weights (the full filter).
     p0: initial variance of the weights.
     measurement_noise, process_noise: variances of the targets and of the drift of the weights.
+    noise: "absolute", or "relative": measurement_noise is a factor on the variance that each target
+    has according to the network, p (1 - p) of a probability; 1 is that of the criterion's
+    likelihood (Ollivier 2018).
     final_measurement_noise, final_process_noise: their values after `annealing` updates, approached
-    geometrically.
+    geometrically; 0: at the end of the phase.
     memory: maximum size of the filter in GiB.
     """
 
@@ -71,9 +74,10 @@ class KalmanPhase(AnyPhase):
     p0: float = 100.0
     measurement_noise: float = 100.0
     final_measurement_noise: float = 3.0
+    noise: Literal["absolute", "relative"] = "absolute"
     process_noise: float = 1e-2
     final_process_noise: float = 1e-6
-    annealing: int = 2000
+    annealing: int = 0
     memory: float = 2.0
 
     def __post_init__(self) -> None:
@@ -85,8 +89,8 @@ class KalmanPhase(AnyPhase):
             )
         if (self.process_noise == 0) != (self.final_process_noise == 0):
             raise InputError("process_noise and final_process_noise must both be 0 or both above 0")
-        if self.frames < 0 or self.annealing < 1:
-            raise InputError("frames must not be negative, annealing must be at least 1")
+        if min(self.frames, self.annealing) < 0:
+            raise InputError("frames and annealing must not be negative")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,14 @@ import pytest
 import torch
 from torch import nn
 
+from seqlabel.data import Batch
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
-from seqlabel.training.kalman import KalmanFilter, jacobian, unit_groups
+from seqlabel.models.framewise import Framewise
+from seqlabel.models.model import Model
+from seqlabel.models.network import ModelOptions
+from seqlabel.models.regression import Regression
+from seqlabel.training.kalman import KalmanFilter, jacobian, measure, relative, unit_groups
 
 
 def linear_data(samples: int, inputs: int, outputs: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -18,8 +23,14 @@ def linear_data(samples: int, inputs: int, outputs: int) -> tuple[torch.Tensor, 
     return x, x @ weight.T + 0.1 * noise
 
 
-def filtered(groups: str, stretch: int) -> tuple[nn.Linear, KalmanFilter, list[torch.Tensor]]:
-    """A linear network after one pass over the data, `stretch` samples an update."""
+def filtered(
+    groups: str, stretch: int, streams: int
+) -> tuple[nn.Linear, KalmanFilter, list[torch.Tensor]]:
+    """A linear network after one pass over the data.
+
+    Consecutive parts of the data are `streams` that are read side by side, `stretch` samples of
+    each in an update.
+    """
     x, y = linear_data(40, 5, 3)
     torch.manual_seed(0)
     network = nn.Linear(5, 3, bias=False, dtype=torch.float64)
@@ -27,21 +38,22 @@ def filtered(groups: str, stretch: int) -> tuple[nn.Linear, KalmanFilter, list[t
     kalman = KalmanFilter(
         network.parameters(), 50.0, unit_groups(network) if groups == "units" else None
     )
-    for start in range(0, len(x), stretch):
-        found = network(x[start : start + stretch]).flatten()
-        target = y[start : start + stretch].flatten()
+    inputs, targets = x.unflatten(0, (streams, -1)), y.unflatten(0, (streams, -1))
+    for start in range(0, inputs.shape[1], stretch):
+        found = network(inputs[:, start : start + stretch]).flatten()
+        target = targets[:, start : start + stretch].flatten()
         kalman.update(jacobian(found, kalman.weights), target - found.detach(), 2.0, 0.0)
     return network, kalman, [x, y, first]
 
 
 @pytest.mark.parametrize("groups", ["units", "all"])
-@pytest.mark.parametrize("stretch", [1, 7, 40])
-def test_of_a_linear_network_it_is_regularised_least_squares(groups, stretch):
+@pytest.mark.parametrize(("stretch", "streams"), [(1, 1), (7, 1), (40, 1), (1, 5), (3, 8)])
+def test_of_a_linear_network_it_is_regularised_least_squares(groups, stretch, streams):
     """w = argmin |y - W x|² / R + |W - W_0|² / p0, and P its covariance, whatever the order.
 
     The units of one linear layer have no weights in common, so that decoupling loses nothing.
     """
-    network, kalman, (x, y, first) = filtered(groups, stretch)
+    network, kalman, (x, y, first) = filtered(groups, stretch, streams)
     precision = x.T @ x / 2.0 + torch.eye(5, dtype=torch.float64) / 50.0
     expected = torch.linalg.solve(precision, x.T @ y / 2.0 + first.T / 50.0).T
     assert torch.allclose(network.weight, expected, atol=1e-10)
@@ -61,6 +73,83 @@ def test_without_a_prior_it_is_least_squares_of_numpy():
     kalman.update(jacobian(found, kalman.weights), y.flatten() - found.detach(), 1.0, 0.0)
     expected, *_ = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)
     assert np.allclose(network.weight.detach().numpy(), expected.T, atol=1e-6)
+
+
+def test_the_utterances_of_a_batch_are_measurements_of_one_update():
+    """The slow twin: each utterance alone, without padding, and their H and d - y stacked."""
+    torch.manual_seed(4)
+    options = ModelOptions(hidden=3, layers=1, bidirectional=False)
+    model = Model(2, 2, options, {"kind": "regression", "loss": "bernoulli", "size": 2})
+    lengths = (6, 2, 4)
+    series = [torch.randn(length, 2) for length in lengths]
+    targets = [torch.rand(length, 2).round() for length in lengths]
+
+    def batch(chosen: list[int]) -> Batch:
+        x, values = (
+            nn.utils.rnn.pad_sequence([source[n] for n in chosen], batch_first=True)
+            for source in (series, targets)
+        )
+        none = torch.zeros(len(chosen), dtype=torch.int64)
+        ids = tuple(map(str, chosen))
+        lens = torch.tensor([lengths[n] for n in chosen])
+        return Batch(x, lens, none[:, None], none, ids, values=values)
+
+    weights = list(model.parameters())
+    for start, end in ((0, 6), (0, 3), (3, 6)):
+        found, expected, loss = measure(model, batch([0, 1, 2]), start, end)
+        alone = [measure(model, batch([n]), start, end) for n in range(3)]
+        assert torch.allclose(found, torch.cat([y for y, _, _ in alone]), atol=1e-6)
+        assert torch.equal(expected, torch.cat([d for _, d, _ in alone]))
+        assert loss == pytest.approx(sum(each for _, _, each in alone), rel=1e-5)
+        stacked = torch.cat([jacobian(y, weights) for y, _, _ in alone if len(y)])
+        assert torch.allclose(jacobian(found, weights), stacked, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "softmax", "squared"])
+def test_relative_noise_gives_a_newton_step_of_the_likelihood(kind):
+    """Of a linear layer: w - (Hessian of the loss + I / p0)⁻¹ gradient, both by autograd."""
+    torch.manual_seed(2)
+    x, labels = torch.randn(9, 4, dtype=torch.float64), torch.randint(0, 3, (9,))
+    network = nn.Linear(4, 3, dtype=torch.float64)
+    if kind == "softmax":
+        criterion: nn.Module = Framewise(4, 4, Framewise.Options())
+        target = nn.functional.one_hot(labels, 3).double()
+    else:
+        criterion = Regression(4, 3, Regression.Options(loss=kind, size=3), 4)
+        target = torch.rand(9, 3, dtype=torch.float64).round()
+    first = nn.utils.parameters_to_vector(network.parameters()).detach()
+
+    def total(flat: torch.Tensor) -> torch.Tensor:
+        logits = x @ flat[:12].view(3, 4).T + flat[12:]
+        if kind == "softmax":
+            return nn.functional.cross_entropy(logits, labels, reduction="sum")
+        if kind == "squared":
+            return 0.5 * ((logits - target) ** 2).sum()
+        return nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+
+    gradient = torch.autograd.functional.jacobian(total, first)
+    hessian = torch.autograd.functional.hessian(total, first)
+    precision = hessian + torch.eye(15, dtype=torch.float64) / 0.7
+    kalman = KalmanFilter(network.parameters(), 0.7)
+    found = criterion.squash(network(x)).flatten()
+    innovation = target.flatten() - found.detach()
+    deviations = criterion.deviations(found.detach())
+    h, e = relative(jacobian(found, kalman.weights), innovation, deviations)
+    kalman.update(h, e, 1.0, 0.0)
+    updated = nn.utils.parameters_to_vector(network.parameters())
+    assert torch.allclose(updated, first - torch.linalg.solve(precision, gradient), atol=1e-9)
+    assert torch.allclose(kalman.covariances[0][0], torch.linalg.inv(precision), atol=1e-9)
+
+
+def test_relative_noise_of_certain_outputs_changes_nothing():
+    """Where a float32 probability is 0 or 1, its derivatives are 0; its target does not matter."""
+    h, e = relative(torch.zeros(2, 3).double(), torch.tensor([1.0, -1.0]), torch.zeros(2))
+    assert bool(h.isfinite().all() & e.isfinite().all())
+    network = nn.Linear(2, 1, dtype=torch.float64)
+    before = nn.utils.parameters_to_vector(network.parameters()).clone()
+    kalman = KalmanFilter(network.parameters(), 1.0)
+    kalman.update(h, e, 1.0, 0.0)
+    assert torch.equal(nn.utils.parameters_to_vector(network.parameters()), before)
 
 
 def plain_update(h, p, groups, w, innovation, noise, drift):

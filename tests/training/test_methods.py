@@ -150,6 +150,16 @@ def test_stopped_after_any_update_and_resumed(whole, series, methods, tmp_path, 
     assert_same_run(whole, folder)
 
 
+@pytest.mark.parametrize(("annealing", "falls"), [(0, [1 / 2, 1]), (16, [1 / 4, 1 / 2])])
+def test_the_measurement_noise_falls_geometrically(annealing, falls, series, methods, tmp_path):
+    """Until the end of the phase, or within `annealing` updates; an epoch has 4."""
+    noise = "measurement_noise=8.0, final_measurement_noise=0.5"
+    phase = f"{{method='kalman', epochs=2, annealing={annealing}, {noise}}}"
+    train(Experiment.load(methods, [f"phases=[{phase}]"]), series, tmp_path / "exp", Workers())
+    rates = [float(row["learning_rate"]) for row in read_log(tmp_path / "exp" / "log.csv")]
+    assert rates == pytest.approx([16**fall / 8 for fall in falls], rel=1e-4)
+
+
 def test_the_fitness_is_the_error_of_the_networks_own_free_run(series, methods, tmp_path):
     phase = "{method='evolino', epochs=2, population=4, washout=8, free_run=10}"
     train(Experiment.load(methods, [f"phases=[{phase}]"]), series, tmp_path / "exp", Workers())
@@ -274,7 +284,8 @@ def test_what_regression_fits():
         (["phases=[{method='kalman', p=1.0}]"], "unknown option p .did you mean 'p0'"),
         (["phases=[{method='kalman', p0=0.0}]"], "noise and memory must be above 0"),
         (["phases=[{method='kalman', process_noise=0.0}]"], "must both be 0 or both above 0"),
-        (["phases=[{method='kalman', annealing=0}]"], "annealing must be at least 1"),
+        (["phases=[{method='kalman', annealing=-1}]"], "annealing must not be negative"),
+        (["phases=[{method='kalman', noise='none'}]"], "noise .*absolute"),
     ],
 )  # fmt: skip
 def test_configurations_that_contradict_themselves(methods, changes, message):
