@@ -94,18 +94,20 @@ class _Function(torch.autograd.Function):
         rooms = [_backward_room(layer, plan, x) for _ in range(_threads())]
         # one sum for each half of the directions, so that two threads give what one does
         dxs = [torch.empty_like(x if ctx.needs_input_grad[1] else x[:0]) for _ in range(2)]
-        work, gradients = [], []
+        work: list[partial[None]] = []
+        gradients: list[Tensor | None] = []
         memories = tensors[ctx.inputs :]
-        for number, weights in enumerate(_directions(tensors[: ctx.inputs])):
+        # the direction computed last comes first: what it left is still in the cache
+        for number, weights in reversed([*enumerate(_directions(tensors[: ctx.inputs]))]):
             half = number * 2 // layer.cell.directions
-            add = number * 2 % layer.cell.directions > 0  # the first of a half puts
+            add = half == (number + 1) * 2 // layer.cell.directions  # the last of a half puts
             pixels = _pixels(x, rows[number], memories[number], y, number * layer.cells)
             own = [None if weight is None else torch.empty_like(weight) for weight in weights]
             args = (constants, plan, before, _matrices(weights), pixels, dy.numpy())
             results = (_matrices(own), dxs[half].numpy(), add)
             room = rooms[half * len(rooms) // 2]
             work.append(partial(diagonals.backward, *args, *results, room))
-            gradients += own
+            gradients = own + gradients
         _run(work, len(rooms))
         dx = dxs[0].add_(dxs[1]) if ctx.needs_input_grad[1] else None
         return None, dx, *gradients
@@ -118,11 +120,12 @@ def _directions(tensors: Given) -> list[Given]:
 
 
 _STEPS = np.arange(WIDTH)
+_STEPS_AT = _STEPS.ctypes.data
 
 
 def _constants(layer: Layer) -> diagonals.Constants:
     return diagonals.Constants(
-        layer.cells, layer.cell.dims, _STEPS.ctypes.data, address("sgemm_"), *kernels(layer.cell)
+        layer.cells, layer.cell.dims, _STEPS_AT, address("sgemm_"), *kernels(layer.cell)
     )
 
 
