@@ -12,9 +12,9 @@ All other rows are n floats apart. The source has the rows of x, then those of h
 cell, the bias and then the weights of each row of the source for all parts. Forwards, the net
 inputs of a cell are summed up in registers for two vectors of columns, so that there is no matrix
 of net inputs: a receives the activations. c⁻ (D N, n) are the states before, those of dimension 0
-first. Backwards dh and dc (N, n) come from above and from the diagonal computed next and are
-written over; dc⁻ is left for the diagonal before; the gradients of b and p are added to the sums
-(A + (D + 2) N vectors), lane by lane. All are float32.
+first. Backwards dh and dc (N, n) come from above and from the diagonal computed next; dc⁻ is left
+for the diagonal before; the gradients of b and p are added to the sums (A + (D + 2) N vectors),
+lane by lane. All are float32.
 """
 
 from functools import cache
@@ -180,14 +180,13 @@ def _backward(cell: MapCell):
         peep = _vector(p, 0, (D + 2) * N)
         dpeep = sums + 4 * WIDTH * (D + 3) * N
         one, zero = everywhere(_f(1)), everywhere(_f(0))
+        part, dpart = 4 * N * n, 4 * N * s
         for j in range(N):
-            b_i = b_o = b_z = p_o = zero
+            b_i = b_o = b_z = p_i = p_o = zero
             for t in range(0, n, WIDTH):
-                mask = up_to(n - t)
-                here, there = 4 * (j * n + t), 4 * (j * s + t)
-                part, dpart = 4 * N * n, 4 * N * s
-                now = load(c + here, mask)
+                mask, here, there = up_to(n - t), 4 * (j * n + t), 4 * (j * s + t)
                 # h = o tanh(c)
+                now = load(c + here, mask)
                 gate, dout = load(a + O * part + here, mask), load(dh + here, mask)
                 out = _tanh(now)
                 d_o = dout * out * gate * (one - gate)
@@ -197,7 +196,7 @@ def _backward(cell: MapCell):
                 if PEEP:
                     d = d + d_o * peep[O * N + j]
                     p_o = p_o + d_o * now
-                # c; in the leaky form `dh` holds the mean of the states from now on
+                # c, in the leaky form with the mean of the states before
                 gates, mean = everywhere(SMALL), zero
                 if LEAKY:
                     for k in range(D):
@@ -205,7 +204,6 @@ def _backward(cell: MapCell):
                         mean = mean + f * load(c_before + k * part + here, mask)
                         gates = gates + f
                     mean = mean / gates
-                    store(dh + here, mean, mask)
                 i, z = load(a + here, mask), load(a + Z * part + here, mask)
                 d_i = d * (z - mean) * i * (one - i)
                 d_z = d * i * (one - z * z)
@@ -213,36 +211,23 @@ def _backward(cell: MapCell):
                 store(da + Z * dpart + there, d_z, mask)
                 b_i, b_z = b_i + d_i, b_z + d_z
                 share = d * (one - i) / gates if LEAKY else d * SCALE
-                store(dc + here, share, mask)
+                for k in range(D):
+                    old = load(c_before + k * part + here, mask)
+                    f = load(a + (1 + k) * part + here, mask)
+                    d_f = share * (old - mean) * f * (one - f)
+                    store(da + (1 + k) * dpart + there, d_f, mask)
+                    _add(sums + 4 * WIDTH * ((1 + k) * N + j), d_f)
+                    left = share * f
+                    if PEEP:
+                        left = left + d_f * peep[(1 + k) * N + j] + d_i * peep[j]
+                        p_i = p_i + d_i * old
+                        _add(dpeep + 4 * WIDTH * ((1 + k) * N + j), d_f * old)
+                    store(dc_before + k * part + here, left, mask)
             _add(sums + 4 * WIDTH * j, b_i)
             _add(sums + 4 * WIDTH * (O * N + j), b_o)
             _add(sums + 4 * WIDTH * (Z * N + j), b_z)
             if PEEP:
+                _add(dpeep + 4 * WIDTH * j, p_i)
                 _add(dpeep + 4 * WIDTH * (O * N + j), p_o)
-            for k in range(D):
-                b_f = p_f = p_i = zero
-                for t in range(0, n, WIDTH):
-                    mask = up_to(n - t)
-                    here, there = 4 * (j * n + t), 4 * (j * s + t)
-                    part, dpart = 4 * N * n, 4 * N * s
-                    old, f = (
-                        load(c_before + k * part + here, mask),
-                        load(a + (1 + k) * part + here, mask),
-                    )
-                    share = load(dc + here, mask)
-                    seen = old - load(dh + here, mask) if LEAKY else old
-                    d_f = share * seen * f * (one - f)
-                    store(da + (1 + k) * dpart + there, d_f, mask)
-                    left = share * f
-                    b_f = b_f + d_f
-                    if PEEP:
-                        d_i = load(da + there, mask)
-                        left = left + d_f * peep[(1 + k) * N + j] + d_i * peep[j]
-                        p_f, p_i = p_f + d_f * old, p_i + d_i * old
-                    store(dc_before + k * part + here, left, mask)
-                _add(sums + 4 * WIDTH * ((1 + k) * N + j), b_f)
-                if PEEP:
-                    _add(dpeep + 4 * WIDTH * ((1 + k) * N + j), p_f)
-                    _add(dpeep + 4 * WIDTH * j, p_i)
 
     return backward
