@@ -65,7 +65,7 @@ def test_all_ways_equal_the_loop_over_pixels(dims, forget, peephole):
     assert_same(diagonal, expected, 1e-13)
 
 
-@pytest.mark.parametrize(("cells", "inputs"), [(1, 2), (2, 35), (50, 1)])
+@pytest.mark.parametrize(("cells", "inputs"), [(1, 2), (2, 35), (3, 12), (50, 1)])
 def test_large_maps_take_several_chunks(cells, inputs):
     layer = make(inputs=inputs, cells=cells, forget="mean")
     g = torch.Generator().manual_seed(1)

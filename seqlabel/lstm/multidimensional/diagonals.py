@@ -13,7 +13,16 @@ import numpy as np
 from numba import njit
 
 from seqlabel.lstm.blas import call, product, product_over_rows
-from seqlabel.lstm.lanes import WIDTH, add_each, add_products, load_rows, store_rows, up_to, zeros
+from seqlabel.lstm.lanes import (
+    WIDTH,
+    add_each,
+    add_products,
+    load_rows,
+    store_rows,
+    transposed,
+    up_to,
+    zeros,
+)
 from seqlabel.lstm.multidimensional.columns import (
     come_from,
     entry,
@@ -25,8 +34,7 @@ from seqlabel.lstm.multidimensional.columns import (
     take_inputs,
 )
 
-PIXELS = (0,) * WIDTH
-"""As many as have their gradients summed up at once."""
+HALF = (0,) * (WIDTH // 2)
 
 
 class Matrices(NamedTuple):
@@ -112,17 +120,27 @@ def _input_gradient(run, w, row, first, count, dx, add, room):
         put_rows(I, x, entry(dx, 0), row, first, count, add)
         return
     # a row fits into a vector: no matrix of gradients, and less time than BLAS takes
-    mask, rows = up_to(I), entry(dx, 0)
+    mask, rows, wide, half = up_to(I), entry(dx, 0), entry(room.wide, 0), len(HALF) >= I
     for t in range(0, count, WIDTH):
-        sums, weights, vector = zeros(PIXELS), da + 4 * t, entry(room.wide, 0)
-        for _ in range(A):
-            sums = add_products(sums, weights, vector)
-            weights += 4 * count
-            vector += 4 * WIDTH
+        if half:  # row by row of W' da, of which most would be empty the other way round
+            columns = _sum_up(zeros(HALF), A, wide, WIDTH, da + 4 * t, count)
+            sums = transposed(columns + zeros(HALF))
+        else:  # pixel by pixel
+            sums = _sum_up(zeros(HALF + HALF), A, da + 4 * t, count, wide, WIDTH)
         numbers = number_at(row, first + t)
         if add:
             sums = add_each(sums, load_rows(rows, I, numbers, count - t, mask))
         store_rows(rows, I, numbers, count - t, mask, sums)
+
+
+@njit(cache=True, forceinline=True)
+def _sum_up(sums, A, weights, weights_stride, vector, vector_stride):
+    """A weight from each row of the first matrix for each sum, times the vectors of the second."""
+    for _ in range(A):
+        sums = add_products(sums, weights, vector)
+        weights += 4 * weights_stride
+        vector += 4 * vector_stride
+    return sums
 
 
 @njit(cache=True, nogil=True)
