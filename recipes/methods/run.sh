@@ -84,7 +84,7 @@ sines() {
 }
 
 counting() {
-    local letters folder sizes name epochs
+    local letters folder sizes name
     for letters in 2 3; do
         folder=$exp/counting$letters
         data counting "$letters" "$folder"
@@ -94,10 +94,9 @@ counting() {
         done
         train counting_kalman "$folder/data" "$folder/kalman100" "${sizes[@]}"
         train counting_annealed "$folder/data" "$folder/annealed100" "${sizes[@]}"
-        for epochs in 10 60 600; do
-            train counting_gradient "$folder/data" "$folder/gradient${epochs}0" "${sizes[@]}" \
-                phases.0.epochs=$epochs
-        done
+        train counting_gradient "$folder/data" "$folder/gradient100" "${sizes[@]}" \
+            phases.0.epochs=10
+        train counting_gradient "$folder/data" "$folder/gradient600" "${sizes[@]}"
         python "$recipe/judge.py" counting "$folder/data" "$folder"/{kalman,annealed,gradient}*/*
     done
 }

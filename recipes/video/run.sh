@@ -10,6 +10,7 @@ root=$(cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 export OMP_NUM_THREADS=1
 exp=$root/exp/video
+seed=0
 experiments=()
 options=()
 while [ $# -gt 0 ]; do
@@ -22,7 +23,11 @@ while [ $# -gt 0 ]; do
         exp=${2:?--exp wants a folder}
         shift 2
         ;;
-    --minutes | --seed)
+    --seed)
+        seed=${2:?--seed wants a number}
+        shift 2
+        ;;
+    --minutes)
         options+=("$1" "${2:?$1 wants a number}")
         shift 2
         ;;
@@ -33,6 +38,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 mkdir -p "$exp"
+options+=(--seed "$seed")
 
 # wants NAME: whether an experiment was requested; without names, all are.
 wants() {
@@ -40,24 +46,24 @@ wants() {
 }
 
 if wants square; then
-    for setting in "12 0" "12 10" "24 50"; do
+    for setting in "12 0" "12 10" "12 50" "12 200" "24 50"; do
         read -r field videos <<<"$setting"
         for network in "convlstm 8" "lstm 128"; do
             read -r network cells <<<"$network"
             python "$recipe/square.py" --field $field --videos $videos --network $network \
-                --cells $cells --json "$exp/square-$field-$videos-$network.json" "${options[@]}"
+                --cells $cells --json "$exp/square-$field-$videos-$network-$seed.json" "${options[@]}"
         done
     done
 fi
 if wants digits; then
     for network in convlstm lstm; do
         python "$recipe/digits.py" --network $network --size 32 \
-            --json "$exp/digits-$network.json" "${options[@]}"
+            --json "$exp/digits-$network-$seed.json" "${options[@]}"
     done
 fi
 if wants gestures; then
     for encoder in convlstm frames; do
         python "$recipe/gestures.py" --data "$exp/gestures" --encoder $encoder \
-            --json "$exp/gestures-$encoder.json" "${options[@]}"
+            --json "$exp/gestures-$encoder-$seed.json" "${options[@]}"
     done
 fi

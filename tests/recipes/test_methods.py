@@ -179,7 +179,7 @@ def test_run_gives_the_program_settings_that_it_takes(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     lines = [line.split() for line in done.stdout.splitlines()]
     trainings = [line for line in lines if line[0] == "train"]
-    assert len(trainings) == 2 * (5 * 3 + 2 * 5 + 3)
+    assert len(trainings) == 2 * (5 * 3 + 2 * 4 + 3)
     assert len({line[line.index("--out") + 1] for line in trainings}) == len(trainings)
     for line in trainings:
         sets = [value for key, value in pairwise(line) if key == "--set"]
