@@ -8,8 +8,9 @@ import torch
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM, MDLSTM, Cell, MapCell, map_weight_count
-from seqlabel.lstm.multidimensional import reference
+from seqlabel.lstm.multidimensional import fused, reference, scratch
 from seqlabel.lstm.multidimensional.grid import Grid
+from seqlabel.lstm.multidimensional.plan import plan_columns
 
 SIZES = {
     1: [[5], [9], [1]],
@@ -184,6 +185,17 @@ def test_two_threads_compute_what_one_does():
         torch.set_num_threads(threads)
     for a, b in zip(*found, strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("inputs", [3, 40])
+def test_scratch_memory_begins_with_a_cache_line(inputs):
+    grid = Grid.of(np.array(SIZES[2]))
+    run = fused._constants(fused.Layer(MapCell(), grid, 5))
+    for room in (scratch.forward_room, scratch.backward_room):
+        for memory in room(run, plan_columns(grid)[0], inputs):
+            assert memory.dtype == np.float32
+            assert memory.flags.c_contiguous
+            assert not memory.size or memory.ctypes.data % 64 == 0
 
 
 def test_states_of_the_leaky_form_stay_below_one():

@@ -50,7 +50,10 @@ def take_columns(steps, rows, stride, width, numbers, count, columns, size, add)
 
 @njit(cache=True, nogil=True)
 def put_columns(steps, columns, size, width, count, rows, stride, numbers):
-    """Columns of `width` floats to the numbered rows."""
+    """Columns of `width` floats to the numbered rows.
+
+    steps: as in `take_columns`.
+    """
     for i in range(0, width, WIDTH):
         mask = up_to(width - i)
         for t in range(0, count, WIDTH):
@@ -60,10 +63,13 @@ def put_columns(steps, columns, size, width, count, rows, stride, numbers):
 
 
 @njit(cache=True, nogil=True)
-def take_inputs(run, v, before, first, count, room):
-    """What each column is computed from, one row per column: x, then h of the pixels before."""
+def take_inputs(run, v, before, first, count, inputs):
+    """What each column is computed from, one row per column: x, then h of the pixels before.
+
+    inputs: address of the first row.
+    """
     N, I = run.cells, v.x.shape[1]
-    inputs, stride = entry(room.inputs, 0), 4 * (I + run.dims * N)
+    stride = 4 * (I + run.dims * N)
     for i in range(0, I, WIDTH):
         mask, place = up_to(I - i), inputs + 4 * i
         for t in range(first, first + count):

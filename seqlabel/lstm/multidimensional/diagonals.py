@@ -1,4 +1,4 @@
-"""All diagonals of one direction in one compiled call, forwards and backwards.
+"""All diagonals of some directions in one compiled call, forwards and backwards.
 
 Forwards, diagonal by diagonal: the inputs of its pixels and the outputs and states of the pixels
 before them are put side by side, one row per feature and one column per pixel, and the kernel of
@@ -10,9 +10,10 @@ one for that of x. Both calls release the interpreter lock.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
 from seqlabel.lstm.blas import call, product, product_over_rows
+from seqlabel.lstm.gates import _pointer, _vector
 from seqlabel.lstm.lanes import (
     WIDTH,
     add_each,
@@ -33,6 +34,7 @@ from seqlabel.lstm.multidimensional.columns import (
     take_columns,
     take_inputs,
 )
+from seqlabel.lstm.multidimensional.scratch import backward_room, forward_room
 
 HALF = (0,) * (WIDTH // 2)
 
@@ -71,26 +73,21 @@ class Constants(NamedTuple):
     backward: int
 
 
-class Scratch(NamedTuple):
-    """Room for the largest chunk, m columns, and the largest diagonal, n columns.
+@njit(cache=True, nogil=True)
+def _matrices(run, inputs, addresses):
+    """Weights at addresses in the order of `Matrices`; 0 for those that the cell lacks."""
+    A, S = (run.dims + 3) * run.cells, run.dims * run.cells
+    return Matrices(
+        _matrix(addresses[0], A, inputs),
+        _matrix(addresses[1], A, S),
+        _vector(addresses[2], 0, A),
+        _matrix(addresses[3], run.dims + 2 if addresses[3] else 0, run.cells),
+    )
 
-    Rows that kernels write have `lanes.WIDTH` floats to spare behind the last.
-    """
 
-    packed: np.ndarray  # (A (1 + I + D N)) bias, W and R by cells
-    source: np.ndarray  # (I + 2 D N, n and more): x, then h and c of the columns before
-    h: np.ndarray  # (2, N, n and more) outputs of this diagonal and of the one before
-    net: np.ndarray  # a tile of net inputs
-    inputs: np.ndarray  # (m, I + D N) x and h of the pixels before
-    x: np.ndarray  # (m I) gradients
-    wide: np.ndarray  # (A, lanes.WIDTH) W, if it is narrower
-    before: np.ndarray  # (D N n) states of the columns before
-    da: np.ndarray  # (A m)
-    dbefore: np.ndarray  # (2, D N n) gradients of h and c of the columns before
-    dh: np.ndarray  # (2, N n) of this diagonal and of the one before
-    dc: np.ndarray  # (2, N n)
-    dw: np.ndarray  # (A, I + D N)
-    sums: np.ndarray  # (A + (D + 2) N, lanes.WIDTH) gradients of biases and peepholes
+@njit(cache=True, forceinline=True)
+def _matrix(address, rows, columns):
+    return carray(_pointer(address), (rows, columns))  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True)
@@ -151,8 +148,19 @@ def _states(plan, k, A, N, kept):
 
 
 @njit(cache=True, nogil=True)
-def forward(run, plan, w, v, room):
-    """Fills the kept rows and the columns of y of this direction from x."""
+def forward(run, plan, rows, weights, x, kept, y, start, stop):
+    """Fills the kept rows and the columns of y of the directions `start` to `stop` - 1 from x.
+
+    rows (2^D, P): the row of x and y of each column. weights (2^D, 4): addresses.
+    """
+    room = forward_room(run, plan, x.shape[1])
+    for number in range(start, stop):
+        w = _matrices(run, x.shape[1], weights[number])
+        _forward(run, plan, w, Pixels(x, rows[number], kept[number], y, number * run.cells), room)
+
+
+@njit(cache=True, nogil=True)
+def _forward(run, plan, w, v, room):
     A, I = w.input.shape
     N, S = run.cells, w.recurrent.shape[1]
     size = room.source.shape[1]
@@ -179,7 +187,24 @@ def forward(run, plan, w, v, room):
 
 
 @njit(cache=True, nogil=True)
-def backward(run, plan, before, w, v, dy, dw, dx, add, room):
+def backward(run, plan, rows, before, weights, gradients, x, kept, y, dy, dxs, start, stop):
+    """Fills the gradients of the weights of the directions `start` to `stop` - 1, and those of x.
+
+    dxs, two (P, I): one sum for each half of the directions, so that two threads give what one
+    does; empty if not wanted. before: see `plan.plan_columns`. gradients: addresses, as `weights`.
+    """
+    room = backward_room(run, plan, x.shape[1])
+    for number in range(stop - 1, start - 1, -1):  # of the last one most is still in the cache
+        half = number * 2 // len(weights)
+        add = half == (number + 1) * 2 // len(weights)  # the last of a half puts
+        w = _matrices(run, x.shape[1], weights[number])
+        dw = _matrices(run, x.shape[1], gradients[number])
+        v = Pixels(x, rows[number], kept[number], y, number * run.cells)
+        _backward(run, plan, before, w, v, dy, dw, dxs[half], add, room)
+
+
+@njit(cache=True, nogil=True)
+def _backward(run, plan, before, w, v, dy, dw, dx, add, room):
     """Fills dw with the gradients of the weights, and puts that of x to dx or adds it."""
     A, I = w.input.shape
     N, S = run.cells, w.recurrent.shape[1]
@@ -222,8 +247,8 @@ def backward(run, plan, before, w, v, dy, dw, dx, add, room):
                     come = dc_before if part else dh_before
                     to = entry(room.dc if part else room.dh, now * width)
                     give_back(plan, k, run.dims, N, come, n, to, n_before)
-        take_inputs(run, v, before, first, size, room)
         inputs = entry(room.inputs, 0)
+        take_inputs(run, v, before, first, size, inputs)
         product(run.gemm, A, I + S, size, da, size, inputs, I + S, 1, entry(room.dw, 0), I + S)
         if len(dx):
             _input_gradient(run, w, v.row, first, size, dx, add, room)

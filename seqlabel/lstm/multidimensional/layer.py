@@ -1,6 +1,7 @@
 """`MDLSTM`: a layer over the pixels of maps, from all corners."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -82,7 +83,7 @@ class MDLSTM(nn.Module):
         if wanted not in ("auto", *get_args(Backend)):
             known = ", ".join(get_args(Backend))
             raise InputError(f"backend={wanted!r} is not one of auto, {known}")
-        weight = next(self.parameters())
+        weight = self._directions()[0].bias
         reason = fused.why_not(weight.device, weight.dtype)
         if wanted == "fused" and reason:
             raise InputError(f"backend='fused' {reason}: use backend='auto'")
@@ -117,7 +118,7 @@ class MDLSTM(nn.Module):
 
     def packed(self, x: Tensor, grid: Grid) -> Tensor:
         """The same on packed pixels: x (P, F) -> (P, 2^D H)."""
-        if not bool(torch.isfinite(x.sum())):
+        if not isfinite(x.detach().sum().item()):
             _name_the_first(x, grid)
         run = _RUN[self.backend]
         return run(self.cell, [d.weights() for d in self._directions()], x, grid)
