@@ -139,7 +139,7 @@ def test_a_recording_in_windows_reads_as_a_whole(model, recording, monkeypatch):
     monkeypatch.setattr(long, "BLOCK", 2.7)
     monkeypatch.setattr(long, "BATCH", 700)
     in_parts = model.read(recording)
-    sure = [[s for s in result.spans if s.probability > 0.7] for result in (whole, in_parts)]
+    sure = [[s for s in result.spans if s.probability > 0.9] for result in (whole, in_parts)]
     assert min(map(len, sure)) > 100
     assert held(sure[0], in_parts.spans)
     assert held(sure[1], whole.spans)
