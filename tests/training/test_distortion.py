@@ -159,21 +159,26 @@ def test_the_estimate_of_a_dry_run_includes_loading_and_distorting(
     assert 120 < int(seconds) < 480
 
 
-def test_a_second_view_has_the_same_positions_and_masks_of_its_own(tmp_path):
-    """Speed and warps are drawn once; the first view is that of a batch without a second."""
+def warped_speech(folder, names):
+    """Utterances of two seconds, and a configuration with speeds, warps and masks."""
     rng = np.random.default_rng(0)
     utterances = []
-    for name in ("u", "v"):
-        soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.standard_normal(16000), 8000)
-        utterances.append(Utterance(name, tmp_path / f"{name}.wav", "speech", ("a",), duration=2.0))
+    for name in names:
+        soundfile.write(folder / f"{name}.wav", 0.1 * rng.standard_normal(16000), 8000)
+        utterances.append(Utterance(name, folder / f"{name}.wav", "speech", ("a",), duration=2.0))
     for name in ("train", "dev"):
-        write_manifest(tmp_path / f"{name}.jsonl", utterances)
-    Alphabet(["a"], unit="phone").save(tmp_path / "alphabet.json")
-    (tmp_path / "views.toml").write_text(
+        write_manifest(folder / f"{name}.jsonl", utterances)
+    Alphabet(["a"], unit="phone").save(folder / "alphabet.json")
+    (folder / "views.toml").write_text(
         'features = {kind = "fbank"}\naugmentation = {speeds = [0.8, 1.25], time_masks = 1, '
         "time_width = 20, frequency_warp = 0.1, time_warp = 10}\n[[phases]]\nepochs = 1\n"
     )
-    experiment = Experiment.load(tmp_path / "views.toml")
+    return Experiment.load(folder / "views.toml")
+
+
+def test_a_second_view_has_the_same_positions_and_masks_of_its_own(tmp_path):
+    """Speed and warps are drawn once; the first view is that of a batch without a second."""
+    experiment = warped_speech(tmp_path, ["u", "v"])
     _, train, _ = load_datasets(experiment, tmp_path, Workers())
     differing = 0
     for seed in range(10):
@@ -195,17 +200,7 @@ def test_a_second_view_has_the_same_positions_and_masks_of_its_own(tmp_path):
 
 
 def test_plain_frames_have_the_same_positions_without_masks_and_noise(tmp_path):
-    rng = np.random.default_rng(0)
-    soundfile.write(tmp_path / "u.wav", 0.1 * rng.standard_normal(16000), 8000)
-    utterance = Utterance("u", tmp_path / "u.wav", "speech", ("a",), duration=2.0)
-    for name in ("train", "dev"):
-        write_manifest(tmp_path / f"{name}.jsonl", [utterance])
-    Alphabet(["a"], unit="phone").save(tmp_path / "alphabet.json")
-    (tmp_path / "views.toml").write_text(
-        'features = {kind = "fbank"}\naugmentation = {speeds = [0.8, 1.25], time_masks = 1, '
-        "time_width = 20, frequency_warp = 0.1, time_warp = 10}\n[[phases]]\nepochs = 1\n"
-    )
-    experiment = Experiment.load(tmp_path / "views.toml")
+    experiment = warped_speech(tmp_path, ["u"])
     _, train, _ = load_datasets(experiment, tmp_path, Workers())
     unmasked = replace(train.distortion, mask=None)
     for seed in range(10):
