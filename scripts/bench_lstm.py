@@ -37,7 +37,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqlabel.files import write_json
 from seqlabel.lstm import LSTM, PRESETS
 from seqlabel.lstm.cell import is_timed
-from seqlabel.lstm.products import has_tiles
+from seqlabel.lstm.products import has_bf16
 from seqlabel.lstm.rows import Rows
 from seqlabel.lstm.runtime import settle
 
@@ -165,7 +165,7 @@ def ways(shape: Shape, cells: list[str], packed: bool) -> Iterator[tuple[str, st
     for cell in cells:
         yield f"products {cell}", f"products {cell}", products(cell, shape)
         yield cell, f"products {cell}", stack(family(cell, shape), shape)
-        if has_tiles() and cell != "gru-before":
+        if has_bf16() and cell != "gru-before":
             yield f"{cell} bf16", cell, stack(family(cell, shape, bf16=True), shape)
         if cell == "lstm":
             chunks = family(cell, shape, chunk=CHUNK, lookahead=CHUNK)

@@ -2,6 +2,7 @@
 
     Exact      float32, by torch's BLAS
     Tiles      operands rounded to bfloat16, sums in float32, on the matrix unit of x86 processors
+    Dots       the same, by vector instructions for pairs of bfloat16
     Rounded    the same on any processor: operands are rounded, then multiplied in float32
 
 The loops get one of these records and call `multiply` and `add_products`, which are compiled for
@@ -17,8 +18,9 @@ from numba import njit
 from numba.extending import overload
 from torch import Tensor
 
-from seqlabel.lstm import amx, tiles
+from seqlabel.lstm import amx, dots, packing, tiles
 from seqlabel.lstm.blas import address, call, product, product_over_rows
+from seqlabel.lstm.packing import pack
 from seqlabel.lstm.rounding import OPTIONS, round_rows
 
 _GEMM, _GEMM_BFLOAT16 = "sgemm_", "gemm_bf16bf16f32_"
@@ -42,18 +44,31 @@ class Tiles(NamedTuple):
     right: np.ndarray
 
 
+class Dots(NamedTuple):
+    kernel: int  # address of the product with packed weights (`dots.py`)
+    over_rows: int  # address of the product of two packed operands over their rows
+    room: np.ndarray  # scratch buffer of `dots.room_size` numbers
+    left: np.ndarray  # (packed_size(chunk, widest),) buffer for packed left operands
+    right: np.ndarray  # the same for right operands of `add_products`
+
+
 class Packed(NamedTuple):
-    """A weight (k, m), packed for `Tiles`."""
+    """A weight (k, m), packed for `Tiles` and `Dots`."""
 
     pairs: np.ndarray
     shape: tuple[int, int]
 
 
-Products = Exact | Rounded | Tiles
+Products = Exact | Rounded | Tiles | Dots
+
+
+def has_bf16() -> bool:
+    """Whether this processor has instructions for products in bfloat16 that are of use here."""
+    return has_tiles() or dots.available()
 
 
 def has_tiles() -> bool:
-    """Whether this machine computes bfloat16 products on a matrix unit."""
+    """Whether it has a matrix unit for them."""
     return amx.available() and address(_GEMM_BFLOAT16) != 0
 
 
@@ -61,19 +76,28 @@ def prepare(bf16: bool, chunk: int, widest: int) -> Products:
     """The record for products of at most `chunk` rows with at most `widest` columns."""
     if not bf16:
         return Exact(address(_GEMM))
-    if not has_tiles():
-        return Rounded(address(_GEMM), *(torch.empty(chunk, widest).numpy() for _ in range(2)))
-    room = torch.empty(tiles.room_size(widest)).numpy()
-    halves = (torch.empty(chunk, widest, dtype=torch.uint16).numpy() for _ in range(2))
-    return Tiles(tiles.kernel(), address(_GEMM_BFLOAT16), room, *halves)
+    if has_tiles():
+        room = torch.empty(tiles.room_size(widest)).numpy()
+        halves = (torch.empty(chunk, widest, dtype=torch.uint16).numpy() for _ in range(2))
+        return Tiles(tiles.kernel(), address(_GEMM_BFLOAT16), room, *halves)
+    if dots.available():
+        room = torch.empty(dots.room_size(widest)).numpy()
+        pairs = (_pairs(chunk, widest) for _ in range(2))
+        return Dots(dots.kernel(), dots.kernel_over_rows(), room, *pairs)
+    return Rounded(address(_GEMM), *(torch.empty(chunk, widest).numpy() for _ in range(2)))
+
+
+def _pairs(k: int, m: int) -> np.ndarray:
+    """Room for a packed matrix."""
+    return torch.empty(packing.packed_size(k, m), dtype=torch.int32).numpy()
 
 
 def weight(by: Products, w: Tensor, transposed: bool = False) -> Any:
     """The matrix w, or its transpose, prepared for `multiply`."""
-    if isinstance(by, Tiles):
+    if isinstance(by, Tiles | Dots):
         k, m = w.shape[::-1] if transposed else w.shape
-        pairs = torch.empty(tiles.packed_size(k, m), dtype=torch.int32).numpy()
-        tiles.pack(w.contiguous().numpy(), transposed, pairs)
+        pairs = _pairs(k, m)
+        packing.pack(w.contiguous().numpy(), transposed, pairs)
         return Packed(pairs, (k, m))
     if isinstance(by, Rounded):
         w = w.bfloat16().float()
@@ -131,7 +155,7 @@ def _multiply(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
                 beta, at(c, c_row, c_column), c.shape[1],
             )  # fmt: skip
 
-    def tiled(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
+    def packed(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
         k, m = w.shape
         if k and m:
             call(  # type: ignore[call-arg]
@@ -140,7 +164,7 @@ def _multiply(by, n, a, a_row, a_column, w, beta, c, c_row, c_column):
                  beta, at(c, c_row, c_column), c.shape[1], by.room.ctypes.data),
             )  # fmt: skip
 
-    return _for({Exact: exact, Rounded: rounded, Tiles: tiled}, by)
+    return _for({Exact: exact, Rounded: rounded, Tiles: packed, Dots: packed}, by)
 
 
 @overload(round_left, jit_options=OPTIONS)
@@ -152,7 +176,12 @@ def _round_left(by, n, a):
         round_rows(n, a.shape[1], a, 0, 0, by.left)
         return by.left
 
-    return _for({Exact: exact, Rounded: rounded, Tiles: rounded}, by)
+    def packed(by, n, a):
+        if a.shape[1]:
+            pack(a[:n], False, by.left)
+        return by.left
+
+    return _for({Exact: exact, Rounded: rounded, Tiles: rounded, Dots: packed}, by)
 
 
 @overload(add_products, jit_options=OPTIONS)
@@ -174,4 +203,14 @@ def _add_products(by, n, a, a_column, b, b_row, dw):
                 at(by.right, 0, 0), by.right.shape[1], 1, at(dw, 0, 0), k,
             )  # fmt: skip
 
-    return _for({Exact: exact, Rounded: rounded, Tiles: rounded}, by)
+    def packed(by, n, a, a_column, b, b_row, dw):
+        m, k = dw.shape
+        if k and m:
+            pack(b[b_row : b_row + n], False, by.right)
+            call(  # type: ignore[call-arg]
+                by.over_rows,
+                (n, m, k, a_column, a.ctypes.data, by.right.ctypes.data, at(dw, 0, 0), k,
+                 by.room.ctypes.data),
+            )  # fmt: skip
+
+    return _for({Exact: exact, Rounded: rounded, Tiles: rounded, Dots: packed}, by)

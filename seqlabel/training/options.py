@@ -214,9 +214,10 @@ class TrainingOptions:
     threads (0: all cores).
     bf16: products of the LSTM layers, on a CPU, of numbers rounded to bfloat16, sums and states in
     float32: true, false, or "auto", which times both on the layers at the start and takes bfloat16
-    where a step needs at most 0.9 of the time. It does on processors with AMX; elsewhere "auto" is
-    float32, and true computes the same numbers without gaining time. A run keeps what was chosen
-    when it is resumed. "auto" leaves cells without forget gate in float32, which add up roundings.
+    where a step needs at most 0.9 of the time. It does on processors with AMX or AVX-512 BF16;
+    elsewhere "auto" is float32, and true computes the same numbers without gaining time. A run
+    keeps what was chosen when it is resumed. "auto" leaves cells without forget gate in float32,
+    which add up roundings.
     protocol: of the dev error rate (`seqlabel.scoring`).
     """
 

@@ -16,7 +16,7 @@ from torch import nn
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM, Cell
 from seqlabel.lstm.cell import is_timed
-from seqlabel.lstm.products import has_tiles
+from seqlabel.lstm.products import has_bf16
 from seqlabel.training.distribution import Workers
 
 log = logging.getLogger("seqlabel")
@@ -78,10 +78,10 @@ def set_precision(
     for layer in layers:
         layer.bf16 = True
         _ = layer.backend  # raises InputError if the layer cannot
-    if not has_tiles():
+    if not has_bf16():
         log.warning(
-            "training.bf16: this processor has no matrix unit for bfloat16 (AMX); numbers are "
-            "rounded to bfloat16 and multiplied in float32, which is no faster"
+            "training.bf16: this processor has no instructions for bfloat16 (AMX, AVX-512 BF16); "
+            "numbers are rounded to bfloat16 and multiplied in float32, which is no faster"
         )
     return found
 
@@ -107,8 +107,8 @@ def why_float32(layers: Sequence[LSTM]) -> str | None:
     """The reason why only float32 comes into question, or None."""
     if not layers:
         return "there are no LSTM layers"
-    if not has_tiles():
-        return "this processor has no matrix unit for bfloat16 (AMX)"
+    if not has_bf16():
+        return "this processor has no instructions for bfloat16 (AMX, AVX-512 BF16)"
     for layer in layers:
         if layer.backend != "fused":
             return "bfloat16 needs the fused loops on the CPU"

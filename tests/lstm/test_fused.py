@@ -8,13 +8,13 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlabel.errors import InputError
-from seqlabel.lstm import LSTM, PRESETS, Cell, amx, products, tiles
+from seqlabel.lstm import LSTM, PRESETS, Cell, amx, dots, products, tiles
 from seqlabel.lstm.backend import Task, choose
 from seqlabel.lstm.cell import Gru, is_timed
 from seqlabel.lstm.options import Recurrence
 
 LENGTHS = [9, 13, 1, 6]
-NO_UNIT = "this processor has no matrix unit for bfloat16"
+NO_UNIT = "this processor has no such instructions for bfloat16"
 
 
 def batch(seed=0, width=5):
@@ -169,13 +169,21 @@ def test_states_carry_on():
         torch.testing.assert_close(a, b)
 
 
-@pytest.fixture(params=["tiles", "rounded"])
-def way(request, monkeypatch):
-    """Both ways to compute the products, one after the other."""
-    if request.param == "rounded":
-        monkeypatch.setattr(products, "has_tiles", lambda: False)
-    elif not products.has_tiles():
+def take(way, monkeypatch):
+    """Compute products in bfloat16 this way."""
+    units = {"tiles": products.has_tiles(), "dots": dots.available(), "rounded": True}
+    if not units[way]:
         pytest.skip(NO_UNIT)
+    if way != "tiles":
+        monkeypatch.setattr(products, "has_tiles", lambda: False)
+    if way == "rounded":
+        monkeypatch.setattr(dots, "available", lambda: False)
+
+
+@pytest.fixture(params=["tiles", "dots", "rounded"])
+def way(request, monkeypatch):
+    """Each way to compute the products, one after the other."""
+    take(request.param, monkeypatch)
     return request.param
 
 
@@ -213,14 +221,15 @@ def test_gradients_over_many_frames_and_ragged_sizes(cell, way):
     assert 1e-4 < float(error.norm() / exact.norm()) < 0.01
 
 
-@pytest.mark.skipif(not products.has_tiles(), reason=NO_UNIT)
+@pytest.mark.parametrize("unit", ["tiles", "dots"])
 @pytest.mark.parametrize("options", [{}, {"recurrent_dropout": 0.3}, {"tbptt": 4}])
 @pytest.mark.parametrize("cell", ["lstm", "FGR", "lstmp", "tlstm", "peephole-state", "gru"])
-def test_both_ways_round_the_same_numbers(cell, options, monkeypatch):
+def test_all_ways_round_the_same_numbers(cell, options, unit, monkeypatch):
     layer = make(cell, bf16=True, **options)
+    take(unit, monkeypatch)
     torch.manual_seed(5)
     found = run(layer, batch(), LENGTHS)
-    monkeypatch.setattr(products, "has_tiles", lambda: False)
+    take("rounded", monkeypatch)
     torch.manual_seed(5)
     # sums in another order are rounded to a neighbour now and then
     assert_same(found, run(layer, batch(), LENGTHS), 2e-3)
@@ -240,9 +249,11 @@ def test_rounded_layers_know_no_padding_either(way):
     assert torch.equal(shuffled, everything[0][order])
 
 
-def test_without_the_unit_nothing_of_it_is_used(monkeypatch):
-    monkeypatch.setattr(amx, "available", lambda: False)
-    monkeypatch.setattr(tiles, "kernel", lambda: pytest.fail("compiled for a unit that is absent"))
+def test_instructions_that_are_absent_are_not_used(monkeypatch):
+    for unit in (amx, dots):
+        monkeypatch.setattr(unit, "available", lambda: False)
+    for unit in (tiles, dots):
+        monkeypatch.setattr(unit, "kernel", lambda: pytest.fail("compiled, but it cannot run"))
     layer = make("peephole", bf16=True)
     assert torch.isfinite(layer(batch(), LENGTHS)[0]).all()
 

@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from seqlabel.lstm import products, tiles
+from seqlabel.lstm import dots, packing, products, tiles
 from seqlabel.lstm.rounding import round_rows
 
-with_unit = pytest.mark.skipif(
-    not products.has_tiles(), reason="this processor has no matrix unit for bfloat16"
-)
+# which processors multiply bfloat16 themselves, and how
+UNITS = [
+    pytest.param(unit, marks=pytest.mark.skipif(not has(), reason=f"this processor has no {name}"))
+    for unit, has, name in (
+        (tiles, products.has_tiles, "matrix unit for bfloat16"),
+        (dots, dots.available, "vector instructions for bfloat16"),
+    )
+]
 # rows, depth, columns around the edges of 16 x 32 tiles and of blocks of 2 x 2 and 1 x 4 of them
 SIZES = [
     (1, 1, 1), (3, 7, 17), (16, 32, 16), (16, 33, 64), (15, 64, 65), (17, 31, 48), (9, 100, 200),
@@ -37,17 +42,17 @@ def test_rounding_is_that_of_torch(dtype):
     assert not found[:, 40:].any()
 
 
-@with_unit
+@pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("size", SIZES)
-def test_tiles_against_float64(size, transposed):
+def test_packed_products_against_float64(size, transposed, unit):
     n, k, m = size
     g = torch.Generator().manual_seed(sum(size))
     a, w, c = (torch.randn(*shape, generator=g) for shape in ((n, k), (k, m), (n, m)))
-    pairs = np.full(tiles.packed_size(k, m), 0x7FC07FC0, np.uint32)  # NaN wherever not written
-    tiles.pack((w.t() if transposed else w).contiguous().numpy(), transposed, pairs)
-    room = np.full(tiles.room_size(k), np.nan, np.float32)
-    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 10)(tiles.kernel())
+    pairs = np.full(packing.packed_size(k, m), 0x7FC07FC0, np.uint32)  # NaN wherever not written
+    packing.pack((w.t() if transposed else w).contiguous().numpy(), transposed, pairs)
+    room = np.full(unit.room_size(k), np.nan, np.float32)
+    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 10)(unit.kernel())
     for beta in (0, 1):
         wide = torch.full((n + 1, m + 3), math.nan)
         wide[:n, :m] = c if beta else math.nan
@@ -61,16 +66,40 @@ def test_tiles_against_float64(size, transposed):
         assert bool(wide[:, m:].isnan().all())
 
 
-@with_unit
-def test_tiles_let_nan_through():
+@pytest.mark.parametrize("unit", UNITS)
+def test_packed_products_let_nan_through(unit):
     a, w = torch.ones(18, 40), torch.ones(40, 20)
     a[17, 39] = math.nan
-    pairs = np.empty(tiles.packed_size(40, 20), np.uint32)
-    tiles.pack(w.numpy(), False, pairs)
-    room, c = np.empty(tiles.room_size(40), np.float32), torch.zeros(18, 20)
-    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 10)(tiles.kernel())
+    pairs = np.empty(packing.packed_size(40, 20), np.uint32)
+    packing.pack(w.numpy(), False, pairs)
+    room, c = np.empty(unit.room_size(40), np.float32), torch.zeros(18, 20)
+    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 10)(unit.kernel())
     kernel(
         18, 40, 20, a.data_ptr(), 40, pairs.ctypes.data, 0, c.data_ptr(), 20, room.ctypes.data
     )  # fmt: skip
     assert bool(c[17].isnan().all())
     assert bool((c[:17] == 40).all())
+
+
+@pytest.mark.skipif(not dots.available(), reason="this processor has no instructions for it")
+@pytest.mark.parametrize("column", [0, 5, 21])
+@pytest.mark.parametrize("size", SIZES)
+def test_products_over_rows_against_float64(size, column):
+    n, m, k = size
+    g = torch.Generator().manual_seed(sum(size))
+    a, b, c = (torch.randn(*shape, generator=g) for shape in ((n, column + m), (n, k), (m, k)))
+    packed = [np.full(packing.packed_size(*x.shape), 0x7FC07FC0, np.uint32) for x in (a, b)]
+    for x, pairs in zip((a, b), packed, strict=True):
+        packing.pack(x.numpy(), False, pairs)
+    room = np.full(dots.room_size(max(m, k)), np.nan, np.float32)
+    wide = torch.full((m + 1, k + 3), math.nan)
+    wide[:m, :k] = c
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 9)(dots.kernel_over_rows())(
+        n, m, k, column, *(pairs.ctypes.data for pairs in packed), wide.data_ptr(), k + 3,
+        room.ctypes.data,
+    )  # fmt: skip
+    rounded = a[:, column:].bfloat16().double(), b.bfloat16().double()
+    expected = rounded[0].t() @ rounded[1] + c.double()
+    torch.testing.assert_close(wide[:m, :k].double(), expected, rtol=1e-5, atol=1e-4)
+    assert bool(wide[m].isnan().all())
+    assert bool(wide[:, k:].isnan().all())

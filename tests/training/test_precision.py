@@ -35,7 +35,7 @@ def described(folder: Path) -> dict[str, object]:
 
 @pytest.fixture
 def probe(monkeypatch):
-    """A processor that has the unit, and a probe that finds what it is told to find."""
+    """A processor that has the instructions, and a probe that finds what it is told to find."""
 
     def find(ratio: float | None) -> None:
         def found(layers, batch):
@@ -44,7 +44,7 @@ def probe(monkeypatch):
 
         monkeypatch.setattr(precision, "measure", found)
 
-    monkeypatch.setattr(precision, "has_tiles", lambda: True)
+    monkeypatch.setattr(precision, "has_bf16", lambda: True)
     return find
 
 
@@ -60,16 +60,16 @@ def test_auto_follows_the_probe(ratio, chosen, probe, tiny_corpus, config, tmp_p
     assert f"takes {ratio:.2f} of the time" in line
 
 
-def test_auto_is_float32_without_the_unit(
+def test_auto_is_float32_without_the_instructions(
     probe, tiny_corpus, config, tmp_path, caplog, monkeypatch
 ):
     probe(None)
-    monkeypatch.setattr(precision, "has_tiles", lambda: False)
+    monkeypatch.setattr(precision, "has_bf16", lambda: False)
     with caplog.at_level(logging.INFO, "seqlabel"):
         layers = run(config, tiny_corpus, tmp_path / "exp", False, AUTO)
     assert not any(layer.bf16 for layer in layers)
     assert described(tmp_path / "exp") == {"bf16": False, "bf16_ratio": None}
-    assert any("auto: float32 (this processor has no matrix unit" in m for m in caplog.messages)
+    assert any("auto: float32 (this processor has no instructions" in m for m in caplog.messages)
     # who wants it nevertheless gets the same numbers, slowly, and is told
     layers = run(config, tiny_corpus, tmp_path / "slow", False, "training.bf16=true")
     assert all(layer.bf16 for layer in layers)
@@ -77,7 +77,7 @@ def test_auto_is_float32_without_the_unit(
 
 
 def test_auto_has_no_choice_where_bfloat16_cannot_be_or_should_not(monkeypatch):
-    monkeypatch.setattr(precision, "has_tiles", lambda: True)
+    monkeypatch.setattr(precision, "has_bf16", lambda: True)
     assert why_float32([LSTM(3, 4)]) is None
     assert why_float32([LSTM(3, 4, cell="cifg"), LSTM(3, 4, cell="gru")]) is None
     for layers, reason in (
