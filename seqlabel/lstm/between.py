@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlabel.lstm.chunks import Chunks
+from seqlabel.lstm.dropout import dropout
 from seqlabel.lstm.rows import Rows
 
 Between = Literal["plain", "residual", "highway"]
@@ -47,10 +48,10 @@ def connection(kind: Between, width: int, **where) -> nn.Module:
 def drop_frames(x: Tensor, p: float, rows: Rows | Chunks, variational: bool) -> Tensor:
     """Dropout on x (rows, W); variational: one mask per sequence for all its frames."""
     if not variational:
-        return nn.functional.dropout(x, p)
+        return dropout(x, p)
     return x * drop_mask(x, p, rows, x.shape[1])[rows.sequence()]
 
 
 def drop_mask(x: Tensor, p: float, rows: Rows | Chunks, width: int) -> Tensor:
     """(B, width) of zeros and 1 / (1 - p), one line per sequence (Gal & Ghahramani 2016)."""
-    return nn.functional.dropout(x.new_ones(rows.batch, width), p)
+    return dropout(x.new_ones(rows.batch, width), p)

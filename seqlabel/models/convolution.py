@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
+from seqlabel.lstm.dropout import Dropout
 from seqlabel.models.encoder import FrameEncoder
 
 
@@ -64,7 +65,7 @@ class ConvEncoder(FrameEncoder):
             nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")  # type: ignore[arg-type]
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
         self.stack = stack
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output_size: int = stack.output_size
 
     def forward(

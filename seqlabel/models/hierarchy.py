@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
 from seqlabel.lstm.cell import as_cell, is_timed
+from seqlabel.lstm.dropout import Dropout
 from seqlabel.models.ctc import best_path, ctc_loss
 
 
@@ -89,7 +90,7 @@ class HierarchicalCtc(nn.Module):
             )
             for below in sizes[:-1]
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         above = options.hidden * (1 + options.bidirectional)
         widths = [encoder_size] + [above] * len(levels)
         self.layers = nn.ModuleList(

@@ -14,6 +14,7 @@ from seqlabel.errors import InputError
 from seqlabel.lstm import INITIALISATIONS, LSTM
 from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.chunks import check_options
+from seqlabel.lstm.dropout import Dropout
 from seqlabel.models.convolution import ConvEncoder, ConvOptions
 from seqlabel.models.encoder import FrameEncoder
 from seqlabel.models.pyramid import Pyramid, PyramidOptions
@@ -149,7 +150,7 @@ class Encoder(FrameEncoder):
         if options.subsample > 1:
             width = self.lower.output_size * options.subsample
             self.upper = _stack(width, options.layers - lower, options)
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         self.output_size: int = (self.upper or self.lower).output_size
 
     def forward(

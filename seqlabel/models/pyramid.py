@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import MDLSTM
+from seqlabel.lstm.dropout import Dropout
 from seqlabel.lstm.multidimensional.cell import Forget
 from seqlabel.lstm.multidimensional.grid import Grid
 from seqlabel.models.encoder import FrameEncoder
@@ -85,7 +86,7 @@ class Pyramid(FrameEncoder):
             nn.Linear(width, units, bias=False)
             for width, units in zip(widths, options.tanh, strict=True)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output_size: int = 4 * options.cells[-1]
 
     def forward(
