@@ -5,9 +5,9 @@ Two shapes: TIMIT (123 inputs, 3 bidirectional layers of 250, batch 16, lengths 
 handwriting (20 inputs, 3 x 128, batch 32, lengths 600 ± 150). All implementations run in turn in
 one process, so that disturbances affect all of them; medians are reported. The "products" of a cell
 are its matrix products alone, at their real shapes: the bound every way is compared with. The rows
-"bf16", only on processors with a matrix unit for bfloat16 (AMX), are compared with the same cell in
-float32. The latency-controlled stack ("30 + 30 frames") computes its look-ahead twice: at three
-layers 1.67 times the products that it is compared with.
+"bf16", only on processors with instructions for bfloat16 (AMX, AVX-512 BF16), are compared with the
+same cell in float32. The latency-controlled stack ("30 + 30 frames") computes its look-ahead twice:
+at three layers 1.67 times the products that it is compared with.
 
 The process keeps freed memory and flushes denormals (`seqlabel.lstm.runtime.settle`), for all.
 Without the first everything takes 5 to 25 % longer; without the second the padded nn.LSTM takes 2.4
