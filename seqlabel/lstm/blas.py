@@ -27,21 +27,6 @@ def address(name: str) -> int:
 
 
 @intrinsic
-def call(typingctx, kernel, arguments):
-    """Calls the compiled function at an address; its arguments are integers and addresses."""
-    signature = types.void(types.int64, types.UniTuple(types.int64, len(arguments)))
-
-    def generate(context, builder, signature, values):
-        kernel, packed = values
-        passed = cgutils.unpack_tuple(builder, packed)
-        function = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * len(passed))
-        builder.call(builder.inttoptr(kernel, function.as_pointer()), passed)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
 def _call_gemm(typingctx, gemm, trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc):
     """gemm(trans_a, trans_b, m, n, k, 1, a, lda, b, ldb, beta, c, ldc) of a Fortran BLAS."""
     integers = [types.int64] * 10

@@ -14,15 +14,15 @@ where a and b are the addresses of both operands, packed, and the m columns of A
 """
 
 import itertools
-from collections.abc import Callable
 from functools import cache
 
 from llvmlite import ir
-from numba import cfunc, njit, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from seqlabel.lstm.calls import address_of
 from seqlabel.lstm.packing import BYTES, DEPTH, SIDE, finish
 from seqlabel.lstm.rounding import (
     OPTIONS,
@@ -49,23 +49,15 @@ def available() -> bool:
 @cache
 def kernel() -> int:
     """Address of the product, compiled or loaded from numba's cache. Requires `available()`."""
-    return _address(_product, 10)
+    assert available()
+    return address_of(_product, 10, OPTIONS)
 
 
 @cache
 def kernel_over_rows() -> int:
     """Address of the product over rows. Requires `available()`."""
-    return _address(_product_over_rows, 9)
-
-
-def _address(function: Callable[..., None], arguments: int) -> int:
     assert available()
-    compiled = cfunc(types.void(*[types.int64] * arguments), **OPTIONS)(function)
-    _KEPT.append(compiled)
-    return compiled.address or 0
-
-
-_KEPT: list[object] = []  # keeps compiled code alive for as long as its address is used
+    return address_of(_product_over_rows, 9, OPTIONS)
 
 
 def room_size(k: int) -> int:

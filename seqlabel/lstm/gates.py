@@ -18,9 +18,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import carray, njit, types
 from numba.extending import intrinsic
 
+from seqlabel.lstm.calls import address_of
 from seqlabel.lstm.cell import AnyCell, Cell, Gru, is_timed
 
 _OPTIONS: dict[str, Any] = {
@@ -31,8 +32,6 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
 }
 _f = np.float32
-_FORWARD = types.void(*[types.int64] * 9)  # counts, strides and addresses
-_BACKWARD = types.void(*[types.int64] * 14)
 _LARGE = _f(7.90531110763549805)  # tanh is 1 beyond this, to float32
 
 
@@ -81,12 +80,8 @@ def kernels(cell: AnyCell, truncate: bool) -> Kernels:
         forward, backward, parts = _gru()
     else:
         forward, backward, parts = _tanh_rnn()
-    compiled = cfunc(_FORWARD, **_OPTIONS)(forward), cfunc(_BACKWARD, **_OPTIONS)(backward)
-    _KEPT.extend(compiled)
-    return Kernels(compiled[0].address or 0, compiled[1].address or 0, parts)
-
-
-_KEPT: list[Any] = []  # compiled code lives as long as the process, as its addresses do
+    addresses = address_of(forward, 9, _OPTIONS), address_of(backward, 14, _OPTIONS)
+    return Kernels(*addresses, parts)
 
 
 @intrinsic

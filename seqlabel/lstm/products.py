@@ -19,7 +19,8 @@ from numba.extending import overload
 from torch import Tensor
 
 from seqlabel.lstm import amx, dots, packing, tiles
-from seqlabel.lstm.blas import address, call, product, product_over_rows
+from seqlabel.lstm.blas import address, product, product_over_rows
+from seqlabel.lstm.calls import call
 from seqlabel.lstm.packing import pack
 from seqlabel.lstm.rounding import OPTIONS, round_rows
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from seqlabel.lstm.blas import call
+from seqlabel.lstm.calls import call
 from seqlabel.lstm.elapsed import fade_gradient, fade_state
 from seqlabel.lstm.products import add_products, at, multiply, round_left
 

@@ -15,9 +15,10 @@ speed.
 
 from functools import cache
 
-from numba import cfunc, njit, types
+from numba import njit
 
 from seqlabel.lstm.amx import add_product, available, configure, load, release, start, store
+from seqlabel.lstm.calls import address_of
 from seqlabel.lstm.packing import BYTES, DEPTH, SIDE, finish
 from seqlabel.lstm.rounding import OPTIONS, copy_padded, numbers, round_to_halves
 
@@ -28,12 +29,7 @@ _SUMS = 2 * BYTES  # bytes of the scratch buffer for two tiles of sums
 def kernel() -> int:
     """Address of the product, compiled or loaded from numba's cache. Requires `available()`."""
     assert available()
-    compiled = cfunc(types.void(*[types.int64] * 10), **OPTIONS)(_product)
-    _KEPT.append(compiled)
-    return compiled.address or 0
-
-
-_KEPT: list[object] = []  # keeps compiled code alive for as long as its address is used
+    return address_of(_product, 10, OPTIONS)
 
 
 def room_size(k: int) -> int:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import carray, njit
 
-from seqlabel.lstm.blas import call, product, product_over_rows
+from seqlabel.lstm.blas import product, product_over_rows
+from seqlabel.lstm.calls import call
 from seqlabel.lstm.gates import _pointer, _vector
 from seqlabel.lstm.lanes import (
     WIDTH,

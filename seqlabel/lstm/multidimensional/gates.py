@@ -18,11 +18,12 @@ lane by lane. All are float32.
 """
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import cfunc, njit, types
+from numba import njit
 
+from seqlabel.lstm.calls import address_of
 from seqlabel.lstm.gates import _LARGE, _OPTIONS, _vector
 from seqlabel.lstm.lanes import (
     WIDTH,
@@ -38,8 +39,6 @@ from seqlabel.lstm.lanes import (
 from seqlabel.lstm.multidimensional.cell import LEAST, MapCell
 
 _f = np.float32
-_FORWARD = types.void(*[types.int64] * 12)
-_BACKWARD = types.void(*[types.int64] * 12)
 TILE = 2 * WIDTH
 """Columns whose net inputs are summed up at once; sources have a multiple of them."""
 
@@ -54,13 +53,7 @@ class Kernels(NamedTuple):
 @cache
 def kernels(cell: MapCell) -> Kernels:
     """Compiles the gates of a cell, or loads them from numba's cache."""
-    forward = cfunc(_FORWARD, **_OPTIONS)(_forward(cell))
-    backward = cfunc(_BACKWARD, **_OPTIONS)(_backward(cell))
-    _KEPT.extend((forward, backward))
-    return Kernels(forward.address or 0, backward.address or 0)
-
-
-_KEPT: list[Any] = []  # compiled code lives as long as the process, as its addresses do
+    return Kernels(*(address_of(of(cell), 12, _OPTIONS) for of in (_forward, _backward)))
 
 
 @njit(forceinline=True, **_OPTIONS)
