@@ -38,7 +38,7 @@ class Utterances(Sequence[Utterance]):
 
     def __init__(self, path: Path, folder: Path, descriptor: int) -> None:
         meta = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        if meta["manifest"] != _identity(descriptor) or meta["format"] != FORMAT:
+        if meta["manifest"] != _identity(os.fstat(descriptor)) or meta["format"] != FORMAT:
             raise ValueError("the index is of another manifest")
         self.path = path
         self.starts, self.bounds, self.needed, self.speakers, self.labels = (
@@ -120,32 +120,29 @@ def open_utterances(path: Path) -> Utterances:
     Raises InputError as `read_manifest` does for errors in the manifest.
     """
     folder = path.resolve().parent / "features" / f"{path.stem}.index"
-    for attempt in range(2):
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    try:
         try:
             utterances = Utterances(path, folder, descriptor)
         except (OSError, ValueError, KeyError, TypeError):
-            identity = _identity(descriptor)
-            os.close(descriptor)
-            if attempt:
-                raise InputError(f"{path}: changed while it was read; try again later") from None
-            _write_index(path, folder, identity)
-        else:
-            weakref.finalize(utterances, os.close, descriptor)
-            return utterances
-    raise AssertionError
+            utterances = _with_new_index(path, folder, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    weakref.finalize(utterances, os.close, descriptor)
+    return utterances
 
 
-def _identity(descriptor: int) -> list[int]:
+def _identity(status: os.stat_result) -> list[int]:
     """Identifies a file and its state, to detect that it was replaced or overwritten."""
-    status = os.fstat(descriptor)
     return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
-def _write_index(path: Path, folder: Path, identity: list[int]) -> None:
+def _with_new_index(path: Path, folder: Path, descriptor: int) -> Utterances:
+    identity = _identity(os.fstat(descriptor))
     with whole_folder(folder) as new:
         with ExitStack() as stack:
             arrays = {
@@ -156,3 +153,7 @@ def _write_index(path: Path, folder: Path, identity: list[int]) -> None:
             for name, part in reader:
                 arrays[name](part)
         write_json(new / "index.json", {**reader.facts(), "format": FORMAT, "manifest": identity})
+        if _identity(os.stat(path)) != identity:
+            raise InputError(f"{path}: changed while it was read; try again later")
+        # Mapped before others see it: a process that starts at the same time may replace it.
+        return Utterances(path, new, descriptor)

@@ -5,7 +5,7 @@ import json
 from array import array
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,7 @@ def build_store(
                 rows = stack.enter_context(growing_array(folder / "heights.npy", "<i8"))
                 rows(np.frombuffer(heights, np.int64))
         write_json(folder / "store.json", {"period": period, "heights": any(heights)})
-    store = open_store(path)
-    assert store is not None
-    return store
+        # Mapped before others see it: a process that starts at the same time may replace it.
+        store = open_store(folder)
+        assert store is not None
+    return replace(store, folder=path)

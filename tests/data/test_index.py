@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqlabel import files
 from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
 from seqlabel.data import index_arrays
@@ -139,6 +141,30 @@ def test_an_index_of_another_format_is_made_anew(manifest):
     meta = json.loads(path.read_text())
     path.write_text(json.dumps({**meta, "format": 0, "symbols": []}))
     check_same(manifest)
+
+
+def test_a_process_that_starts_at_the_same_time_may_take_the_index_away(manifest, monkeypatch):
+    put = files._put_in_place
+
+    def put_and_lose(temporary, path):
+        put(temporary, path)
+        shutil.rmtree(path)
+
+    monkeypatch.setattr(files, "_put_in_place", put_and_lose)
+    assert list(open_utterances(manifest)) == VARIED
+
+
+def test_a_manifest_that_is_replaced_while_it_is_read_is_an_error(manifest, monkeypatch):
+    facts = index_arrays.ManifestReader.facts
+
+    def replaced(reader):
+        write_manifest(manifest, VARIED[:2])
+        return facts(reader)
+
+    monkeypatch.setattr(index_arrays.ManifestReader, "facts", replaced)
+    with pytest.raises(InputError, match=r"train\.jsonl: changed while it was read; try again"):
+        open_utterances(manifest)
+    assert [path.name for path in (manifest.parent / "features").iterdir()] == []
 
 
 BAD = {

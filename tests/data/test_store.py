@@ -1,12 +1,14 @@
 """Stores of features: mapped from disk, made anew when signals change, statistics kept."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
+from seqlabel import files
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance, write_manifest
 from seqlabel.data import store as stores
@@ -64,6 +66,20 @@ def test_made_once_and_anew_for_other_signals_or_options(manifest):
     (manifest.parent / "3.wav").unlink()
     with pytest.raises(InputError, match=r"3\.wav: no such file \(utterance u3\)"):
         load_features(utterances, FRONT_END)
+
+
+def test_a_process_that_starts_at_the_same_time_may_take_the_store_away(manifest, monkeypatch):
+    utterances = open_utterances(manifest)
+    put = files._put_in_place
+
+    def put_and_lose(temporary, path):
+        put(temporary, path)
+        shutil.rmtree(path)
+
+    expected = np.array(load_features(utterances, FRONT_END).x)
+    shutil.rmtree(load_features(utterances, FRONT_END).folder)
+    monkeypatch.setattr(files, "_put_in_place", put_and_lose)
+    np.testing.assert_array_equal(load_features(utterances, FRONT_END).x, expected)
 
 
 def test_of_many_signals_some_are_looked_at(manifest, monkeypatch):
