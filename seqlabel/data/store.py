@@ -75,7 +75,8 @@ class FeatureStore:
             with contextlib.suppress(InputError):  # a damaged file is rewritten
                 return Statistics.load(path)
         statistics = Statistics.fit([self.x])
-        statistics.save(path)
+        with contextlib.suppress(FileNotFoundError):  # another process is replacing the folder
+            statistics.save(path)
         return statistics
 
 

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,11 +38,10 @@ class Ink:
     beyond `LARGEST`, and times that go back.
     """
 
-    strokes: tuple[np.ndarray, ...]
-    unit: str = ""
-    timed: bool = True
-    points: np.ndarray = field(init=False, repr=False)
-    offsets: np.ndarray = field(init=False, repr=False)
+    unit: str
+    timed: bool
+    points: np.ndarray
+    offsets: np.ndarray
 
     def __init__(self, strokes: Sequence[ArrayLike], unit: str = "", timed: bool = True) -> None:
         if unit.split() not in ([], [unit]):
@@ -68,15 +68,13 @@ class Ink:
         _check_values(points, offsets, timed)
         points.flags.writeable = False
         offsets.flags.writeable = False
-        views = tuple(points[a:b] for a, b in itertools.pairwise(offsets.tolist()))
-        for name, value in (
-            ("strokes", views),
-            ("unit", unit),
-            ("timed", timed),
-            ("points", points),
-            ("offsets", offsets),
-        ):
-            object.__setattr__(self, name, value)
+        # the class is frozen
+        self.__dict__.update(unit=unit, timed=timed, points=points, offsets=offsets)
+
+    @cached_property
+    def strokes(self) -> tuple[np.ndarray, ...]:
+        """Per stroke a view (P, 3 or 4) of its points."""
+        return tuple(self.points[a:b] for a, b in itertools.pairwise(self.offsets.tolist()))
 
     @property
     def x(self) -> np.ndarray:
@@ -124,26 +122,33 @@ class Ink:
         InputError as the constructor does.
         """
         cuts = self.offsets if offsets is None else np.array(offsets)
-        empty = np.flatnonzero(np.diff(cuts) < 1)
-        if len(empty):
-            raise InputError(f"stroke {empty[0]} has no points; leave it out")
+        empty = np.diff(cuts) < 1
+        if empty.any():
+            raise InputError(f"stroke {empty.argmax()} has no points; leave it out")
         if points.ndim != 2 or points.shape[1] not in (3, 4) or cuts[-1] != len(points):
             raise InputError(f"points of shape {points.shape} do not fill {cuts[-1]} of strokes")
+        return self._changed(np.array(points, dtype=np.float64), cuts)
+
+    def _changed(
+        self, points: np.ndarray, offsets: np.ndarray | None = None, timed: bool | None = None
+    ) -> "Ink":
+        """Ink from a float64 array that is not shared; else as this one."""
         ink = object.__new__(Ink)
-        ink._fill(np.array(points, dtype=np.float64), cuts, self.unit, self.timed)
+        cuts = self.offsets if offsets is None else offsets
+        ink._fill(points, cuts, self.unit, self.timed if timed is None else timed)
         return ink
 
     def transformed(self, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0)) -> "Ink":
         """Ink with (x, y) mapped to matrix @ (x, y) + shift; times and pressures stay."""
         points = self.points.copy()
         points[:, :2] = points[:, :2] @ np.asarray(matrix, dtype=np.float64).T + np.asarray(shift)
-        return self.with_points(points)
+        return self._changed(points)
 
     def untimed(self) -> "Ink":
         """The same trajectory with a running index instead of times."""
         points = self.points.copy()
         points[:, 2] = np.arange(len(points))
-        return Ink(np.split(points, self.offsets[1:-1]), self.unit, timed=False)
+        return self._changed(points, timed=False)
 
     def __len__(self) -> int:
         """N, the number of points."""
@@ -252,12 +257,12 @@ def _check_values(points: np.ndarray, offsets: np.ndarray, timed: bool) -> None:
             f"{place(row)}: {CHANNELS[column]} is {points[row, column]:g}, not a plausible finite "
             "value; remove the point"
         )
-    backwards = np.flatnonzero(points[1:, 2] < points[:-1, 2])
-    if len(backwards):
-        row = backwards[0] + 1
+    backwards = points[1:, 2] < points[:-1, 2]
+    if backwards.any():
+        row = backwards.argmax() + 1
         before, after = points[row - 1 : row + 1, 2].tolist()
         raise InputError(
             f"{place(row)}: time goes back from {before!r} to {after!r}"
-            f"{' s' if timed else ''} ({len(backwards)} such points); sort the points, or "
+            f"{' s' if timed else ''} ({backwards.sum()} such points); sort the points, or "
             f"{WITHOUT_TIMES}"
         )

@@ -1,5 +1,6 @@
 """Ink features against values computed by hand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from seqlabel.errors import InputError
 from seqlabel.features.ink import Ink25, InkBezier, InkDelta, InkRaw
-from seqlabel.features.ink import liwicki_bunke as lb
+from seqlabel.features.ink import liwicki_bunke_kernel as lb
 from seqlabel.features.ink.image import CELL, Image
+from seqlabel.features.ink.normalisation import seconds
 from seqlabel.inputs import Ink
 from seqlabel.synthetic.hands import random_hand, write_text
 
@@ -30,9 +32,33 @@ def lines(count: int = 6) -> list[Ink]:
     return [write_text("fit 9 jolly dogs", random_hand(rng), rng) for _ in range(count)]
 
 
-def corner():
-    trajectory = lb.Trajectory.of(CORNER)
-    return trajectory, *trajectory.vicinity()
+def at_each_point(feature, ink):
+    """Of every point of ink; `feature` has the place of all points and those of its stroke."""
+    ends = [(a, b - 1) for a, b in itertools.pairwise(ink.offsets)]
+    return [
+        feature(ink.x, ink.y, first, last, i)
+        for first, last in ends
+        for i in range(first, last + 1)
+    ]
+
+
+def in_each_vicinity(feature, ink):
+    """Likewise; `feature` has the place of all points, the first and the last of the vicinity."""
+
+    def at_point(x, y, first, last, i):
+        return feature(x, y, max(i - lb.REACH, first), min(i + lb.REACH, last))
+
+    return at_each_point(at_point, ink)
+
+
+def of_trajectory(ink, hats=()):
+    features = np.zeros((len(ink), 25))
+    lb.of_trajectory(ink.points, ink.offsets, np.reshape(hats, (-1, 2)).astype(float), features)
+    return features
+
+
+def speeds(ink):
+    return lb.speeds(ink.points, seconds(ink), ink.offsets).tolist()
 
 
 def test_raw():
@@ -67,119 +93,131 @@ def test_times_can_be_left_out():
 
 def test_pen_up():
     ink = Ink([[[0, 0], [1, 1]], [[2, 2]]])
-    assert lb.pen_up(lb.Trajectory.of(ink)).tolist() == [0, 1, 1]
+    assert of_trajectory(ink)[:, 0].tolist() == [0, 1, 1]
 
 
 def test_hat():
-    hats = np.array([[0.9, 1.1]])  # reaches from 0.7 to 1.3
-    assert lb.hat(corner()[0], hats).tolist() == [0, 1, 0, 0, 0]
-    assert lb.hat(corner()[0], np.empty((0, 2))).tolist() == [0] * 5
+    hats = [[0.9, 1.1]]  # reaches from 0.7 to 1.3
+    assert of_trajectory(CORNER, hats)[:, 1].tolist() == [0, 1, 0, 0, 0]
+    assert of_trajectory(CORNER)[:, 1].tolist() == [0] * 5
 
 
 def test_speed():
     # |p1 - p0| / 1, |p2 - p0| / 2, |p3 - p1| / 2, |p4 - p2| / 3, |p4 - p3| / 2
-    np.testing.assert_allclose(lb.speed(CORNER), [1, 1, HALF, 2 / 3, 1 / 2])
-    assert lb.speed(DOT).tolist() == [0]
-    assert lb.speed(Ink([[[0, 0, 1.0], [1, 0, 1.0]]])).tolist() == [0, 0]  # no time passes
+    np.testing.assert_allclose(speeds(CORNER), [1, 1, HALF, 2 / 3, 1 / 2])
+    assert speeds(DOT) == [0]
+    assert speeds(Ink([[[0, 0, 1.0], [1, 0, 1.0]]])) == [0, 0]  # no time passes
 
 
 def test_x_after_high_pass():
-    np.testing.assert_allclose(
-        lb.high_pass(CORNER.x, reach=1), [-1 / 2, 0, 2 - 5 / 3, 0, 0], atol=1e-12
-    )
-    np.testing.assert_allclose(lb.high_pass(CORNER.x, reach=99), CORNER.x - 7 / 5)
+    np.testing.assert_allclose(lb.high_pass(CORNER.x, 1), [-1 / 2, 0, 2 - 5 / 3, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(lb.high_pass(CORNER.x, 99), CORNER.x - 7 / 5)
 
 
 def test_y():
-    assert lb.height(corner()[0]).tolist() == [0, 0, 0, 1, 2]
+    assert of_trajectory(CORNER)[:, 4].tolist() == [0, 0, 0, 1, 2]
 
 
 def test_writing_direction():
-    directions = lb.writing_direction(corner()[0])
-    assert directions.tolist() == [[1, 0], [1, 0], [0, 1], [0, 1], [0, 1]]
+    directions = at_each_point(lb.writing_direction, CORNER)
+    assert directions == [(1, 0), (1, 0), (0, 1), (0, 1), (0, 1)]
     slanted = Ink([[[0, 0], [1, -1]], [[5, 5], [2, 9]]])
     np.testing.assert_allclose(
-        lb.writing_direction(lb.Trajectory.of(slanted)),
+        at_each_point(lb.writing_direction, slanted),
         [[HALF, -HALF], [HALF, -HALF], [-0.6, 0.8], [-0.6, 0.8]],
     )
-    assert lb.writing_direction(lb.Trajectory.of(DOT)).tolist() == [[0, 0]]
+    assert at_each_point(lb.writing_direction, DOT) == [(0, 0)]
 
 
 def test_curvature():
     # At the corner u = (-1, 0) and v = (0, 1): u . v = 0, u x v = -1.
-    assert lb.curvature(corner()[0]).tolist() == [[-1, 0], [-1, 0], [0, -1], [-1, 0], [-1, 0]]
+    expected = [(-1, 0), (-1, 0), (0, -1), (-1, 0), (-1, 0)]
+    assert at_each_point(lb.curvature, CORNER) == expected
     back = Ink([[[0, 0], [1, 0], [0, 0]]])
-    assert lb.curvature(lb.Trajectory.of(back))[1].tolist() == [1, 0]
+    assert at_each_point(lb.curvature, back)[1] == (1, 0)
 
 
 def test_vicinity_aspect():
-    _, vx, vy = corner()
-    # Boxes: 2 x 0, 2 x 1, 2 x 2, 1 x 2, 0 x 2
-    np.testing.assert_allclose(lb.vicinity_aspect(vx, vy), [-1, -1 / 3, 0, 1 / 3, 1])
-    assert lb.vicinity_aspect(np.zeros((1, 5)), np.zeros((1, 5))).tolist() == [0]
+    boxes = in_each_vicinity(lb.vicinity_box, CORNER)
+    assert boxes == [(2, 0), (2, 1), (2, 2), (1, 2), (0, 2)]
+    aspects = [lb.vicinity_aspect(*box) for box in boxes]
+    np.testing.assert_allclose(aspects, [-1, -1 / 3, 0, 1 / 3, 1])
+    assert lb.vicinity_aspect(0.0, 0.0) == 0
 
 
 def test_vicinity_slope():
-    _, vx, vy = corner()
     fifth = 1 / math.sqrt(5)
     np.testing.assert_allclose(
-        lb.vicinity_slope(vx, vy),
+        in_each_vicinity(lb.vicinity_slope, CORNER),
         [[1, 0], [2 * fifth, fifth], [HALF, HALF], [fifth, 2 * fifth], [0, 1]],
     )
 
 
 def test_vicinity_curliness():
-    _, vx, vy = corner()
-    np.testing.assert_allclose(lb.vicinity_curliness(vx, vy), [1, 3 / 2, 2, 3 / 2, 1])
-    assert lb.vicinity_curliness(np.zeros((1, 5)), np.zeros((1, 5))).tolist() == [1]
+    def curliness(*where):
+        return lb.vicinity_curliness(*where, max(lb.vicinity_box(*where)))
+
+    np.testing.assert_allclose(in_each_vicinity(curliness, CORNER), [1, 3 / 2, 2, 3 / 2, 1])
+    assert in_each_vicinity(curliness, DOT) == [1]
 
 
 def test_vicinity_linearity():
-    trajectory, vx, vy = corner()
+    def linearity(*where):
+        return lb.vicinity_linearity(*where, *lb.vicinity_slope(*where))
+
     # At the corner the line is y = x: squared distances 0, 1/2, 2, 1/2, 0, their mean 3/5.
     # One point earlier: (0,0) (1,0) (2,0) (2,1) to y = x/2: 0, 1/5, 4/5, 0, their mean 1/4.
-    np.testing.assert_allclose(
-        lb.vicinity_linearity(trajectory, vx, vy), [0, 1 / 4, 3 / 5, 1 / 4, 0], atol=1e-12
-    )
+    found = in_each_vicinity(linearity, CORNER)
+    np.testing.assert_allclose(found, [0, 1 / 4, 3 / 5, 1 / 4, 0], atol=1e-12)
     loop = Ink([[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]])
-    trajectory = lb.Trajectory.of(loop)
-    at_middle = lb.vicinity_linearity(trajectory, *trajectory.vicinity())[2]
-    assert at_middle == pytest.approx((0 + 1 + 2 + 1 + 0) / 5)
+    assert in_each_vicinity(linearity, loop)[2] == pytest.approx((0 + 1 + 2 + 1 + 0) / 5)
 
 
 def test_image_counts_like_its_slow_twin():
     rng = np.random.default_rng(0)
-    points = rng.uniform(-3, 3, (200, 2))
-    image = Image(points)
-    columns, rows = Image.cells(points)
+    image = Image(rng.uniform(-3, 3, (200, 2)))
     for _ in range(50):
-        top, left = rng.integers(-25, 20, 2)
+        top, left = rng.integers(-10, 35, 2)
         bottom, right = top + rng.integers(0, 30), left + rng.integers(0, 30)
-        inside = (top <= rows) & (rows <= bottom) & (left <= columns) & (columns <= right)
-        assert image.count(top, bottom, left, right) == inside.sum()
-    assert Image.cells(np.array([[0.3, -0.1]])) == (1, -1)
+        inside = (top <= image.rows) & (image.rows <= bottom)
+        inside &= (left <= image.columns) & (image.columns <= right)
+        assert lb.count_in(image.sums, top, bottom, left, right) == inside.sum()
+
+
+def test_cells_count_from_the_first():
+    image = Image(np.array([[0.3, -0.1], [0.9, 0.1], [0.3, -0.5]]))
+    assert image.columns.tolist() == [0, 3, 0]
+    assert image.rows.tolist() == [2, 3, 0]
+    assert image.base == 3
 
 
 def test_ascenders_and_descenders():
     heights = [-1.9, -1.3, -1.1, -0.5, 0.1, 0.3, 0.9]  # two above -1.2, two below 0.2
     points = np.array([[0.05, y] for y in heights] + [[0.5, -1.5], [0.75, -1.5], [-0.5, 0.5]])
-    image, columns = Image(points), Image.cells(points)[0]
-    counts = lb.ascenders_descenders(image, columns)
-    assert counts[0].tolist() == [3, 2]  # 0.5 is near, 0.75 is not, -0.5 is three cells away
-    assert counts[-1].tolist() == [0, 1]
+    image = Image(points)
+
+    def counts(n):
+        return [
+            count(image.sums, image.base, image.columns[n])
+            for count in (lb.ascenders, lb.descenders)
+        ]
+
+    assert counts(0) == [3, 2]  # 0.5 is near, 0.75 is not, -0.5 is three cells away
+    assert counts(-1) == [0, 1]
 
 
 def test_context_map():
     here = [0.1, -0.5]
     points = np.array([here, here, [0.3, -0.5], [0.6, -0.5], [-0.4, -1.0], [0.1, 0.1], [2.0, -0.5]])
     image = Image(points)
-    columns, rows = Image.cells(points)
+    counts = np.empty(9)
+    lb.context_map(image.sums, image.rows[0], image.columns[0], counts)
     expected = [
         [1, 0, 0],
         [0, 3, 1],
         [0, 1, 0],
     ]
-    assert lb.context_map(image, columns, rows)[0].reshape(3, 3).tolist() == expected
+    assert counts.reshape(3, 3).tolist() == expected
     assert (lb.REGION, CELL) == (3, 0.2)
 
 
@@ -202,8 +240,8 @@ def test_hats_and_speed_come_from_before_resampling():
     frames = Ink25()(ink)
     assert 0 < frames.x[:, 1].sum() < len(frames)  # below the dots of i and j
     before = Ink25().prepare(ink)
-    assert lb.speed(before.ink).min() <= frames.x[:, 2].min()
-    assert frames.x[:, 2].max() <= lb.speed(before.ink).max() + 1e-5
+    assert min(speeds(before.ink)) <= frames.x[:, 2].min()
+    assert frames.x[:, 2].max() <= max(speeds(before.ink)) + 1e-5
     delayed = set(range(len(ink.strokes))) - set(frames.strokes.tolist())
     assert len(delayed) == len(before.delayed) > 0
 

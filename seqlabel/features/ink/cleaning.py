@@ -30,10 +30,12 @@ def remove_outliers(ink: Ink) -> Ink:
         within = np.diff(ink.stroke_numbers) == 0
         if len(lengths) < 2 or not within.any():
             return ink
-        typical = float(np.quantile(lengths[within], 0.25))
         detours = np.minimum(lengths[:-1], lengths[1:])
         across = np.hypot(*(steps[:-1] + steps[1:]).T)
-        outlier = within[:-1] & within[1:] & (detours > JUMP * (across + typical))
+        outlier = within[:-1] & within[1:] & (detours > JUMP * across)
+        if outlier.any():  # the quartile is slow, and rarely needed
+            typical = float(np.quantile(lengths[within], 0.25))
+            outlier &= detours > JUMP * (across + typical)
         if not outlier.any():
             return ink
         ink = _keep(ink, ~np.concatenate([[False], outlier, [False]]))

@@ -19,41 +19,23 @@ class Image:
 
     The matrix B of Liwicki & Bunke: B[row, column] is the number of points with
     floor(y / CELL) = row and floor(x / CELL) = column.
+
+    sums: (rows + 1, columns + 1) points above and to the left of each corner of a cell. rows,
+    columns: (N,) of the cell of each point (N, 2 or more), counted from the first ones. base: the
+    row whose upper edge is the base line.
     """
 
     def __init__(self, points: np.ndarray) -> None:
-        columns, rows = _cells(points)
-        self._left, self._top = columns.min(), rows.min()
-        shape = (rows.max() - self._top + 1, columns.max() - self._left + 1)
-        if shape[1] > WIDEST:
+        columns = np.floor(points[:, 0] / CELL).astype(np.int64)
+        rows = np.floor(np.clip(points[:, 1], -TALLEST, TALLEST) / CELL).astype(np.int64)
+        self.base = -int(rows.min())
+        self.columns, self.rows = columns - columns.min(), rows + self.base
+        height, width = int(self.rows.max()) + 1, int(self.columns.max()) + 1
+        if width > WIDEST:
             raise InputError(
-                f"ink {shape[1] * CELL:.0f} times as wide as its corpus is high; remove outliers"
+                f"ink {width * CELL:.0f} times as wide as its corpus is high; remove outliers"
             )
-        counts = np.zeros(shape, dtype=np.int64)
-        np.add.at(counts, (rows - self._top, columns - self._left), 1)
-        self._sums = np.pad(counts, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-
-    def count(
-        self,
-        top: np.ndarray | int,
-        bottom: np.ndarray | int,
-        left: np.ndarray | int,
-        right: np.ndarray | int,
-    ) -> np.ndarray:
-        """Points in the cells of rows top...bottom and columns left...right, both included."""
-        height, width = self._sums.shape
-        a = np.clip(np.asarray(top) - self._top, 0, height - 1)
-        b = np.clip(np.asarray(bottom) - self._top + 1, 0, height - 1)
-        c = np.clip(np.asarray(left) - self._left, 0, width - 1)
-        d = np.clip(np.asarray(right) - self._left + 1, 0, width - 1)
-        return self._sums[b, d] - self._sums[a, d] - self._sums[b, c] + self._sums[a, c]
-
-    @staticmethod
-    def cells(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(column, row) of the cell of each point (N, 2 or more)."""
-        return _cells(points)
-
-
-def _cells(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    x, y = points[:, 0], np.clip(points[:, 1], -TALLEST, TALLEST)
-    return np.floor(x / CELL).astype(np.int64), np.floor(y / CELL).astype(np.int64)
+        counts = np.bincount(self.rows * width + self.columns, minlength=height * width)
+        self.sums = np.zeros((height + 1, width + 1), dtype=np.int64)
+        np.cumsum(counts.reshape(height, width), axis=0, out=self.sums[1:, 1:])
+        np.cumsum(self.sums[1:, 1:], axis=1, out=self.sums[1:, 1:])
