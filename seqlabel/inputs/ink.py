@@ -259,7 +259,7 @@ def _check_values(points: np.ndarray, offsets: np.ndarray, timed: bool) -> None:
         )
     backwards = points[1:, 2] < points[:-1, 2]
     if backwards.any():
-        row = backwards.argmax() + 1
+        row = int(backwards.argmax()) + 1
         before, after = points[row - 1 : row + 1, 2].tolist()
         raise InputError(
             f"{place(row)}: time goes back from {before!r} to {after!r}"
