@@ -29,6 +29,7 @@ from seqlabel.cli import main as seqlabel
 from seqlabel.corpora.manifest import Utterance, read_manifest, write_manifest
 from seqlabel.files import write_json
 from seqlabel.inputs import read_audio
+from seqlabel.memory import peak_memory
 
 RATE = 16000
 GOAL_BYTES = 1e9
@@ -96,10 +97,9 @@ def task(model: str, folder: Path, verb: str, name: str) -> None:
         if code:
             raise SystemExit(f"seqlabel {verb} ended with {code}")
         rounds.append(time.perf_counter() - started)
-    # Unlike ru_maxrss, it does not include the peak of the process that started this one.
-    lines = Path("/proc/self/status").read_text().splitlines()
-    peak = next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    print(json.dumps({"seconds": min(rounds), "peak": peak, "said": said.getvalue().strip()}))
+    print(
+        json.dumps({"seconds": min(rounds), "peak": peak_memory(), "said": said.getvalue().strip()})
+    )
 
 
 def main() -> int:

@@ -53,8 +53,9 @@ open_utterances(Path(sys.argv[1]) / "train.jsonl")
 """
 
 TRAINING = r"""
-import json, re, resource, sys, time
+import json, re, sys, time
 from pathlib import Path
+from seqlabel.memory import peak_memory
 from seqlabel.training import loop
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -66,7 +67,7 @@ update, found = loop.PhaseLoop._update, {}
 def watched(self, *arguments):
     if not found:
         found["first_batch_seconds"] = time.monotonic() - begin
-        found["first_batch_peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024e-9
+        found["first_batch_peak_gb"] = peak_memory() * 1e-9
         found["first_batch_cpu_seconds"] = time.process_time()
         found["padding"] = self.owner.monitor.padding
         self.owner.clock.take()

@@ -10,7 +10,7 @@ import seqlabel
 PACKAGE = Path(seqlabel.__file__).parent
 
 ROOMS = (
-    "compile_cache", "errors", "files", "progress", "config", "quantisation",
+    "compile_cache", "errors", "files", "memory", "progress", "config", "quantisation",
     "pretrained", "glyphs", "alphabet", "inputs", "features", "corpora", "synthetic", "data",
     "lstm", "decoding", "models", "scoring", "report", "training", "stream", "export", "long",
     "forward", "recognizer", "demo", "cli",

@@ -1,6 +1,5 @@
 """Description of a run without training: network, batches, and estimates of time and memory."""
 
-import resource
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from seqlabel.data import make_batches
 from seqlabel.data.batches import padding_share
+from seqlabel.memory import peak_memory
 from seqlabel.models.label_prior import LabelPrior
 from seqlabel.training.averaging import Ema
 from seqlabel.training.distribution import Workers
@@ -62,7 +62,7 @@ def dry_run(experiment: Experiment, data: Path, workers: Workers) -> str:
     most = sum(phase.epochs for phase in gradient)
     others = {phase.method for phase in experiment.phases} - {"gradient"}
     without = f"; none for {', '.join(sorted(others))}" if others else ""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory() / 2**20
     return "\n".join(
         [
             str(model),

@@ -54,10 +54,10 @@ class InkFrontEnd:
     times: use the times of the points; False for corpora where they are wrong or mostly missing.
     clean: remove repeated points and outliers. skew: level the line of writing. slant: shear it
     upright. size: scale to the height of the "corpus" (a small x), to the whole "height", to the
-    mean size of "strokes" (formulas; skew, slant, width and delayed are for lines of text and should
-    be False with it), or "none". width: stretch letters to a common mean width.
-    smoothing: standard deviation of a Gaussian along the strokes, in the unit that `size` makes 1
-    (0: none), for ink from coarse grids. delayed: take out dots and bars written afterwards.
+    mean size of "strokes" (formulas; with it, skew, slant, width and delayed should be False, which
+    are for lines of text), or "none". width: stretch letters to a common mean width. smoothing:
+    standard deviation of a Gaussian along the strokes, in the unit that `size` makes 1 (0: none),
+    for ink from coarse grids. delayed: take out dots and bars written afterwards.
     resampling: points at equal "distance" (`spacing`, in the unit that `size` makes 1), at equal
     "time" (`interval`, seconds), or "none"; within strokes only.
     """
