@@ -1,8 +1,9 @@
 """The features of Liwicki & Bunke at one point of the ink, at native speed.
 
 Each function gives the feature, or the features, of point i of a stroke from point `first` to point
-`last`; x and y (N,) are the places of all points. The numbers before the definitions are those of
-`seqlabel.features.ink.liwicki_bunke`, where the sources are.
+`last`, or of its vicinity, points `start` to `end`; x and y (N,) are the places of all points. The
+numbers before the definitions are those of `seqlabel.features.ink.liwicki_bunke`, where the sources
+are.
 """
 
 import numpy as np
