@@ -129,10 +129,9 @@ def networks(folder: Path, rounds: int, frames_share: float) -> list[dict]:
     return rows
 
 
-# A process inherits the ru_maxrss of the process that started it, but not its VmHWM.
 END = """
-with open("/proc/self/status") as file:
-    peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+from seqlabel.memory import peak_memory
+peak = peak_memory() / 2**20
 print(loaded, peak, time.process_time(), "torch" in sys.modules, "numba" in sys.modules)
 """
 

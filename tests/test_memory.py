@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from seqlabel.memory import peak_memory
 
@@ -15,6 +16,15 @@ def test_what_was_freed_still_counts():
     del block
     assert during > before + (48 << 20)
     assert peak_memory() > during - (1 << 20)  # the kernel counts in batches of pages
+
+
+def test_without_proc_the_system_says_it(monkeypatch):
+    def absent(*_, **__):
+        raise FileNotFoundError
+
+    expected = peak_memory()
+    monkeypatch.setattr(Path, "read_text", absent)
+    assert 0.5 * expected < peak_memory() < 10 * expected
 
 
 def test_the_process_that_started_this_one_does_not_count():

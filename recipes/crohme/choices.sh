@@ -64,10 +64,11 @@ variant() {
     seqlabel score "$data/test.jsonl" "$model"/test/{greedy,beam,4-gram}.jsonl --out "$model/test"
 }
 
-# points KIND SMOOTHING [MORE]: features of points; two or three of them make a frame, as a Bezier
-# piece does
+# points KIND SMOOTHING: features of points, without the steps for lines of text; two or three points
+# make a frame, as a Bezier piece does
 points() {
-    echo "features={kind=\"$1\",times=false,skew=false,size=\"strokes\",smoothing=$2${3-}}"
+    echo "features={kind=\"$1\",times=false,skew=false,slant=false,width=false,delayed=false," \
+        "size=\"strokes\",smoothing=$2}"
 }
 
 for seed in $(seq "$seeds"); do
@@ -80,9 +81,6 @@ for seed in $(seq "$seeds"); do
     variant bezier,_5_layers "$seed" 17 model.layers=5
     variant dx,_dy "$seed" 14 "$(points ink_delta 0.03)" front_end.stack=2 front_end.stride=2
     variant raw_points "$seed" 8 "$(points ink_raw 0.0)" front_end.stack=3 front_end.stride=3
-    # slant, width and delayed strokes belong to lines of text
-    variant 25_features "$seed" 15 \
-        "$(points ink_25 0.03 ,slant=false,width=false,delayed=false)" \
-        front_end.stack=2 front_end.stride=2
+    variant 25_features "$seed" 15 "$(points ink_25 0.03)" front_end.stack=2 front_end.stride=2
 done
 python "$recipe/../table.py" "$exp/runs"

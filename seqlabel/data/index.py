@@ -153,7 +153,10 @@ def _with_new_index(path: Path, folder: Path, descriptor: int) -> Utterances:
             for name, part in reader:
                 arrays[name](part)
         write_json(new / "index.json", {**reader.facts(), "format": FORMAT, "manifest": identity})
-        if _identity(os.stat(path)) != identity:
-            raise InputError(f"{path}: changed while it was read; try again later")
-        # Mapped before others see it: a process that starts at the same time may replace it.
-        return Utterances(path, new, descriptor)
+        try:
+            if _identity(os.stat(path)) != identity:
+                raise ValueError("another file has its name")
+            # Mapped before others see it: a process that starts at the same time may replace it.
+            return Utterances(path, new, descriptor)
+        except ValueError:
+            raise InputError(f"{path}: changed while it was read; try again later") from None

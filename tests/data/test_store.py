@@ -79,7 +79,14 @@ def test_a_process_that_starts_at_the_same_time_may_take_the_store_away(manifest
     expected = np.array(load_features(utterances, FRONT_END).x)
     shutil.rmtree(load_features(utterances, FRONT_END).folder)
     monkeypatch.setattr(files, "_put_in_place", put_and_lose)
-    np.testing.assert_array_equal(load_features(utterances, FRONT_END).x, expected)
+    store = load_features(utterances, FRONT_END)
+    np.testing.assert_array_equal(store.x, expected)
+
+    def lost(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Statistics, "save", lost)
+    np.testing.assert_allclose(store.statistics().mean, expected.mean(axis=0), rtol=1e-4)
 
 
 def test_of_many_signals_some_are_looked_at(manifest, monkeypatch):

@@ -247,6 +247,8 @@ def test_duplicates_and_outliers():
     assert remove_outliers(once).t.tolist() == [0, 2, 4, 5, 6]
     corner = Ink([[[0, 0], [5, 0], [5, 5], [0, 5]]])
     assert remove_outliers(corner) == corner
+    there_and_back = Ink([[[0, 0], [1, 0], [2, 0], [2, 3], [2, 0], [3, 0], [4, 0]]])
+    assert remove_outliers(there_and_back) == there_and_back  # three typical steps, no jump
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ def test_ink_cannot_be_changed():
         ink.unit = "px"
 
 
+def test_times_can_be_taken_away():
+    ink = Ink([[[0, 0, 1.0], [1, 0, 1.5]], [[2, 0, 9.0]]], unit="mm").untimed()
+    assert ink == Ink([[[0, 0], [1, 0]], [[2, 0]]], unit="mm")
+    assert not ink.timed
+
+
 def test_without_times_t_counts_points():
     ink = Ink([[[0, 0], [1, 1]], [[2, 2]]])
     assert not ink.timed

@@ -52,7 +52,7 @@ def augment(ink: Ink, rng: np.random.Generator, options: Augmentation) -> Ink:
     size = (high - low).max(axis=1).mean()
     points = ink.points.copy()
     points[:, :2] += options.jitter * size * smooth_noise(len(ink), rng)
-    shifts = options.offset * size * rng.standard_normal((len(ink.offsets) - 1, 2))
+    shifts = options.offset * size * rng.standard_normal(low.shape)
     points[:, :2] += shifts[ink.stroke_numbers]
     if ink.timed:
         points[:, 2] = points[0, 2] + factors[2] * (points[:, 2] - points[0, 2])

@@ -85,7 +85,7 @@ class InkFrontEnd:
     def steps(self, ink: Ink) -> Iterator[tuple[str, Writing]]:
         """Yield (name, writing) as captured and after each step in turn, resampling excepted."""
         captured = ink if self.times else ink.untimed()
-        writing = Writing(captured, np.arange(len(ink.offsets) - 1, dtype=np.int32))
+        writing = Writing(captured, np.arange(len(ink.strokes), dtype=np.int32))
         yield "as captured", writing
         for name, function in (
             ("duplicates and outliers removed", clean if self.clean else None),
