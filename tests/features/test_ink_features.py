@@ -235,6 +235,19 @@ def test_all_25_in_their_order():
     np.testing.assert_allclose(frames.x[2], expected, atol=1e-6)
 
 
+def test_places_follow_the_25():
+    """A bar and a dot: points within the box of their stroke, its size, and the stroke before."""
+    ink = Ink([[[0, 0], [4, 0]], [[3, -1]]])
+    frames = Ink25(**AS_IT_IS, places=True)(ink)
+    assert frames.x.shape == (3, Ink25(places=True).dim)
+    assert frames.x[:, 25:].tolist() == [
+        [-2, 0, 4, 0, 0, 0, 0, 0],
+        [2, 0, 4, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, -1, 1, 4, 0],
+    ]
+    np.testing.assert_array_equal(frames.x[:, :25], Ink25(**AS_IT_IS)(ink).x)
+
+
 def test_hats_and_speed_come_from_before_resampling():
     ink = lines(1)[0]
     frames = Ink25()(ink)
@@ -246,7 +259,7 @@ def test_hats_and_speed_come_from_before_resampling():
     assert len(delayed) == len(before.delayed) > 0
 
 
-@pytest.mark.parametrize("extractor", [InkDelta(), Ink25(), InkBezier()])
+@pytest.mark.parametrize("extractor", [InkDelta(), Ink25(places=True), InkBezier(places=True)])
 def test_place_and_scale_of_the_ink_do_not_matter(extractor):
     for ink in lines(2):
         expected = extractor(ink)

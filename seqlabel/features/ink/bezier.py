@@ -12,6 +12,7 @@ import numpy as np
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.features.ink.normalisation import InkFrontEnd, seconds
+from seqlabel.features.ink.places import places
 from seqlabel.inputs.ink import Ink
 
 
@@ -70,7 +71,8 @@ class InkBezier(InkFrontEnd):
     -pi to pi. g1, g2, g3: the coefficients of time, in seconds. p: 1 for a piece of a stroke, 0 for
     a move in the air (d = 1/3, angles 0). A stroke of one place has zeros for dx, dy, d and a.
     tolerance: greatest distance of a point from its curve, in the unit that `size` makes 1.
-    places: append ten more (see `places`), which follow from the ten only by summation.
+    places: append ten more (`places`, of P0 and P3), which follow from the ten only by summation.
+    A move in the air belongs to the stroke before it.
     """
 
     resampling: Literal["distance", "time", "none"] = "none"
@@ -107,29 +109,12 @@ class InkBezier(InkFrontEnd):
             ]
         )
         if self.places:
-            x = np.column_stack([x, places(writing.ink, pieces)])
+            x = np.column_stack(
+                [x, places(writing.ink, pieces.controls[:, [0, 3]], pieces.strokes)]
+            )
         period = float(pieces.starts[-1] - pieces.starts[0]) / max(len(x) - 1, 1)
         strokes = writing.numbers[pieces.strokes]
         return Frames(x.astype(np.float32), pieces.starts, period, strokes)
-
-
-def places(ink: Ink, pieces: Pieces) -> np.ndarray:
-    """(M, 10): the position of each piece in its stroke, and of its stroke relative to the previous
-    one.
-
-    A stroke's box has its left, right, upper and lower ends for sides. P0 and P3, counted from the
-    middle of the box (x, y each); width and height of the box; and for the stroke before, the
-    middle of its box, counted from the same place, its width and its height (zeros for the first
-    stroke). A bar inside a circle and one beside it differ in two of these numbers, but otherwise
-    only in the sum of all chords between. A move in the air is a piece of the previous stroke.
-    """
-    low, high = ink.boxes
-    middle, extent = (low + high) / 2, high - low
-    before = np.zeros((len(low), 4))
-    before[1:, :2], before[1:, 2:] = middle[:-1] - middle[1:], extent[:-1]
-    of = pieces.strokes
-    ends = pieces.controls[:, [0, 3]] - middle[of, None]
-    return np.column_stack([ends.reshape(-1, 4), extent[of], before[of]])
 
 
 def _angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
