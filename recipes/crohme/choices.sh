@@ -64,7 +64,7 @@ variant() {
     seqlabel score "$data/test.jsonl" "$model"/test/{greedy,beam,4-gram}.jsonl --out "$model/test"
 }
 
-# points KIND SMOOTHING: features of points, without the steps for lines of text; two or three points
+# points KIND SMOOTHING: features of points, without the steps for lines of text; two to six points
 # make a frame, as a Bezier piece does
 points() {
     echo "features={kind=\"$1\",times=false,skew=false,slant=false,width=false,delayed=false," \
@@ -82,5 +82,9 @@ for seed in $(seq "$seeds"); do
     variant dx,_dy "$seed" 14 "$(points ink_delta 0.03)" front_end.stack=2 front_end.stride=2
     variant raw_points "$seed" 8 "$(points ink_raw 0.0)" front_end.stack=3 front_end.stride=3
     variant 25_features "$seed" 15 "$(points ink_25 0.03)" front_end.stack=2 front_end.stride=2
+    variant 25_features,_0.065 "$seed" 15 "$(points ink_25 0.03)" features.spacing=0.065 \
+        front_end.stack=6 front_end.stride=6
+    variant 25_features,_0.065,_places "$seed" 15 "$(points ink_25 0.03)" features.spacing=0.065 \
+        features.places=true front_end.stack=6 front_end.stride=6
 done
 python "$recipe/../table.py" "$exp/runs"
