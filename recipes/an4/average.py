@@ -1,0 +1,62 @@
+"""One model whose weights are the mean of those of several.
+
+    python recipes/an4/average.py EXP EXP... --out OUT
+
+They must have begun with the same trained weights (`initial`), so that they lie in one valley of
+the loss; the mean of independent trainings reads nothing. It costs as much to read with as one.
+Wortsman et al., "Model soups", ICML 2022.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from seqlabel.cli.failures import run_command
+from seqlabel.errors import InputError
+from seqlabel.files import whole_folder
+from seqlabel.training.run_directory import (
+    ALPHABET,
+    CONFIG,
+    RUN,
+    STATISTICS,
+    WEIGHTS,
+    load_model,
+    save_weights,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", type=Path, nargs="+", metavar="EXP", help="model directories")
+    parser.add_argument("--out", type=Path, required=True, help="model directory to write")
+    options = parser.parse_args()
+    if options.out.exists():
+        raise InputError(f"{options.out}: there already; name a new folder")
+    average(options.models, options.out)
+
+
+def average(models: list[Path], out: Path) -> None:
+    """Write the model; InputError for models that differ in more than their weights."""
+    first, alphabet, _, network = load_model(models[0])
+    weights = network.state_dict()
+    for path in models[1:]:
+        experiment, other, _, network = load_model(path)
+        if (other, experiment.model, experiment.features, experiment.front_end) != (
+            alphabet,
+            first.model,
+            first.features,
+            first.front_end,
+        ):
+            raise InputError(f"{path}: has other labels, features or layers than {models[0]}")
+        for name, weight in network.state_dict().items():
+            weights[name] = weights[name] + weight
+    with whole_folder(out) as folder:
+        for name in (CONFIG, ALPHABET, STATISTICS, RUN):
+            if (models[0] / name).is_file():
+                shutil.copy(models[0] / name, folder / name)
+        save_weights(folder / WEIGHTS, {name: w / len(models) for name, w in weights.items()})
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("average.py", main))
