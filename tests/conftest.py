@@ -15,9 +15,18 @@ import numpy as np
 import pytest
 import torch
 
+from seqlabel.alphabet import Alphabet
 from seqlabel.corpora import iam_ondb
 from seqlabel.corpora.manifest import Segment, read_manifest, write_manifest
+from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.synthetic import ink as synthetic_ink
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run_directory import (
+    WEIGHTS,
+    make_model,
+    save_weights,
+    write_description,
+)
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SEQLABEL_DATA", ROOT.parent / "shared" / "data"))
@@ -38,6 +47,27 @@ def denormals() -> Iterator[None]:
     """After training or loading a model denormals are flushed, and hypothesis draws none then."""
     yield
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Callable[..., Path]:
+    """make(folder, alphabet, seed) -> a small model directory for speech with random weights."""
+
+    def make(folder: Path, alphabet: Alphabet, seed: int = 0) -> Path:
+        folder.mkdir()
+        (folder / "given.toml").write_text(
+            'features.kind = "fbank"\nfront_end.normalise = "utterance"\n'
+            "model.hidden = 4\nmodel.layers = 1\n"
+        )
+        experiment = Experiment.load(folder / "given.toml")
+        front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
+        torch.manual_seed(seed)
+        write_description(folder, experiment, alphabet, front_end, {})
+        model = make_model(experiment, front_end, alphabet)
+        save_weights(folder / WEIGHTS, model.state_dict())
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -8,22 +8,16 @@ Wortsman et al., "Model soups", ICML 2022.
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from seqlabel.cli.failures import run_command
 from seqlabel.errors import InputError
+from seqlabel.features.front_end import FrontEnd
 from seqlabel.files import whole_folder
-from seqlabel.training.run_directory import (
-    ALPHABET,
-    CONFIG,
-    RUN,
-    STATISTICS,
-    WEIGHTS,
-    load_model,
-    save_weights,
-)
+from seqlabel.training.run_directory import WEIGHTS, load_model, save_weights, write_description
 
 
 def main() -> None:
@@ -38,24 +32,33 @@ def main() -> None:
 
 def average(models: list[Path], out: Path) -> None:
     """Write the model; InputError for models that differ in more than their weights."""
-    first, alphabet, _, network = load_model(models[0])
+    first, alphabet, front_end, network = load_model(models[0])
     weights = network.state_dict()
     for path in models[1:]:
-        experiment, other, _, network = load_model(path)
-        if (other, experiment.model, experiment.features, experiment.front_end) != (
+        experiment, labels, other, network = load_model(path)
+        same = (labels, experiment.model, experiment.criterion) == (
             alphabet,
             first.model,
-            first.features,
-            first.front_end,
-        ):
+            first.criterion,
+        )
+        if not same or not alike(front_end, other):
             raise InputError(f"{path}: has other labels, features or layers than {models[0]}")
         for name, weight in network.state_dict().items():
             weights[name] = weights[name] + weight
     with whole_folder(out) as folder:
-        for name in (CONFIG, ALPHABET, STATISTICS, RUN):
-            if (models[0] / name).is_file():
-                shutil.copy(models[0] / name, folder / name)
+        write_description(folder, first, alphabet, front_end, {"mean_of": list(map(str, models))})
         save_weights(folder / WEIGHTS, {name: w / len(models) for name, w in weights.items()})
+
+
+def alike(one: FrontEnd, other: FrontEnd) -> bool:
+    """Whether two front ends give the same frames."""
+    if (one.extractor, one.options) != (other.extractor, other.options):
+        return False
+    if one.statistics is None or other.statistics is None:
+        return one.statistics is other.statistics
+    return np.array_equal(one.statistics.mean, other.statistics.mean) and np.array_equal(
+        one.statistics.std, other.statistics.std
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from seqlabel.inputs.reading import naming
 Kept = TypeVar("Kept", bound=Signal | np.ndarray)
 
 KEPT_BYTES = 2 << 30
-"""Bytes of signals kept in memory if they are distorted in each epoch: 150,000 lines of ink."""
+"""Bytes of signals kept in memory if they are distorted in each epoch: 140,000 lines of ink."""
 
 
 def read_signal(utterance: Utterance, extractor: Any) -> Signal:

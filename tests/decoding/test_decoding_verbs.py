@@ -7,53 +7,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.cli import main
 from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
 from seqlabel.decoding.lm.ngram import NgramLM
-from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.scoring.transcripts.files import read_transcripts
-from seqlabel.training.experiment import Experiment
-from seqlabel.training.run_directory import (
-    WEIGHTS,
-    make_model,
-    save_weights,
-    write_description,
-)
 
 PHONES = Alphabet(["h#", "aa", "n"], unit="phone")
 LETTERS = Alphabet("ONE ", unit="character")
-CONFIG = """
-features.kind = "fbank"
-front_end.normalise = "utterance"
-model.hidden = 4
-model.layers = 1
-"""
-
-
-def make_directory(folder, alphabet):
-    """A model directory with random weights."""
-    folder.mkdir()
-    (folder / "given.toml").write_text(CONFIG)
-    experiment = Experiment.load(folder / "given.toml")
-    front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
-    torch.manual_seed(0)
-    write_description(folder, experiment, alphabet, front_end, {})
-    model = make_model(experiment, front_end, alphabet)
-    save_weights(folder / WEIGHTS, model.state_dict())
-    return folder
 
 
 @pytest.fixture(scope="module")
-def exp(tmp_path_factory):
-    return make_directory(tmp_path_factory.mktemp("phones") / "exp", PHONES)
+def exp(untrained, tmp_path_factory):
+    return untrained(tmp_path_factory.mktemp("phones") / "exp", PHONES)
 
 
 @pytest.fixture(scope="module")
-def letters(tmp_path_factory):
-    return make_directory(tmp_path_factory.mktemp("letters") / "exp", LETTERS)
+def letters(untrained, tmp_path_factory):
+    return untrained(tmp_path_factory.mktemp("letters") / "exp", LETTERS)
 
 
 def utterance(folder, name, labels, seconds=0.5, rate=16000, **more):

@@ -3,21 +3,15 @@
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import seqlabel
 from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
-from seqlabel.features.front_end import FrontEnd, make_extractor
-from seqlabel.training.experiment import Experiment
-from seqlabel.training.run_directory import (
-    WEIGHTS,
-    load_weights,
-    make_model,
-    save_weights,
-    write_description,
-)
+from seqlabel.features.normalisation import Statistics
+from seqlabel.training.run_directory import STATISTICS, WEIGHTS, load_weights
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "an4"
 
@@ -28,24 +22,8 @@ def average(monkeypatch):
     return importlib.import_module("average").average
 
 
-def model_directory(folder, labels, seed):
-    """A model directory with random weights."""
-    folder.mkdir()
-    (folder / "given.toml").write_text(
-        'features.kind = "fbank"\nfront_end.normalise = "utterance"\n'
-        "model.hidden = 4\nmodel.layers = 1\n"
-    )
-    experiment = Experiment.load(folder / "given.toml")
-    front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
-    alphabet = Alphabet(labels)
-    write_description(folder, experiment, alphabet, front_end, {})
-    torch.manual_seed(seed)
-    save_weights(folder / WEIGHTS, make_model(experiment, front_end, alphabet).state_dict())
-    return folder
-
-
-def test_every_weight_is_the_mean(average, tmp_path):
-    models = [model_directory(tmp_path / str(n), "ab", n) for n in range(3)]
+def test_every_weight_is_the_mean(average, untrained, tmp_path):
+    models = [untrained(tmp_path / str(n), Alphabet("ab"), seed=n) for n in range(3)]
     average(models, tmp_path / "out")
     each = [load_weights(model / WEIGHTS) for model in models]
     found = load_weights(tmp_path / "out" / WEIGHTS)
@@ -56,8 +34,20 @@ def test_every_weight_is_the_mean(average, tmp_path):
     assert seqlabel.load(tmp_path / "out").alphabet == Alphabet("ab")
 
 
-def test_models_with_other_labels_are_refused(average, tmp_path):
-    models = [model_directory(tmp_path / labels, labels, 0) for labels in ("ab", "ac")]
+def test_models_with_other_labels_are_refused(average, untrained, tmp_path):
+    models = [untrained(tmp_path / labels, Alphabet(labels)) for labels in ("ab", "ac")]
     with pytest.raises(InputError, match="ac: has other labels"):
         average(models, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_models_of_other_training_sets_are_refused(average, untrained, tmp_path):
+    """Whose features were normalised otherwise."""
+    models = [untrained(tmp_path / str(n), Alphabet("ab")) for n in range(2)]
+    for n, model in enumerate(models):
+        config = (model / "config.toml").read_text()
+        (model / "config.toml").write_text(config.replace('"utterance"', '"train"'))
+        mean = np.full(40, n, np.float32)
+        Statistics(mean, np.ones_like(mean)).save(model / STATISTICS)
+    with pytest.raises(InputError, match="1: has other labels, features"):
+        average(models, tmp_path / "out")
