@@ -10,6 +10,7 @@ import errno
 import gzip
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -24,6 +25,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no flock
     fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger("seqlabel")
 
 GZIP = b"\x1f\x8b"
 """First bytes of a gzip file."""
@@ -124,6 +127,24 @@ def sole_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
         if fresh:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)  # where nothing was written
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def taking_turns(folder: str | os.PathLike[str], waiting: str) -> Iterator[None]:
+    """Create `folder` and wait, after a notice, until no other process is here with the same one.
+
+    For results that several runs share: whoever comes second finds those of the first.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _lock(descriptor) is False:
+            log.info("%s: %s", folder, waiting)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
         os.close(descriptor)
 
 

@@ -18,6 +18,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames, heights_of
 from seqlabel.features.front_end import FrontEnd, Signal
 from seqlabel.features.noise import add_noise
+from seqlabel.files import taking_turns
 from seqlabel.inputs.audio import Audio
 from seqlabel.progress import progress_bar
 
@@ -64,6 +65,7 @@ def load_features(
 ) -> FeatureStore:
     """Features of a manifest's utterances, extracted unless they are stored beside it.
 
+    Where another process is extracting features for the same folder, its end is awaited first.
     `change`, described by `name`, is applied to every signal first (a speed, for example).
     """
     title = f"{utterances.path.stem}{name}"
@@ -72,12 +74,12 @@ def load_features(
     store = open_store(path)
     if store is not None:
         return store
-
-    return build_store(
-        path,
-        progress_bar(utterances, f"features of {title}"),
-        lambda utterance: extract(utterance, front_end.extractor, change),
-    )
+    with taking_turns(folder, f"waiting for features of {title} that another run extracts"):
+        return open_store(path) or build_store(
+            path,
+            progress_bar(utterances, f"features of {title}"),
+            lambda utterance: extract(utterance, front_end.extractor, change),
+        )
 
 
 class Dataset:

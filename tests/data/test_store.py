@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +89,23 @@ def test_a_process_that_starts_at_the_same_time_may_take_the_store_away(manifest
 
     monkeypatch.setattr(Statistics, "save", lost)
     np.testing.assert_allclose(store.statistics().mean, expected.mean(axis=0), rtol=1e-4)
+
+
+def test_of_two_runs_that_start_together_one_extracts(manifest):
+    utterances = open_utterances(manifest)
+    begun = threading.Event()
+
+    def slow(audio):
+        begun.set()
+        time.sleep(0.02)
+        return audio
+
+    first = threading.Thread(target=load_features, args=(utterances, FRONT_END, slow, "-x"))
+    first.start()
+    begun.wait()
+    store = load_features(utterances, FRONT_END, lambda audio: pytest.fail("extracted too"), "-x")
+    first.join()
+    np.testing.assert_array_equal(store.x, load_features(utterances, FRONT_END).x)
 
 
 def test_of_many_signals_some_are_looked_at(manifest, monkeypatch):
