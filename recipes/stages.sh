@@ -9,8 +9,8 @@
 # a stage that finds its result does nothing, except decoding and scoring, which are quick.
 # The recipes do not set -u: bash 3.2, which macOS has, takes an empty array for an unset variable.
 
-recipe=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
+root=$(CDPATH= cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 
 stage=0

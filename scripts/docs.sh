@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the documentation into docs/_build; a warning (a broken link, too) is an error.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH= cd "$(dirname "$0")/.."
 source scripts/environment.sh
 install_environment docs
 rm -rf docs/_build

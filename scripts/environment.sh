@@ -3,7 +3,7 @@
 #   PYTHON=python3.12 scripts/quickstart.sh     choose the interpreter (3.11, 3.12 and 3.13 are tested)
 #   VENV=/tmp/venv scripts/test.sh              put the environment elsewhere
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH= cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=${VENV:-$root/.venv}
 CONSTRAINTS=${CONSTRAINTS:-$root/scripts/constraints.txt}
 
@@ -55,7 +55,7 @@ install_environment() {
 # install_wheel FILE: the wheel and what it depends on into a new environment at $VENV.
 install_wheel() {
     local wheel
-    wheel=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+    wheel=$(CDPATH= cd "$(dirname "$1")" && pwd)/$(basename "$1")
     "$(find_python)" -m venv "$VENV" || return 1
     install_torch
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \

@@ -2,7 +2,7 @@
 # Builds wheel and source distribution into dist/, checks them, installs the wheel into an empty
 # environment and tries it there, outside this folder.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH= cd "$(dirname "$0")/.."
 source scripts/environment.sh
 install_environment release
 

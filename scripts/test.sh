@@ -4,7 +4,7 @@
 #   scripts/test.sh --lowest   runs the tests alone, in .venv-lowest, with the lowest version of every
 #                              dependency that pyproject.toml allows
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH= cd "$(dirname "$0")/.."
 if [ "${1-}" = --lowest ]; then
     shift
     mkdir -p .venv-lowest

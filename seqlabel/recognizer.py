@@ -90,9 +90,10 @@ class Recognizer:
         """Label one signal; spans are in seconds, of images in columns of pixels.
 
         source: a file, an Ink, an Audio, an Image, samples (N,) in [-1, 1] with their `rate`
-        (default: that of the model), pixels (H, W) in [0, 1], or rows (T, F) of a series. n_best:
-        how many labellings; all but the best are in `.alternatives`. Raises InputError for what
-        cannot be read, and for a model that predicts values (`predict`).
+        (default: that of the model; sound of another one is resampled), pixels (H, W) in [0, 1],
+        or rows (T, F) of a series. n_best: how many labellings; all but the best are in
+        `.alternatives`. Raises InputError for what cannot be read, and for a model that predicts
+        values (`predict`).
         """
         self._check_labels()
         if isinstance(source, str | os.PathLike) and self.kind == "speech":
@@ -240,7 +241,7 @@ class Recognizer:
         if isinstance(source, Audio | Ink | Image | Series):
             if type(source) is not _TYPES[self.kind]:
                 raise InputError(f"this model reads {self.kind}, not {type(source).__name__}")
-            return source
+            return source.at_rate(self.rate or source.rate) if type(source) is Audio else source
         if isinstance(source, str | os.PathLike):
             if self.kind == "ink":
                 return read_ink(source, self.front_end.extractor.times)
@@ -248,7 +249,8 @@ class Recognizer:
                 return read_series(source)
             return read_image(source) if self.kind == "image" else read_audio(source, self.rate)
         if self.kind == "speech":
-            return Audio(np.asarray(source), rate or self.rate or 16000)
+            wanted = self.rate or 16000
+            return Audio(np.asarray(source), wanted if rate is None else rate).at_rate(wanted)
         if self.kind == "image":
             return Image(np.asarray(source))
         if self.kind == "series":

@@ -43,10 +43,16 @@ prepare() {
 # The words of the dictionary as a lexicon. Of several pronunciations, as A and A(2), the first is
 # the one that the transcripts of phones are made with.
 lexicon() {
+    local dictionary
+    dictionary=$(find -L "$corpus" -maxdepth 4 -path '*/etc/an4.dic' | head -n 1)
+    if [ -z "$dictionary" ]; then
+        echo "$0: $corpus: no etc/an4.dic; name the folder of AN4 with --corpus" >&2
+        exit 2
+    fi
     if [ "$unit" = phone ]; then
-        grep -v '^[^ ]*(' "$corpus/etc/an4.dic"
+        grep -v '^[^ ]*(' "$dictionary"
     else
-        awk '{ sub(/\(.*/, "", $1); print $1 }' "$corpus/etc/an4.dic" | sort -u
+        awk '{ sub(/\(.*/, "", $1); print $1 }' "$dictionary" | sort -u
     fi
 }
 

@@ -4,8 +4,8 @@
 #
 #   recipes/crohme/choices.sh --corpus /path/crohme [--exp DIR] [--seeds N]
 set -eo pipefail
-recipe=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "$0")" && pwd)
+root=$(CDPATH= cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 
 usage="usage: $0 --corpus DIR [--exp DIR] [--seeds N]"

@@ -41,7 +41,7 @@ if [ -n "$extra" ]; then
         echo "$0: --extra $extra: no such folder" >&2
         exit 2
     fi
-    extra=$(cd "$extra" && pwd)
+    extra=$(CDPATH= cd "$extra" && pwd)
 fi
 
 list=
@@ -49,10 +49,9 @@ for name in "${tests[@]}"; do
     list+="${list:+, }\"$name\""
 done
 if [ "${#tests[@]}" -gt 1 ]; then
-    for name in "${tests[@]}"; do
-        name=${name%/}
-        sets+=("test_$(printf %s "${name##*/}" | tr -cs '[:alnum:]_' _)")
-    done
+    read -r -a sets <<<"$(python -c 'import sys
+from seqlabel.corpora.crohme_sets import test_set_name
+print(*map(test_set_name, sys.argv[1:]))' "${tests[@]}")"
 fi
 
 prepare() {

@@ -5,8 +5,8 @@
 #
 # Needs no corpus. Finished steps are not repeated.
 set -eo pipefail
-recipe=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "$0")" && pwd)
+root=$(CDPATH= cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 

@@ -15,8 +15,8 @@
 # Under Slurm, after `run.sh ... --stop-stage 0`, start an array of any size; each task is a worker:
 #   sbatch --array 0-15 --cpus-per-task 1 scripts/train_slurm.sh --run recipes/odyssey/run.sh ...
 set -eo pipefail
-recipe=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "$0")" && pwd)
+root=$(CDPATH= cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 

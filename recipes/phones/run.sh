@@ -6,8 +6,8 @@
 # FOLDER is a prepared corpus of phones (`seqlabel prepare`). Framewise training needs the times of
 # its phones, and is left out where the corpus has none.
 set -eo pipefail
-recipe=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "$0")" && pwd)
+root=$(CDPATH= cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 
 usage="usage: $0 --data FOLDER [--exp DIR] [--seeds N] [--epochs N] [--protocol NAME]"
@@ -41,6 +41,13 @@ if [ ! -f "$data/train.jsonl" ]; then
     echo "$0: ${data:-(no folder)}: no prepared corpus; name one with --data FOLDER" >&2
     exit 2
 fi
+
+for number in "$seeds" "$epochs"; do
+    if [[ ! $number =~ ^[1-9][0-9]*$ ]]; then
+        echo "$0: --seeds $seeds --epochs $epochs: numbers from 1 on are expected" >&2
+        exit 2
+    fi
+done
 
 # train NAME SEED [INITIAL]: trains conf/NAME.toml; what begins with or goes on from another model
 # has half of the epochs

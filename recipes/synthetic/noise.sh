@@ -6,8 +6,8 @@
 # A network is trained without noise, then further in three ways: without noise, with noise of one
 # deviation, with one that is learned for each weight. What is finished is not repeated.
 set -eo pipefail
-recipe=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "$0")" && pwd)
+root=$(CDPATH= cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
@@ -36,6 +36,12 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+for number in "$seeds" "$lines"; do
+    if [[ ! $number =~ ^[1-9][0-9]*$ ]]; then
+        echo "$0: --seeds $seeds --lines $lines: numbers from 1 on are expected" >&2
+        exit 2
+    fi
+done
 if [ ! -f "$exp/data/train.jsonl" ]; then
     seqlabel synth ink "$exp/corpus" --lines "$lines" --seed 1
     seqlabel prepare iam_ondb "$exp/corpus" "$exp/data"

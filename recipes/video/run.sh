@@ -5,16 +5,22 @@
 #
 # M minutes of processor time for each network (default: 1 for the square, 3 for the others).
 set -eo pipefail
-recipe=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$recipe/../.." && pwd)
+recipe=$(CDPATH= cd "$(dirname "$0")" && pwd)
+root=$(CDPATH= cd "$recipe/../.." && pwd)
 [ -d "$root/.venv/bin" ] && export PATH="$root/.venv/bin:$PATH"
 export OMP_NUM_THREADS=1
+
+usage="usage: $0 [square|digits|gestures]... [--exp DIR] [--minutes M] [--seed N]"
 exp=$root/exp/video
 seed=0
 experiments=()
 options=()
 while [ $# -gt 0 ]; do
     case $1 in
+    -h | --help)
+        echo "$usage"
+        exit 0
+        ;;
     square | digits | gestures)
         experiments+=("$1")
         shift
@@ -32,7 +38,7 @@ while [ $# -gt 0 ]; do
         shift 2
         ;;
     *)
-        echo "usage: $0 [square|digits|gestures]... [--exp DIR] [--minutes M] [--seed N]" >&2
+        echo "$0: unknown option $1; $usage" >&2
         exit 2
         ;;
     esac

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqlabel.config import build, load_toml
 from seqlabel.corpora import CORPORA
-from seqlabel.files import sole_writer
+from seqlabel.files import keep_apart, sole_writer
 
 HELP = "turn a corpus on disk into manifests and an alphabet"
 
@@ -38,7 +38,10 @@ def main(args: argparse.Namespace) -> None:
     corpus = CORPORA[args.corpus]
     table = load_toml(args.config or os.devnull, args.set)
     options = build(corpus.Options, table, args.config or args.corpus)
+    keep_apart(args.out, args.source)
     prepared = corpus.prepare(args.source, options)
+    for name in prepared.splits:
+        keep_apart(args.out / f"{name}.jsonl", args.source)
     with sole_writer(args.out):
         prepared.save(args.out)
     facts = prepared.facts()

@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.data.signals import plain_features, read_signal
     from seqlabel.errors import InputError, one_line
     from seqlabel.features.front_end import make_extractor
-    from seqlabel.files import whole_file
+    from seqlabel.files import keep_apart, whole_file
     from seqlabel.inputs import Image, Ink, Series
     from seqlabel.inputs.reading import naming
     from seqlabel.report.pictures.canvas import Canvas
@@ -46,7 +46,11 @@ def main(args: argparse.Namespace) -> None:
 
     if args.count < 1:
         raise InputError(f"--count {args.count}: at least 1 is expected")
-    out = args.out or Path(f"{args.source.resolve().stem}.svg")
+    stem = args.source.resolve().stem
+    if args.source.suffix.lower() == ".svg":
+        stem += "-shown"  # beside the drawing itself
+    out = args.out or Path(f"{stem}.svg")
+    keep_apart(out, args.source)
     if out.suffix not in (".svg", ".png"):
         raise InputError(f"--out {out}: the name must end in .svg or .png")
     table = load_toml(args.config).get("features", {}) if args.config else {}

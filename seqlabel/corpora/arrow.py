@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from seqlabel.corpora import own_data
 from seqlabel.corpora.prepared import Prepared
 from seqlabel.corpora.rows import Row, prepared_rows, resolve
-from seqlabel.corpora.splitting import set_named
+from seqlabel.corpora.splitting import sets_of_files
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
+from seqlabel.inputs.reading import read_bytes
 
 if TYPE_CHECKING:
     import pyarrow
@@ -48,9 +49,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         if not files:
             raise InputError(f"{source}: no .parquet or .arrow files")
     root = source if source.is_dir() else source.parent
-    sets = {path: set_named(path.relative_to(root).as_posix()) for path in files}
-    if not all(sets.values()):
-        sets = dict.fromkeys(files, "")
+    sets = sets_of_files(files, root)
     rows = (row for path in files for row in _rows(path, sets[path], root, options))
     return prepared_rows("datasets", rows, options, source)
 
@@ -107,9 +106,14 @@ def _source(value: Any, key: str, path: Path, where: str, options: Options) -> s
     suffix = Path(name).suffix[:8] if isinstance(name, str) else ""
     plain = "".join(c if c.isalnum() or c in "-_./" else "_" for c in key).replace("..", "_")
     place = Path(options.audio).resolve() / f"{plain.lstrip('/')}{suffix or '.wav'}"
-    if not place.is_file() or place.stat().st_size != len(content):
+    if not place.exists():
         with whole_file(place, "wb") as stream:
             stream.write(content)
+    elif read_bytes(place) != content:
+        raise InputError(
+            f"{where}: {place} is another recording already, of another row or data set; choose "
+            "an empty folder (--set audio=FOLDER), or ids that differ in letters and digits"
+        )
     return str(place)
 
 

@@ -83,7 +83,7 @@ def choose_sets(
         if own:
             found = [(entry, tree.entry(entry, kind)) for entry in own]
             if kind == "test" and len(found) > 1:
-                sets += [ChosenSet(f"test_{_word(entry)}", folders) for entry, folders in found]
+                sets += [ChosenSet(test_set_name(entry), folders) for entry, folders in found]
             else:
                 sets.append(ChosenSet(kind, tuple(f for _, folders in found for f in folders)))
             continue
@@ -171,5 +171,6 @@ class _Tree:
         return (folder,)
 
 
-def _word(entry: str) -> str:
-    return re.sub(r"\W+", "_", Path(entry).name)
+def test_set_name(entry: str) -> str:
+    """The name that one of several test sets has: `2014` -> `test_2014`."""
+    return "test_" + re.sub(r"\W+", "_", Path(entry).name)

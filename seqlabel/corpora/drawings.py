@@ -2,7 +2,7 @@
 
 A line is an utterance: its ink in any layout of `seqlabel.inputs.formats.ink_json` (as `drawing`,
 `strokes` or `ink`), its text as `text`, `word` or `label`, its writer as `writer` or `speaker`. SRC
-is such a file, or a folder of them; `train`, `dev` or `test` in their names are the sets.
+is such a file, or a folder of them, where `train`, `dev` or `test` in their names are the sets.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from seqlabel.corpora.labelling import labels_of_text
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.corpora.own_data import Options, clean_text, divide, prepared_own_data
 from seqlabel.corpora.prepared import Prepared, SkipBad
-from seqlabel.corpora.splitting import SET_NAMES
+from seqlabel.corpora.splitting import set_named
 from seqlabel.errors import InputError
 from seqlabel.files import parse_object
 from seqlabel.inputs.formats.ink_json import ink_of_value
@@ -41,7 +41,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(f"{path}: the name must end in .ndjson; rename the file")
     skip = SkipBad(options.skip_bad)
-    reader = _Reader(options)
+    reader = _Reader(options, source.is_dir())
     utterances = list(skip.read_each(progress_bar(_lines(files), "reading"), reader))
     if not utterances:
         raise InputError(f"{source}: no usable lines")
@@ -75,10 +75,10 @@ def _lines(files: list[Path]) -> Iterator[tuple[str, _Line]]:
 
 
 class _Reader:
-    """Makes an utterance of a line; sets: id -> set in the name of its file."""
+    """Makes an utterance of a line; sets: id -> set in the name of its file, if `named`."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, named: bool) -> None:
+        self.options, self.named = options, named
         self.sets: dict[str, str] = {}
 
     def __call__(self, line: _Line) -> Utterance:
@@ -93,7 +93,7 @@ class _Reader:
         id = f"{line.path.stem}/{line.number}"
         if id in self.sets:
             raise InputError(f"{line.path}: another file has this name; rename one of them")
-        self.sets[id] = line.path.stem if line.path.stem in SET_NAMES else ""
+        self.sets[id] = set_named(line.path.stem) if self.named else ""
         country = row.get("countrycode")
         return Utterance(
             id=id,

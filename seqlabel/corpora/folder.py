@@ -24,7 +24,7 @@ from seqlabel.corpora.own_data import (
     utterance_id,
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
-from seqlabel.corpora.splitting import SET_NAMES
+from seqlabel.corpora.splitting import known_set
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
 from seqlabel.progress import progress_bar
@@ -63,7 +63,7 @@ class _Reader:
             raise InputError(f"{path}: no transcript {transcript.name} beside it")
         text = clean_text(read_text(transcript).removeprefix("\ufeff"))
         folders = path.relative_to(self.root).parts[:-1]
-        if folders and folders[0].lower() in SET_NAMES:
+        if folders and known_set(folders[0]):
             folders = folders[1:]
         return Utterance(
             id=utterance_id(path, self.root),
@@ -113,5 +113,4 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _set_folder(path: Path, root: Path) -> str:
-    first = path.relative_to(root).parts[0].lower()
-    return first if first in SET_NAMES else ""
+    return known_set(path.relative_to(root).parts[0])

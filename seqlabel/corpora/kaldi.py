@@ -13,7 +13,7 @@ from typing import Any
 from seqlabel.corpora.own_data import Options
 from seqlabel.corpora.prepared import Prepared
 from seqlabel.corpora.rows import Row, prepared_rows, resolve
-from seqlabel.corpora.splitting import set_named
+from seqlabel.corpora.splitting import left_out, set_named
 from seqlabel.errors import InputError
 from seqlabel.files import read_text
 
@@ -33,15 +33,15 @@ def prepare(source: Path, options: Options) -> Prepared:
             f"{source}: no wav.scp, here or one folder below; name a Kaldi data folder"
         )
     sets = {folder: set_named(folder.name) for folder in folders}
-    folders = [folder for folder in folders if sets[folder]] or folders
+    named = [folder for folder in folders if sets[folder]] or folders
     if not any(sets.values()) and len(folders) > 1:
         names = ", ".join(folder.name for folder in folders[:5])
         raise InputError(
             f"{source}: which of {names} is for training? Name one of them, or put train, dev and "
             "test into their names"
         )
-    rows = (row for folder in folders for row in _rows(folder, sets[folder]))
-    return prepared_rows("kaldi", rows, options, source)
+    rows = (row for folder in named for row in _rows(folder, sets[folder]))
+    return prepared_rows("kaldi", rows, options, source).noting(*left_out(folders, named))
 
 
 def _rows(folder: Path, name: str) -> Iterator[Row]:

@@ -70,7 +70,9 @@ def _rows_of_cuts(path: Path, name: str) -> Iterator[Row]:
                 length = _number(supervision, "duration", where)
                 key = supervision.get("id")
             stretch = _stretch(recording, first, length, where)
-            channel = cut.get("channel", supervision.get("channel"))
+            channel = cut.get("channel")
+            if not isinstance(channel, int):  # none, or those of a MultiCut
+                channel = supervision.get("channel", channel)
             yield _row(recording, supervision, stretch, channel, key, name, path, where)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from seqlabel.corpora.own_data import Options
 from seqlabel.corpora.prepared import Prepared
 from seqlabel.corpora.rows import Row, prepared_rows, resolve
-from seqlabel.corpora.splitting import set_named
+from seqlabel.corpora.splitting import left_out, set_named
 from seqlabel.errors import InputError
 from seqlabel.files import read_jsonl
 
@@ -22,12 +22,12 @@ def prepare(source: Path, options: Options) -> Prepared:
     if not source.is_dir():
         return prepared_rows("nemo", _rows(source, ""), options, source)
     files = sorted([*source.glob("*.json"), *source.glob("*.jsonl")])
-    named = [(path, set_named(path.stem)) for path in files]
-    named = [(path, name) for path, name in named if name]
+    named = [(path, name) for path in files if (name := set_named(path.stem))]
     if not named:
         raise InputError(f"{source}: no .json file with train, dev or test in its name")
     rows = (row for path, name in named for row in _rows(path, name))
-    return prepared_rows("nemo", rows, options, source)
+    found = prepared_rows("nemo", rows, options, source)
+    return found.noting(*left_out(files, [path for path, _ in named]))
 
 
 def _rows(path: Path, name: str) -> Iterator[Row]:

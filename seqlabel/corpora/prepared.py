@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +73,10 @@ class Prepared:
                     for level, alphabet in self.alphabet.levels:
                         alphabet.encode(utterance.levels[level], utterance.id)
 
+    def noting(self, *notes: str) -> "Prepared":
+        """The same with further remarks."""
+        return replace(self, notes=(*self.notes, *notes))
+
     @property
     def unseen(self) -> dict[str, dict[str, int]]:
         """Set -> labels that the alphabet lacks, with their counts; only sets that have some."""
@@ -120,8 +124,9 @@ def counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
 
 def _sets_of(facts: Path) -> set[str]:
     """Names of the sets of an earlier preparation in the same folder."""
-    counts = read_json(facts).get("counts", {}) if facts.is_file() else {}
-    return {name for name in counts if name.isidentifier()}
+    found = read_json(facts) if facts.is_file() else {}
+    counts = found.get("counts") if isinstance(found, dict) else None
+    return {name for name in counts if name.isidentifier()} if isinstance(counts, dict) else set()
 
 
 def shared_speakers(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:

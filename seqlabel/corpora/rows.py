@@ -25,7 +25,7 @@ from seqlabel.corpora.own_data import (
     utterance_id,
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
-from seqlabel.corpora.splitting import SET_NAMES
+from seqlabel.corpora.splitting import SET_NAMES, known_set
 from seqlabel.errors import InputError
 from seqlabel.inputs.audio import AudioHeader
 from seqlabel.inputs.recording import check_stretch
@@ -62,12 +62,13 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
     def read(row: Row) -> Utterance:
         values = dict(row.values)
         given = values.pop("set", "")
-        if given and given not in SET_NAMES:
+        known = known_set(str(given))
+        if given and not known:
             raise InputError(f"{row.where}: set {given!r}{did_you_mean(str(given), SET_NAMES)}")
         utterance = completion(values, row.folder, row.where, row.segment)
         if utterance.id in sets:
             raise InputError(f"{row.where}: id {utterance.id!r} occurs twice; change one")
-        sets[utterance.id] = given
+        sets[utterance.id] = known
         return utterance
 
     named = ((row.where, row) for row in progress_bar(rows, "reading"))
@@ -86,7 +87,7 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
         f"{len(completion.cut)} segments end up to {OVERSHOOT} s after their recording and are "
         f"cut there, first {completion.cut[0]}"
     )
-    return dataclasses.replace(found, notes=(*found.notes, note))
+    return found.noting(note)
 
 
 @dataclass

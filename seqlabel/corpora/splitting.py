@@ -3,11 +3,21 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.errors import InputError
 
 SET_NAMES = ("train", "dev", "test")
+
+ALSO_CALLED = {"training": "train", "validation": "dev", "valid": "dev", "val": "dev"}
+"""Names that others give to the sets."""
+
+
+def known_set(name: str) -> str:
+    """The set of a name by itself, in any case: `train`, `Validation`; "" for other names."""
+    name = ALSO_CALLED.get(name.lower(), name.lower())
+    return name if name in SET_NAMES else ""
 
 
 def set_named(name: str) -> str:
@@ -15,11 +25,33 @@ def set_named(name: str) -> str:
 
     Raises InputError for a name of two sets.
     """
-    words = re.split(r"[^a-z]+", name.lower())
-    named = [known for known in SET_NAMES if known in words]
+    found = {known_set(word) for word in re.split(r"[^a-z]+", name.lower())}
+    named = [known for known in SET_NAMES if known in found]
     if len(named) > 1:
         raise InputError(f"{name}: named after {' and '.join(named)}; name it after one set")
     return named[0] if named else ""
+
+
+def sets_of_files(files: Sequence[Path], root: Path) -> dict[Path, str]:
+    """The sets in the paths of files below `root`, all "" where none is named after a set.
+
+    Raises InputError if only some are.
+    """
+    sets = {path: set_named(path.relative_to(root).as_posix()) for path in files}
+    named = [path for path, name in sets.items() if name]
+    for path, name in sets.items():
+        if named and not name:
+            raise InputError(
+                f"{path}: in no set, although {named[0].name} is in {sets[named[0]]}; name all "
+                "files or none after train, dev (validation) and test"
+            )
+    return sets
+
+
+def left_out(files: Sequence[Path], taken: Sequence[Path]) -> list[str]:
+    """A remark on files or folders that are not read because no set is in their names."""
+    others = [path.name for path in files if path not in taken]
+    return [f"not read, because no set is in the name: {', '.join(others)}"] if others else []
 
 
 def split_by_hash(

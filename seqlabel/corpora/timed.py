@@ -3,8 +3,8 @@
 SRC is a folder or one such file. A recording is the audio file of that name, in the folder of the
 transcript or below, or in `audio`. A line of .stm is an utterance; a .ctm or TextGrid is a whole
 recording with the times of its labels or words (`segments`, `words` of the manifest), or, with
-intervals=utterances, each interval of a TextGrid is an utterance. If the names of all files contain
-`train`, `dev` or `test`, these are the sets; otherwise sets are drawn at random.
+intervals=utterances, each interval of a TextGrid is an utterance. If the names of the files
+contain `train`, `dev` or `test`, these are the sets; if none does, sets are drawn at random.
 """
 
 import os
@@ -19,9 +19,10 @@ from seqlabel.corpora.nist import IGNORED, CtmLine, read_ctm_lines, read_stm_lin
 from seqlabel.corpora.own_data import SUFFIXES
 from seqlabel.corpora.prepared import Prepared
 from seqlabel.corpora.rows import Row, prepared_rows
-from seqlabel.corpora.splitting import set_named
+from seqlabel.corpora.splitting import sets_of_files
 from seqlabel.corpora.textgrid import Interval, read_textgrid
 from seqlabel.errors import InputError
+from seqlabel.inputs.audio import read_audio_header
 
 SEPARATE = ("phone", "word", "symbol", "latex")
 """Units whose labels are the intervals; for others the intervals are words."""
@@ -57,9 +58,7 @@ def prepare(source: Path, options: Options) -> Prepared:
         raise InputError(f"{source}: the name must end in one of {', '.join(READERS)}")
     root = source if source.is_dir() else source.parent
     recordings = Recordings(Path(options.audio) if options.audio else root)
-    sets = {path: set_named(path.relative_to(root).as_posix()) for path in files}
-    if not all(sets.values()):
-        sets = dict.fromkeys(files, "")
+    sets = sets_of_files(files, root)
 
     def rows() -> Iterator[Row]:
         for path in files:
@@ -98,8 +97,10 @@ Rows = Iterator[tuple[str, dict[str, Any]]]
 """(place for messages, keys of a row)"""
 
 
-def _channel(name: str) -> dict[str, int]:
+def _channel(name: str, source: str) -> dict[str, int]:
     """NIST's channels: 1, 2, ... or A, B; that of a mono file may be called anything."""
+    if read_audio_header(source).channels == 1:
+        return {}
     if name.isdecimal():
         return {"channel": max(0, int(name[:9]) - 1)}
     return {"channel": "AB".index(name.upper())} if name.upper() in ("A", "B") else {}
@@ -111,18 +112,19 @@ def _stm(path: Path, recordings: Recordings, options: Options) -> Rows:
             continue
         recording, channel = line.channel
         times = f"{round(line.start * 100):06d}-{round(line.end * 100):06d}"
+        source = recordings.find(recording, line.where)
         words = [unescape(word) for word in line.words]
         yield (
             line.where,
             {
                 "id": f"{recording}-{channel}-{times}",
-                "source": recordings.find(recording, line.where),
+                "source": source,
                 "start": line.start,
                 "end": line.end,
                 "text": ("" if " " in words else " ").join(words),
                 "speaker": line.speaker,
                 "tags": {"subset": line.subset} if line.subset else {},
-                **_channel(channel),
+                **_channel(channel, source),
             },
         )
 
@@ -134,7 +136,8 @@ def _ctm(path: Path, recordings: Recordings, options: Options) -> Rows:
     for (recording, channel), found in lines.items():
         where = found[0].where
         intervals = [Interval(line.label, line.start, line.end) for line in found]
-        values = {"source": recordings.find(recording, where), **_channel(channel)}
+        source = recordings.find(recording, where)
+        values = {"source": source, **_channel(channel, source)}
         values["id"] = recording if channel in ("1", "A") else f"{recording}-{channel}"
         yield where, {**values, **_labelled(intervals, options, where)}
 

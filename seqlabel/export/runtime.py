@@ -148,6 +148,12 @@ class OnnxStream:
         return np.concatenate(parts)
 
 
+def _threads(setting: str) -> int:
+    """OpenMP's number of threads, of nested levels (`4,2`) the outermost; 0 for one per core."""
+    first = setting.partition(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
+
+
 def load_onnx(path: Path, device: str = "cpu") -> tuple[OnnxNetwork, Description]:
     """The network and the description of a file that `seqlabel export` wrote.
 
@@ -166,7 +172,7 @@ def load_onnx(path: Path, device: str = "cpu") -> tuple[OnnxNetwork, Description
     if provider not in onnxruntime.get_available_providers():
         raise InputError(f"device {str(device)!r}: onnxruntime has no such device here; use cpu")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    options.intra_op_num_threads = _threads(os.environ.get("OMP_NUM_THREADS", ""))
     options.log_severity_level = 3
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:

@@ -125,7 +125,7 @@ def count_frames(audio: Audio, windowing: Windowing) -> int:
     if audio.rate != windowing.rate:
         raise InputError(
             f"audio of {audio.rate} samples per second, but the features need {windowing.rate}; "
-            "resample it (read_audio(path, rate=...))"
+            "resample it (Audio.at_rate)"
         )
     total = windowing.count(len(audio.samples))
     if not total:

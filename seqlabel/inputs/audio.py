@@ -3,13 +3,15 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from seqlabel.errors import InputError
 from seqlabel.inputs.containers import for_soundfile, sphere_header, unreadable
-from seqlabel.inputs.recording import Recording
+from seqlabel.inputs.recording import Recording, check_rates
+from seqlabel.inputs.resampling import resample
 
 SUFFIXES = (".wav", ".sph", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".nist")
 """Suffixes of recordings in a folder (the format is that of the content)."""
@@ -44,14 +46,24 @@ class Audio:
             raise InputError("audio: no samples")
         if not np.isfinite(samples).all():
             raise InputError("audio: samples that are NaN or infinite")
-        if self.rate < 1:
-            raise InputError(f"audio: rate {self.rate}; samples per second are expected")
+        rate: Any = self.rate
+        number = isinstance(rate, int | float | np.integer | np.floating)
+        if not (number and 1 <= rate <= 1e9 and rate == int(rate)):
+            raise InputError(f"audio: rate {rate!r}; a number of samples per second is expected")
         object.__setattr__(self, "samples", samples)
+        object.__setattr__(self, "rate", int(rate))
 
     @property
     def duration(self) -> float:
         """Seconds."""
         return len(self.samples) / self.rate
+
+    def at_rate(self, rate: int) -> "Audio":
+        """The signal at another rate; InputError where the two have no large common factor."""
+        if rate == self.rate:
+            return self
+        check_rates(self.rate, rate, "audio")
+        return Audio(resample(self.samples, self.rate, rate), rate)
 
 
 @dataclass(frozen=True)

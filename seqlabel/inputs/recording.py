@@ -52,6 +52,7 @@ class Recording:
         self._open = ExitStack()
         self._sphere = sphere_header(self.path)
         self._stream: soundfile.SoundFile | None = None
+        self._at = 0  # the sample that the stream reads next
         if self._sphere is not None:
             self.found, channels = self._sphere.rate, self._sphere.channels
             self.frames = self._sphere.frames
@@ -134,8 +135,7 @@ class Recording:
             )
         block = max(1, _BLOCK // self._stream.channels)
         try:
-            if first != self._stream.tell():
-                self._stream.seek(first)
+            self._go_to(first, block)
             while wanted > 0:
                 part = self._stream.read(min(wanted, block), dtype="float32", always_2d=True)
                 if not len(part):
@@ -145,9 +145,29 @@ class Recording:
                     )
                 parts.append(part[:, self._channel].copy())
                 wanted -= len(part)
+                self._at += len(part)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise unreadable(self.path, error) from None
         return np.concatenate(parts)
+
+    def _go_to(self, first: int, block: int) -> None:
+        """Let the stream read from a sample on; formats like GSM only go forwards."""
+        assert self._stream is not None
+        if first != self._at and self._stream.seekable():
+            self._at = self._stream.seek(first)
+        if first < self._at:
+            raise InputError(
+                f"{self.path}: can only be read from the start to the end; convert it "
+                "(ffmpeg -i IN OUT.wav)"
+            )
+        while self._at < first:
+            passed = len(self._stream.read(min(first - self._at, block), always_2d=True))
+            if not passed:
+                raise InputError(
+                    f"{self.path}: truncated after {self._at} of {self.frames} samples; get a "
+                    "complete copy"
+                )
+            self._at += passed
 
     def _check_rate(self, resample: bool) -> None:
         """Raise InputError for rates that must not or cannot be converted."""
@@ -159,18 +179,23 @@ class Recording:
                 f"{self.path}: {found} samples per second, but {wanted} are expected; convert it "
                 f"(ffmpeg -i IN -ar {wanted} OUT) or allow resampling"
             )
-        phases = wanted // math.gcd(found, wanted)
-        if phases > _MOST_PHASES or phases * filter_length(found, wanted) > _MOST_TAPS:
-            raise InputError(
-                f"{self.path}: {found} samples per second have no large common factor "
-                f"with {wanted}, or differ too much; convert it (ffmpeg -i IN -ar {wanted} OUT)"
-            )
+        check_rates(found, wanted, str(self.path))
         if (found, wanted) not in _resampled:
             _resampled.add((found, wanted))
             log.warning(
                 "%s: resampled from %d to %d samples per second, like all files of that rate",
                 self.path, found, wanted,
             )  # fmt: skip
+
+
+def check_rates(found: int, wanted: int, where: str) -> None:
+    """Raise InputError for two rates between which a conversion would need large filters."""
+    phases = wanted // math.gcd(found, wanted)
+    if phases > _MOST_PHASES or phases * filter_length(found, wanted) > _MOST_TAPS:
+        raise InputError(
+            f"{where}: {found} samples per second have no large common factor with {wanted}, or "
+            f"differ too much; convert it (ffmpeg -i IN -ar {wanted} OUT)"
+        )
 
 
 def check_stretch(start: float, end: float, duration: float, where: str) -> None:

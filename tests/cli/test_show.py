@@ -183,3 +183,14 @@ def test_less_than_one_picture_is_refused(tmp_path, capsys, count):
     assert main(["show", str(tmp_path / "set.jsonl"), "--out", str(out), "--count", count]) == 2
     assert f"--count {count}: at least 1" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_drawing_is_not_written_over(tmp_path, monkeypatch, capsys):
+    drawing = '<svg><polyline stroke="black" points="0,0 5,9 9,2"/></svg>'
+    (tmp_path / "a.svg").write_text(drawing)
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", "a.svg"]) == 0
+    assert capsys.readouterr().out.strip() == "a-shown.svg"
+    assert main(["show", "a.svg", "--out", "a.svg"]) == 2
+    assert "a.svg: is also an input" in capsys.readouterr().err
+    assert (tmp_path / "a.svg").read_text() == drawing

@@ -2,7 +2,9 @@
 
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 
 from seqlabel.errors import InputError
 
@@ -55,3 +57,33 @@ def test_datasets_faults_are_named(tmp_path, table, monkeypatch, prepare):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match=r"pip install seqlabel\[datasets\]"):
         prepare("datasets", path)
+
+
+def test_a_file_of_sound_is_that_of_one_row(tmp_path, wavs, prepare):
+    """Recordings of equal length do not stand in for each other."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    sounds = []
+    for n in range(2):
+        soundfile.write(tmp_path / "x.wav", np.full(800, n, np.int16), 8000)
+        sounds.append({"bytes": (tmp_path / "x.wav").read_bytes(), "path": None})
+
+    def table(sound, *names):
+        columns = {"audio": [sound] * len(names), "text": ["a"] * len(names), "id": names}
+        parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
+        options = {"audio": str(tmp_path / "sound"), "id_column": "id"}
+        return prepare("datasets", tmp_path / "x.parquet", **options)[0]
+
+    for _ in range(2):  # the second finds what the first has written
+        assert table(sounds[0], "a b")["a b"].source.read_bytes() == sounds[0]["bytes"]
+    with pytest.raises(InputError, match=r"row 0: .*a_b\.wav is another recording already"):
+        table(sounds[1], "a_b")
+
+
+def test_a_table_in_no_set_is_not_mixed_with_the_others(tmp_path, table, prepare):
+    import pyarrow.parquet
+
+    for name in ("train-0", "validation-0", "unsupervised-0"):
+        pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    with pytest.raises(InputError, match=r"unsupervised-0\.parquet: in no set, although"):
+        prepare("datasets", tmp_path, audio=str(tmp_path / "sound"))

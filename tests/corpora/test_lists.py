@@ -48,7 +48,9 @@ def test_kaldi_folders_are_sets(tmp_path, wavs, write, prepare):
     for name in ("train_clean", "dev", "test"):
         files = {"wav.scp": f"{name}1 {wavs}/a.wav\n", "text": f"{name}1 some words\n"}
         write(tmp_path / "data" / name, files)
+    write(tmp_path / "data" / "eval2000", {"wav.scp": "", "text": ""})
     _, prepared = prepare("kaldi", tmp_path / "data", unit="word")
+    assert prepared.notes[-1] == "not read, because no set is in the name: eval2000"
     assert {name: [u.id for u in us] for name, us in prepared.splits.items()} == {
         "train": ["train_clean1"], "dev": ["dev1"], "test": ["test1"]
     }  # fmt: skip
@@ -118,6 +120,16 @@ def test_lhotse_cuts(tmp_path, wavs, pack, prepare):
     assert places == {"two-0": (0.5, 1.0, "yes"), "two-1": (1.0, 1.5, "no")}
 
 
+def test_supervisions_of_a_cut_of_several_channels_name_their_own(tmp_path, wavs, write, prepare):
+    both = cut(wavs, channel=[0, 1], type="MultiCut")
+    both["supervisions"] = [
+        {"id": f"s{channel}", "start": 0.0, "duration": 1.0, "text": "yes", "channel": channel}
+        for channel in (0, 1)
+    ]
+    found, _ = prepare("lhotse", write(tmp_path, {"cuts.jsonl": [both]}) / "cuts.jsonl")
+    assert {key: u.channel for key, u in found.items()} == {"s0": 0, "s1": 1}
+
+
 def test_lhotse_recordings_and_supervisions(tmp_path, wavs, write, prepare):
     whole = cut(wavs)
     for name in ("train", "dev"):
@@ -158,7 +170,10 @@ LHOTSE_FAULTS = {
         changed(lambda c: c["recording"]["sources"][0].update(channels=[0])),
         "channel 1 of .* are 0;",
     ),
-    "channels": (changed(lambda c: c.update(channel=[0, 1])), r"channels \[0, 1\]; choose one"),
+    "channels": (
+        changed(lambda c: (c.update(channel=[0, 1]), c["supervisions"][0].pop("channel"))),
+        r"channels \[0, 1\]; choose one",
+    ),
     "time": (changed(lambda c: c.update(start="0")), "start is '0'; seconds"),
     "outside": (changed(lambda c: c.update(start=2.9)), "ends at 4.4 s, but the recording at 3 s"),
     "no recording": (changed(lambda c: c.pop("recording")), "a cut without recording; add it"),
@@ -251,12 +266,13 @@ def test_nemo_folders_know_their_sets(tmp_path, wavs, write, prepare):
     row = {"audio_filepath": f"{wavs}/a.wav", "duration": 4.0, "text": "all"}
     files = {
         "train_manifest.json": [row],
-        "dev.jsonl": [{**row, "offset": 1.0, "duration": 0.5}],
+        "validation_manifest.json": [{**row, "offset": 1.0, "duration": 0.5}],
         "vocabulary.json": [{"audio_filepath": 3}],
     }
     found, prepared = prepare("nemo", write(tmp_path / "lists", files))
     assert list(prepared.splits) == ["train", "dev"]
     assert len(found) == 2
+    assert prepared.notes == ("not read, because no set is in the name: vocabulary.json",)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no \.json file with train, dev or test in its name"):
         prepare("nemo", tmp_path / "empty")

@@ -64,7 +64,7 @@ def test_other_draws(voices):
 
 
 def test_folders_may_be_the_sets(tmp_path):
-    for name, speaker in (("train", "anna"), ("test", "ben"), ("Dev", "cleo")):
+    for name, speaker in (("train", "anna"), ("test", "ben"), ("Validation", "cleo")):
         record(tmp_path / name / speaker / "a.wav", "ab")
     splits = folder.prepare(tmp_path, Options()).splits
     assert {name: [u.speaker for u in us] for name, us in splits.items()} == {

@@ -38,6 +38,24 @@ def test_a_prepared_folder(voices, capsys):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_what_is_read_is_not_written_over(tmp_path, capsys):
+    rows = [{"word": "cat", "drawing": [[[n, 5], [0, n]]]} for n in range(4)]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "train.jsonl").write_text(text)
+    for source in (tmp_path, tmp_path / "train.jsonl"):
+        assert main(["prepare", "drawings", str(source), str(tmp_path)]) == 2
+        assert "is also an input; choose another name" in capsys.readouterr().err
+        assert (tmp_path / "train.jsonl").read_text() == text
+
+
+@pytest.mark.parametrize("facts", ["[]", '{"counts": null}', '{"counts": [1]}'])
+def test_a_strange_corpus_json_is_replaced(voices, tmp_path_factory, facts):
+    out = tmp_path_factory.mktemp("out")
+    (out / "corpus.json").write_text(facts)
+    assert main(["prepare", "folder", str(voices), str(out)]) == 0
+    assert json.loads((out / "corpus.json").read_text())["corpus"] == "folder"
+
+
 def test_sets_of_an_earlier_preparation_go_other_files_stay(voices):
     out = voices / "out"
     main(["prepare", "folder", str(voices), str(out)])

@@ -18,15 +18,30 @@ def test_stm(tmp_path, wavs, write, prepare):
         ("c 1 s 0 1 word\n", r"no audio files c\.\* below"),
         ("b 3 s 0 1 word\n", "channel 2 of .*which has 2, counted from 0"),
         ("b left s 0 1 word\n", "has 2 channels; add channel"),
-        ("a 2 s 0 1 word\n", "channel 1 of .*which has 1, counted from 0"),
         ("a 1 s 0 1e308 word\n", "expected: recording channel speaker start end"),
     ):
         write(wavs, {"x.stm": line})
         with pytest.raises(InputError, match=rf"x\.stm:1: .*{message}"):
             prepare("timed", wavs / "x.stm")
-    write(wavs, {"x.stm": "a mono s 0 1 word\n"})
-    found, _ = prepare("timed", wavs / "x.stm")
-    assert [u.text for u in found.values()] == ["word"]
+    for name in ("mono", "2", "B"):
+        write(wavs, {"x.stm": f"a {name} s 0 1 word\n"})
+        found, _ = prepare("timed", wavs / "x.stm")
+        assert [(u.text, u.channel) for u in found.values()] == [("word", None)]
+
+
+def test_files_are_named_after_sets_all_or_none(wavs, write, prepare):
+    """A transcript for testing is not mixed into training because another has no set."""
+    lines = {f"{name}.stm": f"a 1 s {n} {n + 1} word\n" for n, name in enumerate("abc")}
+    found, _ = prepare("timed", write(wavs, lines))
+    assert len(found) == 3
+    write(wavs, {"dev.stm": "a 1 s 3 4 word\n"})
+    with pytest.raises(InputError, match=r"a\.stm: in no set, although dev\.stm is in dev; name"):
+        prepare("timed", wavs)
+    for name in "abc":
+        (wavs / f"{name}.stm").unlink()
+    write(wavs, {"train.stm": "a 1 s 0 1 word\n", "dev.stm": "", "valid.stm": "a 1 s 3 4 word\n"})
+    _, prepared = prepare("timed", wavs)
+    assert {name: len(us) for name, us in prepared.splits.items()} == {"train": 1, "dev": 1}
 
 
 def test_ctm(tmp_path, wavs, write, prepare):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from seqlabel.inputs.ink_files import write_ink
+from seqlabel.inputs.formats.ink_json import write_ink_json
 from seqlabel.synthetic.hands import random_hand, write_text
 from seqlabel.synthetic.text import mixed_text
 
@@ -28,7 +28,7 @@ def own_handwriting(folder: Path) -> None:
     hand = random_hand(rng)
     for n in range(24):
         text = mixed_text(rng)
-        write_ink(folder / "mine" / f"line{n:02d}.inkml", write_text(text, hand, rng))
+        write_ink_json(folder / "mine" / f"line{n:02d}.json", write_text(text, hand, rng))
         (folder / "mine" / f"line{n:02d}.txt").write_text(text)
 
 

@@ -214,8 +214,20 @@ def test_audio_from_arrays():
     for samples in (np.zeros((2, 8)), np.zeros(0), np.array([np.inf]), np.zeros(8, np.int64)):
         with pytest.raises(InputError, match="audio: "):
             Audio(samples, RATE)
-    with pytest.raises(InputError, match="rate 0"):
-        Audio(np.zeros(8), 0)
+    for rate in (0, -1, 0.5, float("nan"), float("inf"), "16000", None):
+        with pytest.raises(InputError, match=f"rate {rate!r}; a number of samples per second"):
+            Audio(np.zeros(8), rate)
+    assert type(Audio(np.zeros(8), np.float64(16000)).rate) is int
+
+
+def test_arrays_at_another_rate_are_files_at_that_rate(tmp_path):
+    soundfile.write(tmp_path / "a.wav", TONE, RATE)
+    read = read_audio(tmp_path / "a.wav")
+    assert read.at_rate(RATE) is read
+    expected = read_audio(tmp_path / "a.wav", 8000)
+    np.testing.assert_array_equal(read.at_rate(8000).samples, expected.samples)
+    with pytest.raises(InputError, match=r"audio: .* have no large common factor"):
+        read.at_rate(RATE + 1)
 
 
 def test_hostile_names(tmp_path):

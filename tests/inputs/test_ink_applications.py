@@ -188,10 +188,12 @@ def test_each_line_is_an_utterance(quickdraw):
 def test_files_of_drawings_may_be_the_sets(quickdraw, tmp_path):
     text = quickdraw.read_text()
     (tmp_path / "sets").mkdir()
-    for name in ("train", "test"):
+    for name in ("cats_train", "validation", "test-1"):
         save(tmp_path / "sets" / f"{name}.ndjson", text)
     splits = drawings.prepare(tmp_path / "sets", Options()).splits
-    assert {name: len(us) for name, us in splits.items()} == {"train": 4, "test": 4}
+    assert {name: len(us) for name, us in splits.items()} == {"train": 4, "dev": 4, "test": 4}
+    alone = drawings.prepare(tmp_path / "sets" / "cats_train.ndjson", Options(dev=0.25)).splits
+    assert {name: len(us) for name, us in alone.items()} == {"train": 2, "dev": 1, "test": 1}
 
 
 @pytest.mark.parametrize(

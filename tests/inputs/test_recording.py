@@ -81,3 +81,17 @@ def test_only_the_stretch_is_held(tmp_path):
     tracemalloc.stop()
     assert audio.duration == 1.0
     assert peak < 2_000_000
+
+
+def test_formats_that_cannot_seek_are_read_forwards(tmp_path):
+    """GSM 6.10, which telephone exchanges keep their voice mail in."""
+    path = tmp_path / "mail.wav"
+    soundfile.write(path, NOISE[:, 0], 8000, subtype="GSM610")
+    whole = read_audio(path)
+    np.testing.assert_array_equal(whole.samples, soundfile.read(path, dtype="float32")[0])
+    part = read_audio(path, start=0.25, end=0.5)
+    np.testing.assert_array_equal(part.samples, whole.samples[2000:4000])
+    with Recording(path) as recording:
+        recording.read(400, 800)
+        with pytest.raises(InputError, match=r"mail\.wav: can only be read from the start"):
+            recording.read(0, 400)
