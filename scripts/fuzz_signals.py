@@ -46,9 +46,15 @@ INK_TEXTS = {
     ".xml": b'<?xml version="1.0" encoding="ISO-8859-1"?><WhiteboardCaptureSession><StrokeSet>'
     b'<Stroke><Point x="1" y="2" time="0"/><Point x="3" y="4" time=".25"/></Stroke></StrokeSet>'
     b"</WhiteboardCaptureSession>",
-    ".inkml": b'<ink xmlns="http://www.w3.org/2003/InkML"><traceFormat><channel name="X"/><channel'
-    b' name="Y"/><channel name="T" units="ms"/></traceFormat><trace>1 2 3,\'1\'1\'5,"2"2"0</trace>'
-    b'<traceGroup><trace id="a">5 6 30</trace><traceView traceDataRef="a"/></traceGroup></ink>',
+    ".inkml": b'<ink xmlns="http://www.w3.org/2003/InkML"><definitions><context id="c"><inkSource>'
+    b'<traceFormat><channel name="X" units="cm"/><channel name="Y" units="cm" orientation="-ve"/>'
+    b'<intermittentChannels><channel name="F"/></intermittentChannels></traceFormat>'
+    b'<channelProperties><channelProperty channel="X" name="resolution" value="40" units="1/cm"/>'
+    b'<channelProperty channel="Y" name="resolution" value="5" units="1/mm"/></channelProperties>'
+    b'</inkSource></context><context id="d" contextRef="#c"/></definitions><traceFormat><channel'
+    b' name="X"/><channel name="Y"/><channel name="T" units="ms"/></traceFormat><trace>1 2 3,'
+    b'\'1\'1\'5,"2"2"0</trace><traceGroup contextRef="#d"><trace id="a">5 6 30,7 8</trace>'
+    b'<traceView traceDataRef="a"/></traceGroup><context contextRef="#c"/><trace>1 2</trace></ink>',
     ".json": b'[[{"x": 1, "y": 2, "t": 0, "pressure": 0.5}, {"x": 3, "y": 4, "t": 20}]]',
     ".unipen": b'.VERSION 1.0\n.COORD X Y T\n.HIERARCHY WORD\n.SEGMENT WORD 0 ? "a"\n.PEN_DOWN\n'
     b" 1 2 0\n 3 4 10\n.PEN_UP\n.DT 100\n.PEN_DOWN\n 5 6 7\n.PEN_UP\n",
@@ -57,7 +63,9 @@ INK_TEXTS = {
     b' tool="pen" color="black" width="1.41 1.2 0.9">1.5 2 3 4 5 6.5</stroke><stroke'
     b' tool="eraser" color="white" width="8.50">1 2 3 4</stroke></layer></page></xournal>',
     ".svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 90" fill="none"><g'
-    b' transform="translate(3,4) scale(2)" stroke="#123"><path d="M1 2l3 4h5V6c1 2 3 4 5 6s7 8 9'
+    b' transform="translate(3,4) scale(2)" stroke="#123"><style>.a,path{stroke:red}#b{display:none}'
+    b'</style><svg x="1" y="2"><path class="a" d="M1 2l3 4" visibility="hidden"/></svg>'
+    b'<path d="M1 2l3 4h5V6c1 2 3 4 5 6s7 8 9'
     b' 1Q1 2 3-4t5.5.5z m1e1 2 3,4"/><polyline points="1,2 3,4"/><polygon points="1 2 3 4 5 7"/>'
     b'<line x1="1" y1="2" x2="3" y2="4" style="stroke:red"/><circle cx="5" cy="6" r="1"/></g>'
     b"</svg>",

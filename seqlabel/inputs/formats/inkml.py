@@ -15,15 +15,13 @@ import numpy as np
 
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file
+from seqlabel.inputs.formats.inkml_context import Contexts, TraceFormat
 from seqlabel.inputs.formats.inkml_trace import decode_trace, encode_differences, encode_trace
 from seqlabel.inputs.ink import Ink, number
 from seqlabel.inputs.reading import ink_of_columns, naming, read_bytes
 from seqlabel.inputs.xml_guard import parse_xmls
 
 NAMESPACE = "http://www.w3.org/2003/InkML"
-
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-"""Units of the channel T in seconds. A channel without a unit is in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -114,66 +112,32 @@ def inkml_of_xml(root: Element, name: str | os.PathLike[str], times: bool = True
     with naming(name):
         if root.tag != "ink":
             raise InputError(f"root element {root.tag!r} is not ink")
-        traces = _Traces(root)
+        traces = _Traces(root, times)
         groups = tuple(_group(element, traces) for element in root.iterfind("traceGroup"))
         ink = ink_of_columns(traces.strokes, traces.unit, times)
         return InkML(ink, tuple(traces.ids), _annotations(root), groups)
 
 
-@dataclass(frozen=True)
-class _Format:
-    """Channels of a trace in order, and their units."""
-
-    names: tuple[str, ...] = ("X", "Y")
-    units: tuple[str, ...] = ("", "")
-
-    @classmethod
-    def of(cls, element: Element) -> "_Format":
-        channels = [c for c in element.iter("channel") if c.get("name")]
-        if not channels:
-            return cls()
-        names = tuple(c.get("name", "").upper() for c in channels)
-        if "X" not in names or "Y" not in names:
-            raise InputError(f"traceFormat has the channels {' '.join(names)}; X and Y are needed")
-        return cls(names, tuple(c.get("units", "") for c in channels))
-
-    def columns(self, values: np.ndarray) -> np.ndarray:
-        """(P, channels) to (P, 4): x, y, seconds, force; NaN for missing values.
-
-        Points may have fewer or more numbers than there are declared channels.
-        """
-        present = self.names[: values.shape[1]]
-        if "X" not in present or "Y" not in present:
-            raise InputError(f"points of {values.shape[1]} numbers for {' '.join(self.names)}")
-        columns = np.full((len(values), 4), np.nan)
-        for column, name in enumerate(("X", "Y", "T", "F")):
-            if name in present:
-                columns[:, column] = values[:, present.index(name)]
-        if "T" in present:
-            columns[:, 2] *= SECONDS.get(self.units[present.index("T")], 1e-3)
-        return columns
-
-
 class _Traces:
     """The traces of a document as strokes, and the targets of its references."""
 
-    def __init__(self, root: Element) -> None:
+    def __init__(self, root: Element, times: bool) -> None:
         self.strokes: list[np.ndarray] = []
         self.ids: list[str] = []
         self.by_id: dict[str, int | None] = {}
         self.by_element: dict[Element, int | None] = {}
         self.groups = {g.get("id", ""): g for g in root.iter("traceGroup")}
         self.unit = ""
-        by_id = {element.get("id", ""): element for element in root.iter()}
-        first = next(root.iter("traceFormat"), None)
-        default = _Format() if first is None else _Format.of(first)
-        for element in root.iter("trace"):
-            form = _format_of(element, by_id, default)
-            self.by_element[element] = self._add(element, form)
+        self._times = times
+        contexts = Contexts(root)
+        for element in root:
+            contexts.enter(element)
+            for trace, reference in _with_contexts(element):
+                self.by_element[trace] = self._add(trace, contexts.format_of(reference))
         if not self.strokes:
             raise InputError("no trace with a point; the file holds no ink")
 
-    def _add(self, element: Element, form: _Format) -> int | None:
+    def _add(self, element: Element, form: TraceFormat) -> int | None:
         name = element.get("id", "")
         if name and name in self.by_id:
             raise InputError(f"two traces have the id {name!r}")
@@ -181,10 +145,13 @@ class _Traces:
             rows = decode_trace(element.text or "")
             stroke = None
             if rows and element.get("type") != "penUp":
-                if len({len(row) for row in rows}) != 1:
-                    raise InputError("points of different numbers of values; was the file cut off?")
-                points = form.columns(np.array(rows))
-                self.unit = self.unit or form.units[form.names.index("X")]
+                points = form.columns(rows, self._times)
+                self.unit = self.unit or form.unit
+                if form.unit not in ("", self.unit):
+                    raise InputError(
+                        f"is in the unit {form.unit!r}, those before it in {self.unit!r}; save "
+                        "them apart"
+                    )
                 if element.get("continuation") in ("middle", "end"):
                     stroke = self.by_id.get(element.get("priorRef", "").removeprefix("#"))
                     if stroke is None:
@@ -214,19 +181,13 @@ class _Traces:
         raise InputError(f"a reference to the trace {reference!r}, which is not in the file")
 
 
-def _format_of(trace: Element, by_id: Mapping[str, Element], default: _Format) -> _Format:
-    """The trace format given by the context of a trace, directly or through an ink source."""
-    reference = trace.get("contextRef")
-    for _ in range(3):
-        if not reference:
-            return default
-        context = by_id.get(reference.removeprefix("#"))
-        if context is None:
-            raise InputError(f"a reference to the context {reference!r}, which is not in the file")
-        if next(context.iter("channel"), None) is not None:
-            return _Format.of(context)
-        reference = context.get("traceFormatRef") or context.get("inkSourceRef")
-    return default
+def _with_contexts(element: Element, outer: str = "") -> Iterator[tuple[Element, str]]:
+    """The traces of an element, in order, each with its own `contextRef` or its group's."""
+    own = element.get("contextRef", "") if element.tag in ("trace", "traceGroup") else ""
+    if element.tag == "trace":
+        yield element, own or outer
+    for child in element:
+        yield from _with_contexts(child, own or outer)
 
 
 def _annotations(element: Element) -> dict[str, str]:
