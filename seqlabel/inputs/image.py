@@ -28,6 +28,9 @@ FORMATS = ("PNG", "TIFF", "PPM", "JPEG", "BMP", "WEBP")
 MOST_PIXELS = 50_000_000
 """Maximum pixels of an image; a page of A4 at 600 dpi has 35 million."""
 
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_WHITE_IS_ZERO = 0
+
 
 @dataclass(frozen=True, eq=False)
 class Image:
@@ -84,9 +87,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
             if pages > 1:
                 raise InputError(f"{path}: {pages} pages; save each in its own file")
             image.load()
-            form = image.format
+            form, (black, white) = image.format, _range(image)
             image = operations.exif_transpose(image)
-            return Image(_grey(image, form, path))
+            return Image(_grey(image, form, path, black, white))
     except pillow.DecompressionBombError:
         raise InputError(
             f"{path}: an image of more than {MOST_PIXELS} pixels; cut out the lines, or scale it"
@@ -117,11 +120,26 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
         pillow.fromarray(grey).save(stream, format="PNG")
 
 
-def _grey(image: "PillowImage", form: str | None, path: str | os.PathLike[str]) -> np.ndarray:
-    """(H, W) brightness in 0...1 of an image of a format."""
+def _range(image: Any) -> tuple[int, int]:
+    """Values of black and of white in an image of 16 bits, before it is transposed.
+
+    Pillow gives such pixels of a TIFF as they are in the file: of 12 bits they end at 4095, and
+    where 0 is white (TIFF 6.0, PhotometricInterpretation) they are inverted.
+    """
+    tags = getattr(image, "tag_v2", {}) if image.mode.startswith("I;16") else {}
+    bits = tags.get(_BITS_PER_SAMPLE, 16)
+    largest = 2 ** (bits[0] if isinstance(bits, tuple) else bits) - 1
+    return (largest, 0) if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else (0, largest)
+
+
+def _grey(
+    image: "PillowImage", form: str | None, path: str | os.PathLike[str], black: int, white: int
+) -> np.ndarray:
+    """(H, W) brightness in 0...1 of an image of a format; black, white: see `_range`."""
     mode = image.mode
     if mode.startswith("I;16") or (mode == "I" and form in ("PNG", "PPM")):
-        return np.asarray(image, dtype=np.float32).clip(0, 65535) / 65535
+        values = np.asarray(image, dtype=np.float32)
+        return ((values - black) / (white - black)).clip(0, 1)
     if mode in ("I", "F"):
         raise InputError(
             f"{path}: pixels of 32 bits, whose range is not known; save it as grey of 8 or 16 bits"

@@ -39,7 +39,7 @@ def read_ink(path: str | os.PathLike[str], times: bool = True) -> Ink:
     data = unpacked(read_bytes(path), path)
     if data.startswith((b"\x93NUMPY", b"PK\x03\x04")):
         return ink_of_numpy(data, path)
-    head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:64]
     if head.startswith(b"<") or data.startswith((b"\xff\xfe", b"\xfe\xff")):
         roots = parse_xmls(data, path)
         (root, *others) = roots

@@ -48,6 +48,35 @@ def test_sixteen_bits_are_scaled_by_their_range(tmp_path, suffix):
     np.testing.assert_allclose(read_image(path).pixels, GREY / 255, atol=1e-4)
 
 
+def tiff(data, bits, photometric, orientation=1):
+    """A grey TIFF of one strip, 3 pixels wide and 2 high, in little-endian order."""
+    tags = {256: 3, 257: 2, 258: bits, 259: 1, 262: photometric, 273: 8, 274: orientation, 277: 1,
+            278: 2, 279: len(data)}  # fmt: skip
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items())
+    head = b"II" + struct.pack("<HI", 42, 8 + len(data))
+    return head + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "data"),
+    [
+        (8, 1, bytes([0, 51, 102, 153, 204, 255])),
+        (8, 0, bytes([255, 204, 153, 102, 51, 0])),
+        (16, 1, struct.pack("<6H", 0, 13107, 26214, 39321, 52428, 65535)),
+        (16, 0, struct.pack("<6H", 65535, 52428, 39321, 26214, 13107, 0)),
+        # rows of 36 bits, filled up to bytes: 0, 819, 1638 and 2457, 3276, 4095
+        (12, 1, bytes.fromhex("000 333 666 0".replace(" ", "") + "999 ccc fff 0".replace(" ", ""))),
+    ],
+)
+def test_tiff_has_its_own_range_and_direction(tmp_path, bits, photometric, data):
+    path = tmp_path / "line.tif"
+    path.write_bytes(tiff(data, bits, photometric))
+    grey = np.array([[0, 0.2, 0.4], [0.6, 0.8, 1]])
+    np.testing.assert_allclose(read_image(path).pixels, grey, atol=1e-6)
+    path.write_bytes(tiff(data, bits, photometric, orientation=3))  # upside down
+    np.testing.assert_allclose(read_image(path).pixels, grey[::-1, ::-1], atol=1e-6)
+
+
 def test_what_is_transparent_is_white(tmp_path):
     layers = np.dstack([GREY, GREY, GREY, np.array([[255, 255, 0], [255, 128, 255]], np.uint8)])
     found = read_image(saved(tmp_path, pillow.fromarray(layers, "RGBA"))).pixels

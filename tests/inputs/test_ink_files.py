@@ -98,6 +98,14 @@ def test_formats_are_known_by_content_not_by_name(tmp_path):
     assert len(read_ink(tmp_path / "a.npz")) == 3
 
 
+@pytest.mark.parametrize("space", [" " * 100, "\n" * 64, "\ufeff" + "\t\r\n " * 50])
+def test_white_space_before_the_content_does_not_matter(tmp_path, space):
+    path = tmp_path / "a"
+    for text in ("<ink><trace>1 2,3 4</trace></ink>", '[[{"x": 1, "y": 2}, {"x": 3, "y": 4}]]'):
+        path.write_text(space + text, encoding="utf-8", newline="")
+        assert read_ink(path) == Ink([[[1, 2], [3, 4]]])
+
+
 BOMB = """<?xml version="1.0"?><!DOCTYPE ink [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>
 <ink><annotation type="t">&b;</annotation><trace>1 2</trace></ink>"""
 OUTSIDE = """<?xml version="1.0"?><!DOCTYPE ink [<!ENTITY x SYSTEM "file:///etc/passwd">]>

@@ -2,19 +2,23 @@
 
 SVG 2 (W3C), chapters 8 and 9. Curves are sampled at equal steps of their parameter, densely enough
 for handwriting. Supported: paths of M L H V C S Q T Z, `polyline`, `polygon`, `line`, `circle` as a
-dot; the transforms translate, scale and matrix. Other elements that could be pen strokes (arcs,
-other transforms, `use`, filled outlines) raise an error that names them.
+dot; the transforms translate, scale and matrix; simple style sheets (see `svg_style`). Shapes that
+are not displayed or not visible are left out. A shape that is filled and has no stroke is an
+outline; one with neither `fill` nor `stroke` is read as a stroke, although SVG would fill it.
+Other elements that could be pen strokes (arcs, other transforms, `use`, filled outlines, inner
+`svg` elements with a `viewBox`) raise an error that names them.
 """
 
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from seqlabel.errors import InputError
+from seqlabel.inputs.formats.svg_style import INHERITED, Styles
 from seqlabel.inputs.ink import LARGEST, Ink
 from seqlabel.inputs.reading import naming, read_bytes
 from seqlabel.inputs.xml_guard import parse_xml
@@ -29,6 +33,7 @@ _COUNTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 
 _UNSEEN = frozenset(
     ("defs", "symbol", "clipPath", "mask", "pattern", "marker", "metadata", "title", "desc")
 )
+_NO_PAINT = frozenset(("none", "transparent"))
 _IDENTITY = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -48,27 +53,39 @@ def ink_of_svg(root: Element, name: str | os.PathLike[str]) -> Ink:
     with naming(name):
         if root.tag != "svg":
             raise InputError(f"root element {root.tag!r} is not svg")
-        strokes = [points for points in _strokes(root, _IDENTITY, "") if len(points)]
+        strokes = [points for points in _strokes(root, _IDENTITY, {}, Styles(root)) if len(points)]
         if not strokes:
             raise InputError("no line, polyline or path; the drawing holds no ink")
         return Ink(strokes, unit="px")
 
 
-def _strokes(element: Element, outer: Matrix, stroke: str) -> Iterator[np.ndarray]:
-    """The strokes (P, 2) of an element and its descendants; stroke: the inherited paint."""
-    style = _style(element)
+def _strokes(
+    element: Element,
+    outer: Matrix,
+    inherited: Mapping[str, str],
+    styles: Styles,
+    inner: bool = False,
+) -> Iterator[np.ndarray]:
+    """The strokes (P, 2) of an element and its descendants.
+
+    inherited: properties from above. inner: whether there is an element above.
+    """
+    style = styles.of(element)
     if element.tag in _UNSEEN or style.get("display") == "none":
         return
     if "transform" in style:
         raise InputError("a transform in a style is not supported; write it as an attribute")
     if element.tag == "use":
         raise InputError("the element use is not supported; expand it (unlink clones)")
-    stroke = style.get("stroke", stroke)
+    style = {**inherited, **{name: style[name] for name in INHERITED if name in style}}
     matrix = _product(outer, _transform(element.get("transform", "")))
+    if element.tag == "svg" and inner:
+        matrix = _product(matrix, _place(element))
     if not all(abs(value) <= LARGEST for value in matrix):  # NaN fails as well
         raise InputError(f"the transforms of a {element.tag} exceed plausible finite values")
-    shapes = _shapes(element)
-    if shapes and stroke == "none" and element.tag not in ("circle", "line"):
+    seen = style.get("visibility", "visible") not in ("hidden", "collapse")
+    shapes = _shapes(element) if seen else []
+    if shapes and element.tag not in ("circle", "line") and _is_outline(style):
         raise InputError(
             f"a {element.tag} that is filled and has no stroke is an outline, not a pen stroke; "
             "save strokes as lines"
@@ -81,17 +98,20 @@ def _strokes(element: Element, outer: Matrix, stroke: str) -> Iterator[np.ndarra
             [a * points[:, 0] + c * points[:, 1] + e, b * points[:, 0] + d * points[:, 1] + f]
         )
     for child in element:
-        yield from _strokes(child, matrix, stroke)
+        yield from _strokes(child, matrix, style, styles, inner=True)
 
 
-def _style(element: Element) -> dict[str, str]:
-    """Properties from the attribute `style`, otherwise from attributes of their name."""
-    found = {name: element.get(name, "") for name in ("stroke", "display") if element.get(name)}
-    for declaration in element.get("style", "").split(";"):
-        name, _, value = declaration.partition(":")
-        if name.strip():
-            found[name.strip()] = value.strip()
-    return found
+def _is_outline(style: Mapping[str, str]) -> bool:
+    """Whether a shape has no stroke: `stroke` says so, or only `fill` is given."""
+    stroke = style.get("stroke", "none" if style.get("fill", "none") not in _NO_PAINT else "")
+    return stroke in _NO_PAINT
+
+
+def _place(element: Element) -> Matrix:
+    """The translation of an `svg` element in another."""
+    if element.get("viewBox"):
+        raise InputError("an svg in an svg with a viewBox is not supported; ungroup the drawing")
+    return (1, 0, 0, 1, _length(element, "x"), _length(element, "y"))
 
 
 def _shapes(element: Element) -> list[np.ndarray]:
@@ -259,5 +279,8 @@ def _numbers(text: str, what: str) -> list[float]:
 
 
 def _length(element: Element, name: str) -> float:
-    (value, *_) = [*_numbers(element.get(name, "0").removesuffix("px"), f"{name} of a line"), 0.0]
+    (value, *_) = [
+        *_numbers(element.get(name, "0").removesuffix("px"), f"{name} of a {element.tag}"),
+        0.0,
+    ]
     return value
