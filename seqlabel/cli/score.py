@@ -4,7 +4,9 @@ import argparse
 import gc
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +119,7 @@ def _score(args: argparse.Namespace) -> int:
         )
         for hypothesis, name in zip(hypotheses, _names(args.hyp), strict=True)
     ]
-    earlier = [read_report(folder) for folder in args.against]
+    earlier = _told_apart(args.against, [read_report(folder) for folder in args.against], reports)
     comparisons = []
     if not args.seeds:
         baseline, *others = earlier + reports
@@ -177,6 +179,17 @@ def _names(paths: Sequence[Path]) -> list[str]:
     raise InputError(f"{paths[0]}: given twice; name each hypothesis file once")
 
 
+def _told_apart(
+    folders: Sequence[Path], earlier: Sequence["Report"], reports: Sequence["Report"]
+) -> list["Report"]:
+    """The earlier reports; a name that another report has too follows that of its folder."""
+    count = Counter(report.name for report in (*earlier, *reports))
+    return [
+        replace(report, name=f"{folder}/{report.name}") if count[report.name] > 1 else report
+        for folder, report in zip(folders, earlier, strict=True)
+    ]
+
+
 def _write_page(
     page: Path,
     paths: Sequence[Path],
@@ -212,14 +225,12 @@ def _export(
     hypotheses: "Transcripts",
 ) -> None:
     """References and hypotheses for other scorers: as scored, or unchanged if they have times."""
-    from dataclasses import replace
-
     from seqlabel.report.files import scored_hypotheses, scored_references
     from seqlabel.scoring import write_transcripts
 
     ending = "" if kind == "text" else f".{kind}"
     if kind == "ctm":
-        if not hypotheses.recordings:  # their times begin with the segment
+        if not hypotheses.channels:  # their times begin with the segment
             references = replace(references, segments={}, ignored=())
         write_transcripts(folder / "reference.stm", references)
         write_transcripts(folder / "hypothesis.ctm", hypotheses)

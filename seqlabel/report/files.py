@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -85,7 +85,7 @@ def _alignment_rows(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def read_report(folder: str | os.PathLike[str]) -> Report:
-    """The report written by `write_report`, without those in `also`.
+    """The report written by `write_report`; those in `also` have their totals only.
 
     InputError for a folder without a report and for inconsistent files.
     """
@@ -99,7 +99,8 @@ def read_report(folder: str | os.PathLike[str]) -> Report:
             missing=tuple(known["missing_utterances"]),
             skipped=known["skipped_utterances"],
             errors_by_costs=known.get("errors_by_costs", {}),
-            interval=None if known["interval"] is None else Interval(**known["interval"]),
+            interval=_interval(known),
+            also=tuple(_TotalsOnly.of(totals, known) for totals in known.get("also", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -114,6 +115,42 @@ _PLAIN = (
     "name", "metric", "unit", "kind", "protocol", "protocol_note", "costs",
     "reference_fingerprint", "decoder", "system",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _TotalsOnly(Report):
+    """A report of which score.json has the totals only: no utterances, tables or labels."""
+
+    totals: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, totals: Mapping[str, Any], main: Mapping[str, Any]) -> "_TotalsOnly":
+        """The totals of one report in "also", and what it shares with the main report."""
+        names = ("correct", "substitutions", "deletions", "insertions")
+        return cls(
+            **{key: totals[key] if key in totals else main[key] for key in _PLAIN},
+            counts=Counts(*(int(totals[name]) for name in names)),
+            utterances=(),
+            missing=tuple(main["missing_utterances"]),
+            skipped=main["skipped_utterances"],
+            interval=_interval(totals),
+            breakdowns={},
+            labels=(),
+            confusions={},
+            errors_by_costs=totals.get("errors_by_costs", {}),
+            totals=totals,
+        )
+
+    @property
+    def sentence_errors(self) -> int:
+        return int(self.totals["sentence_errors"])
+
+    def totals_to_json(self) -> dict[str, Any]:
+        return dict(self.totals)
+
+
+def _interval(known: Mapping[str, Any]) -> Interval | None:
+    return None if known["interval"] is None else Interval(**known["interval"])
 
 
 def _utterance(row: dict[str, Any]) -> UtteranceScore:

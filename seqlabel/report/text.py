@@ -43,12 +43,9 @@ def all_to_text(
 def summary(report: Report) -> str:
     """The rate with its conditions."""
     counts = report.counts
-    rate = f"{counts.rate:.2%}{_interval(report.interval)}"
-    if not counts.reference_tokens:
-        rate = f"undefined, since the references have no {report.unit}s"
     reason = f" (chosen because {report.protocol_reason})" if report.protocol_reason else ""
     lines = [
-        f"{one_line(report.name)}: {report.metric} {rate}",
+        f"{one_line(report.name)}: {report.metric} {_rate(report)}",
         f"  {counts.errors} errors in {counts.reference_tokens} {report.unit}s: "
         f"{counts.substitutions} substituted, {counts.deletions} deleted, "
         f"{counts.insertions} inserted",
@@ -66,7 +63,7 @@ def summary(report: Report) -> str:
         )
     for other in report.also:
         lines.append(
-            f"  also: {other.metric} {other.rate:.2%}{_interval(other.interval)}, "
+            f"  also: {other.metric} {_rate(other)}, "
             f"{other.counts.errors} errors in {other.counts.reference_tokens} {other.unit}s, "
             f"protocol {other.protocol}, costs {other.costs_note}"
         )
@@ -100,6 +97,13 @@ def spread_to_text(metric: str, spread: Spread) -> str:
         f"{spread.runs} runs: {metric} {spread.mean:.2%} ± {spread.std:.2%} "
         f"(standard deviation), {spread.low:.2%} to {spread.high:.2%}\n"
     )
+
+
+def _rate(report: Report) -> str:
+    """The rate and its interval; neither is defined without reference labels."""
+    if not report.counts.reference_tokens:
+        return f"undefined, since the references have no {report.unit}s"
+    return f"{report.rate:.2%}{_interval(report.interval)}"
 
 
 def _interval(interval: Interval | None) -> str:

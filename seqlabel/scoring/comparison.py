@@ -56,7 +56,8 @@ def compare(
     """Paired tests between two reports.
 
     Raises InputError if protocol, costs or reference fingerprint differ, because the rates are then
-    not comparable; with `anyway` the utterances whose references agree are compared.
+    not comparable; with `anyway` the utterances whose references agree are compared. Speakers are
+    those of the first report, or of the second if the first has none.
     """
     for what, one, other in (
         ("protocols", first.protocol, second.protocol),
@@ -71,7 +72,7 @@ def compare(
     a, b, left_out = _paired(first, second)
     if not a:
         raise InputError(f"{first.name} and {second.name}: no utterance with the same reference")
-    people = "writers" if first.kind in ("ink", "image") else "speakers"
+    people = "writers" if {first.kind, second.kind} & {"ink", "image"} else "speakers"
     interval, bootstrap = paired_bootstrap(a, b, people, resamples, seed)
     differing = [
         Difference(x.id, x.counts.errors, y.counts.errors, x.counts.reference_tokens)

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Literal
 
 from seqlabel.alphabet.phones import ANY_TO_39, PHONES_61
-from seqlabel.alphabet.units import graphemes
+from seqlabel.alphabet.units import graphemes, split_text
 from seqlabel.errors import InputError
 from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
@@ -31,7 +31,8 @@ class Protocol:
     fold: symbol -> class, None for symbols that are removed; it knows no others, see `keeping`.
     collapse: classes whose repetitions count once, in references and hypotheses.
     optional: classes that may be missing from a hypothesis at no cost.
-    ignore_case, ignore_punctuation, ignore_spaces: for text (spaces: for characters only).
+    ignore_case, ignore_punctuation, ignore_spaces: for text (spaces: for characters only). Where
+        punctuation is ignored, runs of white space count as one blank, and none at the ends.
     costs: of the alignment, "unit" (the errors are the Levenshtein distance) or "sclite"; see
         `seqlabel.scoring.alignment`.
     """
@@ -68,6 +69,9 @@ class Protocol:
             text = text.casefold()
         if self.ignore_punctuation:
             text = "".join(c for c in text if not unicodedata.category(c).startswith("P"))
+            text = " ".join(text.split())
+        if self.ignore_case or self.ignore_punctuation:
+            text = unicodedata.normalize("NFC", text)  # both can leave text that is not composed
         if self.tokens == "words":
             return tuple(text.split())
         if self.ignore_spaces:
@@ -225,8 +229,15 @@ def default_protocol(
     return PROTOCOLS["plain"], "the unit of the labels is not known"
 
 
-def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[str, ...]]:
-    """id -> tokens; InputError names the utterance and the symbol that the map lacks."""
+def tokenise(
+    transcripts: Transcripts, protocol: Protocol, unit: str = ""
+) -> dict[str, tuple[str, ...]]:
+    """id -> tokens; InputError names the utterance and the symbol that the map lacks.
+
+    unit: of the other side's labels. Where labels are scored and only text is known, it is split
+    by the unit of the transcripts, or else by this one.
+    """
+    unit = transcripts.unit or unit
     of_characters = transcripts.of_characters()
     if transcripts.unit == "subword" and protocol.tokens == "labels":
         raise InputError(
@@ -235,6 +246,8 @@ def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[st
         )
     tokens = {}
     for key, transcript in transcripts.by_id.items():
+        if protocol.tokens == "labels" and transcript.labels is None:
+            transcript = _split(transcript, unit, transcripts.name)
         try:
             tokens[key] = protocol(transcript, of_characters)
         except KeyError as error:
@@ -243,3 +256,11 @@ def tokenise(transcripts: Transcripts, protocol: Protocol) -> dict[str, tuple[st
                 f"map of protocol {protocol.name!r}; score with --protocol plain or correct it"
             ) from None
     return tokens
+
+
+def _split(transcript: Transcript, unit: str, name: str) -> Transcript:
+    """A transcript whose text is split into labels of a unit."""
+    try:
+        return replace(transcript, labels=split_text(transcript.text or "", unit))
+    except InputError as error:
+        raise InputError(f"{name}: utterance {transcript.id!r}: {error}") from None

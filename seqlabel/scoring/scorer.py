@@ -62,7 +62,7 @@ def score(
     references, unknown = _known(_transcripts(reference, "reference", unit))
     if references.of_characters():
         references = replace(references, unit=references.unit or "character")
-    hypotheses = _transcripts(hypothesis, "hypothesis", unit).cut(references)
+    hypotheses = _transcripts(hypothesis, "hypothesis", unit).cut(references, allow_missing)
     hypotheses = replace(hypotheses, unit=hypotheses.unit or references.unit)
     task = _Task(
         references,
@@ -157,7 +157,7 @@ def _differences(
     if len(missing) == len(references.by_id):
         raise InputError(f"{hypotheses.name}: it has no utterance of {references.name}")
     excluded = {
-        f"{part.recording} {part.start:g}-{part.end:g} s": "excluded by the reference"
+        f"{' '.join(part.channel)} {part.start:g}-{part.end:g} s": "excluded by the reference"
         for part in references.ignored
     }
     excluded |= dict.fromkeys(unknown, "the reference has neither labels nor text")
@@ -188,9 +188,9 @@ class _Task:
     def report(self, protocol: Protocol, reason: str) -> Report:
         references, hypotheses = self.references, self.hypotheses
         protocol = protocol.keeping(_unseen(hypotheses))
-        expected = tokenise(references, protocol)
+        expected = tokenise(references, protocol, hypotheses.unit)
         known = {key: t for key, t in hypotheses.by_id.items() if key in expected}
-        read = tokenise(replace(hypotheses, by_id=known), protocol)
+        read = tokenise(replace(hypotheses, by_id=known), protocol, references.unit)
         costs = self.costs or protocol.costs
         pairs = Pairs(
             list(expected.values()), [read.get(key, ()) for key in expected], protocol.optional

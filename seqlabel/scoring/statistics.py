@@ -58,14 +58,34 @@ def units(utterances: Sequence[UtteranceScore], people: str = "speakers") -> Uni
 
     Utterances of one speaker are not independent: drawing them singly makes intervals too narrow.
     """
-    errors = np.array([u.counts.errors for u in utterances], np.int64)
-    tokens = np.array([u.counts.reference_tokens for u in utterances], np.int64)
+    return _summed(utterances, people, _by_speaker(utterances))
+
+
+def paired_units(
+    first: Sequence[UtteranceScore], second: Sequence[UtteranceScore], people: str = "speakers"
+) -> tuple[Units, Units]:
+    """The same units of two systems: by the speakers of the first, else by those of the second.
+
+    Per utterance where neither has speakers as `units` needs them.
+    """
+    groups = _by_speaker(first) or _by_speaker(second)
+    return _summed(first, people, groups), _summed(second, people, groups)
+
+
+def _by_speaker(utterances: Sequence[UtteranceScore]) -> list[list[int]]:
+    """Indices of the utterances of each speaker; none for one speaker, or if some are missing."""
     members: dict[str, list[int]] = defaultdict(list)
     for n, utterance in enumerate(utterances):
         members[utterance.speaker].append(n)
-    if len(members) < 2 or "" in members:
+    return [] if len(members) < 2 or "" in members else list(members.values())
+
+
+def _summed(utterances: Sequence[UtteranceScore], people: str, groups: list[list[int]]) -> Units:
+    """Sums of each group; without groups the utterances themselves."""
+    errors = np.array([u.counts.errors for u in utterances], np.int64)
+    tokens = np.array([u.counts.reference_tokens for u in utterances], np.int64)
+    if not groups:
         return Units("utterances", errors, tokens)
-    groups = list(members.values())
     return Units(
         people,
         np.array([errors[group].sum() for group in groups]),
@@ -105,11 +125,11 @@ def paired_bootstrap(
 ) -> tuple[Interval | None, PairedTest]:
     """Interval of the difference of the rates (second - first), and its test.
 
-    The same units are drawn for both systems (Bisani & Ney 2004); p is twice the share of draws
-    on the rarer side of zero, the observed set counted as one draw. `first` and `second` are the
-    same utterances in the same order.
+    The same units, those of `paired_units`, are drawn for both systems (Bisani & Ney 2004); p is
+    twice the share of draws on the rarer side of zero, the observed set counted as one draw.
+    `first` and `second` are the same utterances in the same order.
     """
-    a, b = units(first, people), units(second, people)
+    a, b = paired_units(first, second, people)
     n = len(a.errors)
     total = max(1, a.tokens.sum())
     observed = float((b.errors.sum() - a.errors.sum()) / total)
@@ -135,7 +155,7 @@ def sign_test(
 
     Ties are dropped. The units are those of the bootstrap.
     """
-    a, b = units(first, people), units(second, people)
+    a, b = paired_units(first, second, people)
     better = int((a.errors < b.errors).sum())
     worse = int((a.errors > b.errors).sum())
     return PairedTest("sign", a.over, better + worse, better, binomial_two_sided(better, worse))

@@ -4,12 +4,14 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from seqlabel.errors import InputError, inert
+from seqlabel.report.files import read_report, write_report
 from seqlabel.report.html import utterances
 from seqlabel.report.html.curves import read_curves
 from seqlabel.report.html.page import write_html
@@ -153,6 +155,45 @@ def test_systems_are_compared(systems, log, tmp_path):
     assert {places[link] for link in links if link in places} == differing
     panels = [json.loads(text) for a, text in found.scripts if "type" in a and "kind" in text]
     assert {len(panel["lanes"]) for panel in panels} == {2}
+
+
+def table(page):
+    """The rows of the table of systems: the texts of their fields."""
+    rows = page.partition('class="systems"')[2].partition("</table>")[0].split("<tr>")[1:]
+    fields = [re.split(r"<t[hd][^>]*>", row)[1:] for row in rows]
+    return [
+        [Elements(field).text.strip().replace("\u00a0", " ") for field in row] for row in fields
+    ]
+
+
+def test_further_metrics_have_columns_of_their_own(tmp_path):
+    """An earlier report has its totals; one without further metrics has a dash."""
+    reference = {"u": "the cat", "v": "a dog"}
+    first = score(reference, {"u": "the hat", "v": "a dog"}, "cer", name="one")
+    write_report(first, tmp_path / "old")
+    second = score(reference, reference, "cer", name="two")
+    for earlier, rates in ((read_report(tmp_path / "old"), ["25.0 %", "0.0 %"]),
+                           (replace(first, also=()), ["–", "0.0 %"])):  # fmt: skip
+        write_html([earlier, second], tmp_path / "r.html")
+        head, *rows = table((tmp_path / "r.html").read_text("utf-8"))
+        assert head[1:5] == ["CER", "95 % interval", "WER", "Subst."]
+        assert [row[1] for row in rows] == ["8.3 %", "0.0 %"]
+        assert [row[3] for row in rows] == rates
+        assert [row[4] for row in rows] == ["1", "0"]
+        assert {len(row) for row in rows} == {len(head)}
+
+
+def test_rates_without_reference_labels_are_undefined(tmp_path):
+    empty = {"u": "", "v": ""}
+    reports = [score(empty, {"u": said, "v": ""}, "cer", name=said) for said in ("a b", "a")]
+    write_html(reports[:1], tmp_path / "r.html")
+    page = Elements((tmp_path / "r.html").read_text("utf-8"))
+    assert "CER undefined, the references are empty" in page.text
+    assert page.text.count("undefined") == 3  # in the title, the headline, and of the WER
+    assert "interval 0.0" not in page.text.partition("Confusions")[0]
+    write_html(reports, tmp_path / "r.html")
+    for row in table((tmp_path / "r.html").read_text("utf-8"))[1:]:
+        assert row[1:4] == ["undefined", "–", "undefined"]
 
 
 def test_runs_of_one_recipe_show_their_spread(systems, tmp_path):

@@ -1,11 +1,12 @@
 """Two systems side by side: what may be compared, and what the comparison says."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from seqlabel.errors import InputError
-from seqlabel.scoring import compare, score
+from seqlabel.scoring import Transcript, Transcripts, compare, score
 
 REFERENCE = {f"u{n}": list("abcdef") for n in range(6)}
 
@@ -51,6 +52,21 @@ def test_told_to_it_compares_what_both_have():
     elsewhere = {"v": ["a"]}
     with pytest.raises(InputError, match="no utterance with the same reference"):
         compare(report("one", set()), score(elsewhere, elsewhere, "plain"), anyway=True)
+
+
+def test_speakers_of_either_report_group_both():
+    """References with and without speakers; ink of one report makes the speakers writers."""
+    known = Transcripts.gather(
+        "ref", (Transcript(k, tuple(v), None, f"s{k[1:]}"[:2]) for k, v in REFERENCE.items())
+    )
+    known = replace(known, kind="ink")
+    named, unnamed = report("one", {"u0"}, reference=known), report("two", {"u1", "u2"})
+    for first, second in ((named, unnamed), (unnamed, named)):
+        found = compare(first, second)
+        assert [(test.over, test.units) for test in found.tests[1:]] == [
+            ("writers", 3), ("writers", 6),
+        ]  # fmt: skip
+        assert found.interval.over == "writers"
 
 
 def test_a_comparison_is_plain_json():

@@ -62,6 +62,28 @@ def test_composed_and_decomposed_accents_are_the_same_character():
     assert tokens("cer", text="nai\u0308ve") == tokens("cer", text="naïve")
 
 
+def ignoring(text, **what):
+    wanted = {"case": False, "punctuation": False, "spaces": False} | what
+    return "".join(PROTOCOLS["cer"].ignoring(**wanted)(Transcript("u", None, text), False))
+
+
+def test_ignored_punctuation_leaves_no_blanks():
+    for text in ("hello – world", "hello , world !", "« hello world »", "hello world"):
+        assert ignoring(text, punctuation=True) == "hello world"
+    assert (
+        score({"u": "a , b ."}, {"u": "a b"}, PROTOCOLS["cer"].ignoring(False, True, False)).rate
+        == 0
+    )
+    assert ignoring(" a  b", case=True) == " a  b"  # nothing is removed
+
+
+def test_text_is_composed_after_case_and_punctuation_are_gone():
+    """Case folding takes \u0390 and \u01f0 apart; a hyphen kept a letter from its accent."""
+    assert ignoring("\u0390\u01f0", case=True) == "\u0390\u01f0"
+    assert ignoring("e-\u0301", punctuation=True) == "\u00e9"
+    assert ignoring("STRASSE", case=True) == ignoring("Straße", case=True) == "strasse"
+
+
 def test_characters_join_to_words_and_other_labels_do_not():
     assert tokens("wer", "ab cd", characters=True) == ("ab", "cd")
     assert tokens("cer", "ab cd", characters=True) == tuple("ab cd")

@@ -104,6 +104,24 @@ def test_an_earlier_report_is_compared_with(files, capsys):
     assert run(capsys, *options, "--anyway")[0] == 0
 
 
+def test_reports_of_one_name_are_told_apart(files, capsys):
+    for n, text in enumerate((HYP, REF)):
+        (files / f"run{n}").mkdir()
+        (files / f"run{n}/hyp.txt").write_text(text)
+    options = ("ref.txt", "run0/hyp.txt", "--protocol", "wer", "--out", "old/0")
+    assert run(capsys, *options)[0] == 0
+    options = ("ref.txt", "run1/hyp.txt", "--protocol", "wer", "--against", "old/0")
+    _, out, _ = run(capsys, *options, "--out", "old/1")
+    assert "hyp against old/0/hyp: WER" in out
+    assert "old/0/hyp" in (files / "old/1/report.html").read_text()
+    value = json.loads((files / "old/1/score.json").read_text())
+    assert (value["name"], value["comparisons"][0]["first"]) == ("hyp", "old/0/hyp")
+    _, out, _ = run(capsys, "ref.txt", "better.txt", "--protocol", "wer", "--against", "old/0",
+                    "--against", "old/1")  # fmt: skip
+    assert "old/1/hyp against old/0/hyp: WER" in out
+    assert "better against old/0/hyp: WER" in out
+
+
 def test_seeds_give_mean_and_spread(files, capsys):
     for seed in (1, 2):
         (files / f"seed{seed}").mkdir()

@@ -111,6 +111,33 @@ def test_text_against_characters():
     assert (report.metric, report.counts.errors, report.also[0].rate) == ("CER", 1, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("unit", "labels", "text"),
+    [
+        ("character", ["a", "b", " ", "a"], "ab a"),
+        ("grapheme", ["a", "e\u0301", " ", "a"], "ae\u0301 a"),
+        ("latex", ["\\frac", "{", "1", "}", "{", "x", "}"], r"\frac{1}{x}"),
+        ("phone", ["ah", "b"], "ah b"),
+        ("", ["ah", "b"], "ah b"),
+        ("", ["a", "b", " ", "a"], "ab a"),
+    ],
+)
+def test_text_is_split_by_the_unit_of_the_other_side(unit, labels, text):
+    """A perfect hypothesis of which only the text is known, or a reference."""
+    with_labels = Transcripts("with", {"u": Transcript("u", tuple(labels))}, unit=unit)
+    report = score(with_labels, {"u": text}, "plain")
+    assert (report.counts.reference_tokens, report.counts.errors) == (len(labels), 0)
+    if unit:
+        report = score({"u": text}, with_labels, "plain")
+        assert (report.counts.reference_tokens, report.counts.errors) == (len(labels), 0)
+
+
+def test_text_that_cannot_be_split_names_the_utterance():
+    latex = Transcripts("ref", {"u7": Transcript("u7", ("x",))}, unit="latex")
+    with pytest.raises(InputError, match=r"hypothesis: utterance 'u7': LaTeX .* unbalanced"):
+        score(latex, {"u7": "{x"}, "plain")
+
+
 def test_unit_and_metric():
     labels = {"u": ["aa", "b"]}
     assert score(labels, labels).metric == "SER"
@@ -143,6 +170,9 @@ def test_an_empty_reference_set_scores_insertions():
         assert report.rate == 2
         assert "WER undefined, since the references have no words" in summary(report)
         assert "2 errors in 0 words" in summary(report)
+    text = summary(score({"u": "", "v": ""}, {"u": "a b c", "v": ""}, "cer"))
+    assert "also: WER undefined, since the references have no words, 3 errors in 0 words" in text
+    assert "%" not in text
     assert score({"u": ""}, {"u": ""}, "wer").rate == 0
     folded = score({"u": ["q"], "v": ["q"]}, {"u": ["q"], "v": ["aa"]}, "kaldi")
     assert (folded.counts.errors, folded.counts.reference_tokens) == (1, 0)

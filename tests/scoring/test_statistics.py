@@ -14,6 +14,7 @@ from seqlabel.scoring.statistics import (
     bootstrap_interval,
     mapsswe,
     paired_bootstrap,
+    paired_units,
     segments,
     sign_test,
     units,
@@ -139,6 +140,33 @@ def test_ties_are_dropped_from_the_sign_test():
     found = sign_test(first, second)
     assert (found.units, found.statistic) == (10, 1)
     assert found.p == pytest.approx(22 / 1024)
+
+
+def test_both_systems_are_grouped_alike():
+    """By the speakers of the first system that has them, whatever those of the other."""
+    errors = ([1, 2, 3, 4, 0, 0], [4, 3, 2, 1, 2, 0])
+    by = {name: list(name) for name in ("ababab", "aabbcc", "aaaaaa")} | {"": [""] * 6}
+
+    def system(n, speakers):
+        return [utterance(e, 9, s) for e, s in zip(errors[n], by[speakers], strict=True)]
+
+    for first, second, groups in (
+        ("ababab", "aabbcc", [(0, 2, 4), (1, 3, 5)]),
+        ("ababab", "", [(0, 2, 4), (1, 3, 5)]),
+        ("", "aabbcc", [(0, 1), (2, 3), (4, 5)]),
+        ("aaaaaa", "aabbcc", [(0, 1), (2, 3), (4, 5)]),
+        ("aaaaaa", "", [(n,) for n in range(6)]),
+    ):
+        one, two = system(0, first), system(1, second)
+        found = paired_units(one, two, "writers")
+        for unit, expected in zip(found, errors, strict=True):
+            assert unit.errors.tolist() == [sum(expected[n] for n in group) for group in groups]
+            assert unit.tokens.tolist() == [9 * len(group) for group in groups]
+            assert unit.over == ("utterances" if len(groups) == 6 else "writers")
+        alike = [utterance(e, 9, s) for e, s in zip(errors[1], by[first or second], strict=True)]
+        if len(groups) == 2:
+            assert paired_bootstrap(one, two) == paired_bootstrap(one, alike)
+            assert sign_test(one, two) == sign_test(one, alike)
 
 
 # Segments of MAPSSWE

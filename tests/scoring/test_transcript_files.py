@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from seqlabel.corpora.nist import IGNORED
 from seqlabel.errors import InputError
 from seqlabel.scoring import Transcript, Transcripts, read_transcripts, score, write_transcripts
 
@@ -103,10 +104,82 @@ def test_recordings_are_cut_at_the_segments(tmp_path):
         ("early", "a", "b"), ("gap", "c", "d", "late"),
     ]  # fmt: skip
     assert (report.counts.correct, report.counts.errors) == (4, 3)
-    assert report.skipped == {"rec 2-2.5 s": "excluded by the reference"}
+    assert report.skipped == {"rec A 2-2.5 s": "excluded by the reference"}
     other = written(tmp_path / "o.ctm", "other A 0.1 0.2 a\n")
     with pytest.raises(InputError, match="has no recording 'other'"):
         score(reference, other, "plain")
+
+
+AB = "rec A s 0 5 a b\nrec B t 0 5 c d\n"
+
+
+@pytest.mark.parametrize(
+    ("stm", "ctm", "expected"),
+    [
+        # The same channels, in any order.
+        (AB, "rec B 1 .1 c\nrec A 1 .1 a\n", {"rec-A": ("a",), "rec-B": ("c",)}),
+        # One of the two has no hypothesis.
+        (AB, "rec A 1 .1 a\n", {"rec-A": ("a",), "rec-B": ()}),
+        (AB, "rec B 1 .1 c\n", {"rec-A": (), "rec-B": ("c",)}),
+        # 1 is A and 2 is B; case does not matter.
+        (AB, "rec 2 1 .1 c\n", {"rec-A": (), "rec-B": ("c",)}),
+        ("rec A s 0 5 a\n", "rec 1 1 .1 a\n", {"rec": ("a",)}),
+        ("REC b s 0 5 a\n", "rec B 1 .1 a\n", {"REC": ("a",)}),
+        # The same name goes before a similar one.
+        ("r A s 0 5 a\nR A s 0 5 b\n", "R A 1 .1 b\nr A 1 .1 a\n", {"r": ("a",), "R": ("b",)}),
+        # No segment is there for channel B, or none that counts.
+        ("rec A s 0 5 a\n", "rec A 1 .1 a\nrec B 1 .1 x\n", {"rec": ("a",)}),
+        (
+            f"rec A s 0 5 a\nrec B s 0 5 {IGNORED}\n",
+            "rec A 1 .1 a\nrec B 1 .1 x\n",
+            {"rec-A": ("a",)},
+        ),
+        # Two channels that would fit, of which none has the same name, are not guessed.
+        ("rec a s 0 5 a\nq 1 s 0 5 q\n", "rec A 1 .1 a\nrec 1 1 .1 x\nq 1 1 .1 q\n",
+         {"rec": (), "q": ("q",)}),
+    ],
+)  # fmt: skip
+def test_channels_are_kept_apart(tmp_path, stm, ctm, expected):
+    reference, hypothesis = written(tmp_path / "r.stm", stm), written(tmp_path / "h.ctm", ctm)
+    report = score(reference, hypothesis, "plain", allow_missing=True)
+    assert {u.id: u.hypothesis for u in report.utterances} == expected
+    assert report.missing == tuple(key for key, read in expected.items() if not read)
+
+
+@pytest.mark.parametrize(
+    ("stm", "ctm", "message"),
+    [
+        ("rec B s 0 5 d e f\n", "rec A 1 .1 d\n", "no channel 'A' of recording 'rec', but 'B'"),
+        ("rec B s 0 5 d e f\n", "rec 1 1 .1 d\n", "no channel '1' of recording 'rec', but 'B'"),
+        (AB, "rec A 1 .1 a\n", r"1 of the 2 utterances .* \('rec-B'\); --allow-missing scores"),
+        (AB, "rec C 1 .1 a\n", "no channel 'C' of recording 'rec', but 'A', 'B'; name them alike"),
+        (AB, "other A 1 .1 a\n", "no recording 'other'; --allow-missing leaves it out"),
+    ],
+)
+def test_other_channels_are_refused(tmp_path, stm, ctm, message):
+    reference, hypothesis = written(tmp_path / "r.stm", stm), written(tmp_path / "h.ctm", ctm)
+    with pytest.raises(InputError, match=message):
+        score(reference, hypothesis, "plain")
+
+
+def test_a_channel_without_reference_is_left_out_on_request(tmp_path):
+    reference = written(tmp_path / "r.stm", "rec B s 0 5 d\nq 1 s 0 5 q\n")
+    hypothesis = written(tmp_path / "h.ctm", "rec A 1 .1 x\nq 1 1 .1 q\n")
+    report = score(reference, hypothesis, "plain", allow_missing=True)
+    assert (report.counts.correct, report.counts.deletions, report.counts.errors) == (1, 1, 1)
+    assert (report.missing, report.skipped) == (("rec",), {"rec A": "no reference"})
+    with pytest.raises(InputError, match="it has no utterance of"):
+        score(reference, written(tmp_path / "o.ctm", "rec A 1 .1 d\n"), "plain", allow_missing=True)
+
+
+def test_channels_survive_stm_and_ctm(tmp_path):
+    stm = f"rec A s 5.000 6.000 {IGNORED}\nrec A s 0.000 5.000 a\nrec B t 0.000 5.000 c\n"
+    ctm = "rec A 1.000 0.100 a 1.0000\nrec B 1.000 0.100 c 1.0000\n"
+    reference, hypothesis = written(tmp_path / "r.stm", stm), written(tmp_path / "h.ctm", ctm)
+    write_transcripts(tmp_path / "r2.stm", read_transcripts(reference))
+    write_transcripts(tmp_path / "h2.ctm", read_transcripts(hypothesis))
+    assert (tmp_path / "r2.stm").read_text() == stm.replace("A s 5.000 6.000", "A rec 5.000 6.000")
+    assert (tmp_path / "h2.ctm").read_text() == ctm
 
 
 def test_a_manifest_brings_speakers_tags_kind_and_unit(tmp_path):

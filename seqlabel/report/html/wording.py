@@ -2,6 +2,7 @@
 
 import json
 import string
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -34,6 +35,16 @@ def thousands(number: int) -> str:
 def percent(rate: float, digits: int = 1) -> str:
     """0.2284 as "22.8 %", with a space that does not break."""
     return f"{100 * rate:.{digits}f}\u00a0%"
+
+
+def rate(report: Report, digits: int = 1) -> str:
+    """The error rate in per cent; undefined without reference labels."""
+    return percent(report.rate, digits) if report.counts.reference_tokens else "undefined"
+
+
+def metrics_beside(reports: Sequence[Report]) -> list[str]:
+    """The metrics in `also` of any of the reports, each once."""
+    return list(dict.fromkeys(other.metric for report in reports for other in report.also))
 
 
 def between(interval: Interval) -> str:
@@ -95,8 +106,8 @@ def embedded_json(value: Any) -> Markup:
 FILTERS = {
     function.__name__: function
     for function in (
-        letter, label, thousands, percent, between, bounds, points, chance, statistic, wins,
-        wrong_share, embedded_json,
+        letter, label, thousands, percent, rate, metrics_beside, between, bounds, points, chance,
+        statistic, wins, wrong_share, embedded_json,
     )
 }  # fmt: skip
 """Functions for the templates, by name."""

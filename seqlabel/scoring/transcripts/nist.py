@@ -49,7 +49,7 @@ def read_ctm(path: Path) -> Transcripts:
     for line in read_ctm_lines(path):
         span = line.label, line.start, line.end, line.probability
         spans.setdefault(line.channel, []).append(span)
-    names = _recording_names(spans)
+    names = _channel_names(spans)
 
     def rows() -> Iterator[Transcript]:
         for channel, found in spans.items():
@@ -57,7 +57,8 @@ def read_ctm(path: Path) -> Transcripts:
             labels = tuple(span[0] for span in found)
             yield Transcript(names[channel], labels, " ".join(labels), spans=tuple(found))
 
-    return replace(Transcripts.gather(str(path), rows()), recordings=True)
+    found_ids = {names[channel]: channel for channel in spans}
+    return replace(Transcripts.gather(str(path), rows()), channels=found_ids)
 
 
 def ctm_lines(transcripts: Transcripts) -> Iterator[str]:
@@ -69,30 +70,31 @@ def ctm_lines(transcripts: Transcripts) -> Iterator[str]:
                 f"{transcripts.name}: utterance {key!r} has no times for its labels, which .ctm "
                 f"needs; write .trn instead"
             )
+        place = " ".join(transcripts.channels.get(key, (key, "1")))
         for label, start, end, probability in transcript.spans:
             word = escape(label, SPECIAL)
-            yield f"{key} 1 {start:.3f} {end - start:.3f} {word} {probability:.4f}"
+            yield f"{place} {start:.3f} {end - start:.3f} {word} {probability:.4f}"
 
 
 def read_stm(path: Path) -> Transcripts:
     """One segment a line: recording, channel, speaker, start, end, labels (a <subset> before them).
 
-    The id of a segment is its recording, followed by start and end in hundredths of a second if the
-    recording has several.
+    The id of a segment is its recording, followed by the channel if the recording has several, and
+    by start and end in hundredths of a second if the channel has several segments.
     """
     rows = list(read_stm_lines(path))
-    names = _recording_names(row.channel for row in rows)
+    names = _channel_names(row.channel for row in rows)
     scored = Counter(row.channel for row in rows if row.words != [IGNORED])
     segments: dict[str, Segment] = {}
     ignored: list[Segment] = []
 
     def transcripts() -> Iterator[Transcript]:
         for row in rows:
-            segment = Segment(names[row.channel], row.start, row.end)
+            segment = Segment(row.channel, row.start, row.end)
             if row.words == [IGNORED]:
                 ignored.append(segment)
                 continue
-            key = segment.recording
+            key = names[row.channel]
             if scored[row.channel] > 1:
                 key += f"-{round(row.start * 100):06d}-{round(row.end * 100):06d}"
             segments[key] = segment
@@ -110,20 +112,20 @@ def read_stm(path: Path) -> Transcripts:
 def stm_lines(transcripts: Transcripts) -> Iterator[str]:
     """The lines of an .stm file; utterances that are not segments are recordings of their own."""
     for part in transcripts.ignored:
-        name = part.recording
-        yield f"{name} 1 {name} {part.start:.3f} {part.end:.3f} {IGNORED}"
+        recording, channel = part.channel
+        yield f"{recording} {channel} {recording} {part.start:.3f} {part.end:.3f} {IGNORED}"
     for key in sorted(transcripts.by_id):
         transcript = transcripts.by_id[key]
         # Without a known duration the end is after the last label.
         end = transcript.duration or max((span[2] for span in transcript.spans), default=0) + 1
-        place = transcripts.segments.get(key, Segment(key, 0.0, end))
+        place = transcripts.segments.get(key, Segment((key, "1"), 0.0, end))
         speaker = re.sub(r"\s", "_", transcript.speaker) or key
         subset = transcript.tags.get("subset", "")
         labels = join_labels(transcript, SPECIAL)
         if subset or labels.startswith("<"):
             labels = f"<{subset}> {labels}"
         times = f"{place.start:.3f} {place.end:.3f}"
-        yield f"{place.recording} 1 {speaker} {times} {labels}".rstrip()
+        yield f"{' '.join(place.channel)} {speaker} {times} {labels}".rstrip()
 
 
 def _transcript(key: str, words: list[str], where: str) -> Transcript:
@@ -132,7 +134,7 @@ def _transcript(key: str, words: list[str], where: str) -> Transcript:
     return split_labels(key, words)
 
 
-def _recording_names(channels: Iterable[Channel]) -> dict[Channel, str]:
+def _channel_names(channels: Iterable[Channel]) -> dict[Channel, str]:
     """A name for each channel: its recording only, if that has one channel."""
     distinct = dict.fromkeys(channels)
     count = Counter(recording for recording, _ in distinct)

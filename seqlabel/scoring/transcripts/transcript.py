@@ -1,10 +1,12 @@
 """Sets of transcripts, independent of their file format."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqlabel.alphabet.units import JOINED
+from seqlabel.corpora.nist import Channel
 from seqlabel.errors import InputError
 
 Span = tuple[str, float, float, float]
@@ -37,9 +39,9 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment of a recording, in seconds."""
+    """A segment of a channel of a recording, in seconds."""
 
-    recording: str
+    channel: Channel
     start: float
     end: float
 
@@ -54,7 +56,8 @@ class Transcripts:
     header: the header object of a hypothesis file ("decoder", "model", ...).
     segments, ignored: where the transcripts of an .stm file lie in its recordings, and the
         stretches it excludes from scoring.
-    recordings: whether the ids name whole recordings (.ctm), which segments may cut.
+    channels: id -> channel of a recording, if the transcripts are whole channels (.ctm), which
+        segments may cut.
     """
 
     name: str
@@ -64,7 +67,7 @@ class Transcripts:
     header: Mapping[str, Any] = field(default_factory=dict)
     segments: Mapping[str, Segment] = field(default_factory=dict)
     ignored: tuple[Segment, ...] = ()
-    recordings: bool = False
+    channels: Mapping[str, Channel] = field(default_factory=dict)
 
     @classmethod
     def gather(cls, name: str, transcripts: Iterable[Transcript]) -> "Transcripts":
@@ -100,27 +103,38 @@ class Transcripts:
             return self.unit in JOINED
         return any(" " in t.labels for t in self.by_id.values() if t.labels is not None)
 
-    def cut(self, references: "Transcripts") -> "Transcripts":
-        """These recordings cut at the segments of `references`, as sclite does it.
+    def cut(self, references: "Transcripts", allow_missing: bool = False) -> "Transcripts":
+        """These channels cut at the segments of `references`, as sclite does it.
 
         The middle of a label decides: it belongs to the first segment that ends later, or to the
-        last one of its recording; labels inside an ignored stretch are dropped.
+        last one of its channel; labels inside an ignored stretch are dropped. Channels are matched
+        as `match_channels` does it. One without segments raises InputError; with allow_missing its
+        transcript is kept whole, under the id "RECORDING CHANNEL".
         """
-        if not self.recordings or not references.segments:
+        if not self.channels or not references.segments:
             return self
         pieces: dict[str, list[Span]] = {key: [] for key in references.segments}
-        ends: dict[str, list[tuple[float, str]]] = {}
+        ends: dict[Channel, list[tuple[float, str]]] = {}
         for key, segment in references.segments.items():
-            ends.setdefault(segment.recording, []).append((segment.end, key))
-        for recording, transcript in self.by_id.items():
-            places = sorted(ends.get(recording, ()))
-            if not places:
-                raise InputError(f"{self.name}: {references.name} has no recording {recording!r}")
-            for span in transcript.spans:
+            ends.setdefault(segment.channel, []).append((segment.end, key))
+        for segment in references.ignored:
+            ends.setdefault(segment.channel, [])
+        matched = match_channels(self.channels.values(), ends)
+        alone: dict[str, Transcript] = {}
+        for key, transcript in self.by_id.items():
+            channel = matched.get(self.channels[key])
+            if channel is None:
+                if not allow_missing:
+                    cause = _no_channel(references.name, self.channels[key], ends)
+                    raise InputError(f"{self.name}: {cause}")
+                name = " ".join(self.channels[key])  # no id of an .stm file has a blank
+                alone[name] = replace(transcript, id=name)
+                continue
+            places = sorted(ends[channel])
+            for span in transcript.spans if places else ():
                 middle = (span[1] + span[2]) / 2
                 if not any(
-                    s.recording == recording and s.start <= middle < s.end
-                    for s in references.ignored
+                    s.channel == channel and s.start <= middle < s.end for s in references.ignored
                 ):
                     later = (key for end, key in places if middle < end)
                     pieces[next(later, places[-1][1])].append(span)
@@ -132,6 +146,35 @@ class Transcripts:
                 spans=tuple(spans),
             )
             for key, spans in pieces.items()
-            if references.segments[key].recording in self.by_id
+            if references.segments[key].channel in matched.values()
         }
-        return replace(self, by_id=by_id, recordings=False)
+        return replace(self, by_id=by_id | alone, channels={})
+
+
+def match_channels(found: Iterable[Channel], wanted: Iterable[Channel]) -> dict[Channel, Channel]:
+    """Channels of one file -> the same channels of another; those without a partner are left out.
+
+    Recording and channel agree, if not letter by letter then without regard to case and with 1 for
+    A and 2 for B, provided that only one channel of each file is left that would fit.
+    """
+    ours, theirs = set(found), set(wanted)
+    matched = {channel: channel for channel in ours & theirs}
+    left: dict[Channel, tuple[list[Channel], list[Channel]]] = defaultdict(lambda: ([], []))
+    for side, channels in enumerate((ours, theirs)):
+        for recording, name in channels - matched.keys():
+            form = name.casefold()
+            form = {"1": "a", "2": "b"}.get(form, form)
+            left[recording.casefold(), form][side].append((recording, name))
+    return matched | {a[0]: b[0] for a, b in left.values() if len(a) == len(b) == 1}
+
+
+def _no_channel(name: str, channel: Channel, known: Iterable[Channel]) -> str:
+    """The message about a channel that the file of this name, with the known channels, lacks."""
+    recording = channel[0].casefold()
+    there = sorted({repr(c) for r, c in known if r.casefold() == recording})
+    if not there:
+        return f"{name} has no recording {channel[0]!r}; --allow-missing leaves it out"
+    return (
+        f"{name} has no channel {channel[1]!r} of recording {channel[0]!r}, but "
+        f"{', '.join(there)}; name them alike, or leave this one out with --allow-missing"
+    )
