@@ -333,6 +333,22 @@ def test_damaged_predictions_are_one_line(change, message, trained, data, tmp_pa
     assert not (tmp_path / "report" / "score.json").exists()
 
 
+def test_systems_with_different_predictions_are_marked(trained, data, tmp_path, capsys):
+    one, two, test = tmp_path / "one.jsonl", tmp_path / "two.jsonl", data / "test.jsonl"
+    run(["decode", trained, test, "--out", one], capsys)
+    rows = one.read_text().splitlines(keepends=True)
+    two.write_text("".join(rows[:-1]))
+    assert run(["score", test, one, two], capsys)[0] == 2
+    code, text, _ = run(["score", test, one, two, "--allow-missing"], capsys)
+    assert code == 0
+    assert f"of {len(rows) - 1} utterances; 0 without a prediction left out" in text
+    assert f"of {len(rows) - 2} utterances; 1 without a prediction left out" in text
+    assert "not comparable" in text
+    lost = json.loads(rows[-1])["id"]
+    _, text, _ = run(["score", test, one, two, "--allow-missing", "--json"], capsys)
+    assert [s["skipped"] for s in json.loads(text)["systems"]] == [[], [lost]]
+
+
 def test_options_of_labels_do_not_go_with_values(trained, data, tmp_path, capsys):
     hyp, test = tmp_path / "hyp.jsonl", data / "test.jsonl"
     run(["decode", trained, test, "--out", hyp], capsys)

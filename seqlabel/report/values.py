@@ -1,5 +1,6 @@
 """Reports of predicted values: text and JSON, and predictions as files."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,11 @@ from seqlabel.scoring.values import Prediction, ValueReport
 
 ROWS = 20
 """Maximum number of columns and utterances in the text; score.json has all columns."""
+
+NOT_COMPARABLE = (
+    "The systems are scored on different utterances, persistence on those of the first: their "
+    "errors are not comparable"
+)
 
 
 def prediction_row(name: str, frames: np.ndarray, gaussian: bool) -> dict[str, Any]:
@@ -76,21 +82,24 @@ def values_to_text(
         )
         lines.append(
             f"{one_line(report.name)}: RMSE {report.rmse:.4g}, MAE {report.mae:.4g}, "
-            f"R² {report.r2:.4f}{nats}"
+            f"R² {number(report.r2, '.4f')}{nats}"
         )
     first = reports[0]
-    lines.append(
-        f"  {int(first.counts.sum())} values in {first.frames} frames of "
-        f"{len(first.utterances)} utterances; {len(first.missing)} without a prediction left out"
-    )
+    if same_values(reports):
+        lines.append(f"  {extent(first)}")
+    else:
+        lines += [f"  {one_line(report.name)}: {extent(report)}" for report in reports]
+        lines.append(f"  {NOT_COMPARABLE}")
     for report in reports:
         if report.decoder:
             lines.append(f"  {one_line(report.name)}: {one_line(report.decoder)}")
-    lines.append(f"  references {first.reference_fingerprint}")
+    for fingerprint in dict.fromkeys(report.reference_fingerprint for report in reports):
+        lines.append(f"  references {fingerprint}")
     if details and len(first.counts) > 1:
         lines += ["", "By column", "  column  RMSE        MAE         R²"]
         for n, row in enumerate(first.dimensions()[:ROWS]):
-            lines.append(f"  {n:<6}  {row['rmse']:<10.4g}  {row['mae']:<10.4g}  {row['r2']:.4f}")
+            rmse, mae, r2 = number(row["rmse"]), number(row["mae"]), number(row["r2"], ".4f")
+            lines.append(f"  {n:<6}  {rmse:<10}  {mae:<10}  {r2}")
         if len(first.counts) > ROWS:
             lines.append(f"  ... {len(first.counts) - ROWS} more")
     if details:
@@ -100,11 +109,33 @@ def values_to_text(
     return "\n".join(lines) + "\n"
 
 
+def same_values(reports: Sequence[ValueReport]) -> bool:
+    """Whether all systems are scored on the same values."""
+    return len({report.reference_fingerprint for report in reports}) == 1
+
+
+def extent(report: ValueReport) -> str:
+    """What a system is scored on, and what it lacks."""
+    return (
+        f"{int(report.counts.sum())} values in {report.frames} frames of "
+        f"{len(report.utterances)} utterances; {len(report.missing)} without a prediction left out"
+    )
+
+
+def number(value: float, form: str = ".4g") -> str:
+    """A number in a format; a dash if it is not defined."""
+    return format(value, form) if math.isfinite(value) else "–"
+
+
 def values_to_json(reports: Sequence[ValueReport], baseline: ValueReport) -> dict[str, Any]:
-    """The totals of the first system, of all systems if there are several, and of persistence."""
+    """The totals of the first system, of all systems if there are several, and of persistence.
+
+    "same_values" is whether several systems are scored on the same values.
+    """
     value = reports[0].to_json()
     if len(reports) > 1:
         value["systems"] = [report.to_json() for report in reports]
+        value["same_values"] = same_values(reports)
     value["persistence"] = {
         key: value for key, value in baseline.to_json().items() if key in _BASELINE
     }

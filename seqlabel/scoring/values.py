@@ -71,17 +71,19 @@ class ValueReport:
         return None if self.nats is None else self.nats / self.frames
 
     def dimensions(self) -> list[dict[str, float]]:
-        """Root mean squared error, mean absolute error and R² of each column."""
+        """Root mean squared error, mean absolute error and R² of each of the D columns.
+
+        NaN in a column without a known value.
+        """
         return [
             {
-                "rmse": math.sqrt(squared / count),
-                "mae": float(absolute / count),
+                "rmse": math.sqrt(squared / count) if count else math.nan,
+                "mae": float(absolute / count) if count else math.nan,
                 "r2": _r2(squared, scatter),
             }
             for count, squared, absolute, scatter in zip(
                 self.counts, self.squared, self.absolute, self.scatter, strict=True
             )
-            if count
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -172,7 +174,10 @@ def score_values(
 
 
 def mean_of(targets: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(D,) mean of all known values; InputError if a column has none or D varies."""
+    """(D,) mean of the known values, 0 in a column without any.
+
+    Raises InputError if no column has a known value, and if D varies.
+    """
     width = None
     count = total = np.zeros(0)
     for key, values in targets.items():

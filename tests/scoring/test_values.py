@@ -2,12 +2,20 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 
 from seqlabel.errors import InputError
-from seqlabel.report.values import read_predictions
+from seqlabel.report.html.values import write_value_page
+from seqlabel.report.values import (
+    NOT_COMPARABLE,
+    extent,
+    read_predictions,
+    values_to_json,
+    values_to_text,
+)
 from seqlabel.scoring.values import Prediction, mean_of, persistence, score_values
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -105,6 +113,47 @@ def test_missing_predictions_may_be_left_out():
     report = score_values(true, found, allow_missing=True)
     assert report.missing == ("b",)
     assert report.frames == 7
+
+
+def test_columns_without_a_known_value_keep_their_place(tmp_path):
+    nan = math.nan
+    true = {"a": np.array([[1.0, nan, 3.0], [2.0, nan, 5.0]])}
+    report = score_values(true, {"a": Prediction(np.array([[1.0, 0.0, 4.0], [2.0, 0.0, 7.0]]))})
+    assert [row["mae"] for row in report.dimensions()] == pytest.approx([0, nan, 1.5], nan_ok=True)
+    assert [row["rmse"] for row in report.to_json()["dimensions"]] == [0, None, math.sqrt(2.5)]
+    assert json.dumps(report.to_json(), allow_nan=False)
+    text = values_to_text([report], report)
+    assert [line.split() for line in text.splitlines() if re.match("  [0-2]  ", line)] == [
+        ["0", "0", "0", "1.0000"], ["1", "–", "–", "–"], ["2", "1.581", "1.5", "-1.5000"],
+    ]  # fmt: skip
+    write_value_page([report], report, {"true": true}, tmp_path / "r.html")
+    rows = (tmp_path / "r.html").read_text().partition('id="columns"')[2].split("<tr>")[2:]
+    assert [re.findall(r">([^<>\s]+)<", row)[:3] for row in rows] == [
+        ["0", "0", "0"], ["1", "–", "–"], ["2", "1.581", "1.5"],
+    ]  # fmt: skip
+    assert mean_of(true).tolist() == [1.5, 0, 4]
+
+
+def test_systems_that_lack_different_utterances_are_told_apart(tmp_path):
+    true, found = drawn()
+    less = {"a": found["a"]}
+    reports = [score_values(true, p, n, allow_missing=True) for p, n in ((found, "x"), (less, "y"))]
+    text = values_to_text(reports, reports[0])
+    assert "  x: 33 values in 11 frames of 2 utterances; 0 without a prediction left out\n" in text
+    assert "  y: 21 values in 7 frames of 1 utterances; 1 without a prediction left out\n" in text
+    assert NOT_COMPARABLE in text
+    assert {f"  references {r.reference_fingerprint}" for r in reports} < set(text.splitlines())
+    value = values_to_json(reports, reports[0])
+    assert [system["skipped"] for system in value["systems"]] == [[], ["b"]]
+    assert value["same_values"] is False
+    write_value_page(reports, reports[0], {"true": true}, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    for part in (NOT_COMPARABLE, *map(extent, reports), reports[1].reference_fingerprint):
+        assert part in page
+    text = values_to_text([reports[0]] * 2, reports[0])
+    assert NOT_COMPARABLE not in text
+    assert text.count("values in") == 1
+    assert values_to_json([reports[0]] * 2, reports[0])["same_values"] is True
 
 
 @pytest.mark.parametrize("values", [[[10**400]], [["x"]], [[1.0], []], 1.0, None])

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from seqlabel.errors import inert
 from seqlabel.files import whole_file
 from seqlabel.report.html.charts import element
+from seqlabel.report.values import NOT_COMPARABLE, extent, number, same_values
 from seqlabel.scoring.values import ValueReport
 
 PARTS = Path(__file__).parent
@@ -49,11 +50,13 @@ def write_value_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"number": number, "extent": extent}
     text = environment.get_template("values.html").render(
         reports=reports,
         baseline=baseline,
         pictures=pictures,
         names=list(lines),
+        warning="" if same_values(reports) else f"{NOT_COMPARABLE}.",
         dimensions=first.dimensions()[:100],
         style=Markup((PARTS / "style.css").read_text("utf-8")),
     )
