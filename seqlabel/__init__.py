@@ -24,6 +24,10 @@ _HOMES = {
 choose_compile_cache()
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     # torch is imported only if needed: `seqlabel score` starts without it.
     if name in _HOMES:

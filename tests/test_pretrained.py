@@ -1,5 +1,6 @@
 """The models that come along: found by name, read their examples, carry a card."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,10 @@ import seqlabel
 from seqlabel import pretrained
 from seqlabel.cli import main
 from seqlabel.errors import InputError
+
+
+def test_the_package_lists_what_it_has():
+    assert {"load", "Recognizer", "Ink"} <= set(dir(seqlabel))
 
 
 def test_the_nearest_name_is_suggested(capsys):
@@ -32,6 +37,21 @@ def test_a_folder_of_the_name_goes_first(tmp_path, monkeypatch):
 def test_a_model_without_files_to_read_is_told(capsys):
     assert main(["read", "an4"]) == 2
     assert "no file given: seqlabel read an4" in capsys.readouterr().err
+
+
+def test_one_bad_file_does_not_keep_the_others_from_being_read(tmp_path, capsys):
+    example = str(pretrained.find("an4") / "example.wav")
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    files = [example, str(tmp_path / "bad.wav"), str(tmp_path / "absent.wav"), example]
+    assert main(["read", "an4", *files]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.count("ERASE C Q Q F SEVEN") == 2
+    assert [line.partition("bad.wav")[1] for line in printed.err.splitlines()] == ["bad.wav", ""]
+    assert main(["read", "an4", "--json", *files]) == 2
+    rows = list(map(json.loads, capsys.readouterr().out.splitlines()))
+    assert [row["file"] for row in rows] == files
+    assert ["error" in row for row in rows] == [False, True, True, False]
+    assert rows[0]["text"] == "ERASE C Q Q F SEVEN"
 
 
 @pytest.mark.parametrize("name", pretrained.names())

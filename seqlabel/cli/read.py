@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="EXP FILE",
-        help="model directory or .onnx file, then the files",
+        help="model directory, .onnx file or name of a model, then the files",
     )
     parser.add_argument(
         "--model", metavar="NAME",
@@ -42,13 +43,23 @@ def main(args: argparse.Namespace) -> int | None:
         raise InputError(f"no file given: seqlabel read {model} FILE")
     recognizer = load(find(model) if args.model else model)
     recognizer.decoder, _ = make_decoder(args, recognizer)
+    failed = False
     for path in files:
-        result = recognizer.read(path, n_best=args.n_best)
         name = one_line(str(path))
+        try:
+            result = recognizer.read(path, n_best=args.n_best)
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            failed = True
+            print(one_line(f"seqlabel read: {error}"), file=sys.stderr)
+            if args.json:
+                print(json.dumps({"file": str(path), "error": str(error)}, ensure_ascii=False))
+            continue
         if args.json:
             print(json.dumps({"file": str(path), **result.to_json()}, ensure_ascii=False))
         elif args.spans or args.n_best > 1:
             print(f"{name}\n{result}")
         else:
             print(f"{name}: {result.text}")
-    return 0
+    return 2 if failed else 0

@@ -61,7 +61,7 @@ def split_by_hash(
 
     dev, test: share of the utterances, 0 for none. Utterances, or with `whole_speakers` speakers,
     are taken in the order of a hash of seed and name, so that new recordings do not move others to
-    another set; every set gets at least one.
+    another set, as long as they bring the set nearer to its share; every set gets at least one.
     Raises InputError for impossible shares and when there are too few to divide.
     """
     if min(dev, test) < 0 or dev + test >= 1:
@@ -83,10 +83,17 @@ def split_by_hash(
     splits: dict[str, list[Utterance]] = {name: [] for name in SET_NAMES}
     for position, (name, share) in enumerate(wanted.items()):
         still_needed = len(wanted) - position  # one group for each other set and train
-        while len(order) > still_needed:
-            if splits[name] and len(splits[name]) >= round(share * len(utterances)):
-                break
-            splits[name] += groups[order.pop(0)]
+        missing = round(share * len(utterances))
+        chosen: list[str] = []
+        for group in order:
+            if len(groups[group]) < 2 * missing and len(order) - len(chosen) > still_needed:
+                chosen.append(group)
+                missing -= len(groups[group])
+        if not chosen:
+            chosen = [min(order, key=lambda group: len(groups[group]))]
+        splits[name] = [utterance for group in chosen for utterance in groups[group]]
+        taken = set(chosen)
+        order = [group for group in order if group not in taken]
     splits["train"] = [utterance for name in order for utterance in groups[name]]
     return {
         name: sorted(chosen, key=lambda utterance: utterance.id)

@@ -31,8 +31,9 @@ class Experiment:
     criterion: `kind` ("ctc", "levels", "transducer", "framewise", "regression") and its
     options.
     phases: in order, each from the best weights of the previous one.
-    initial: a model directory, or the name of a model that comes with the package; its weights are
-    used at the start if names and shapes agree.
+    initial: a model directory, or the name of a model that comes with the package, whose weights
+    are those of the start where names and shapes agree, those of labels by symbol.
+    keep_labels: the network keeps the labels of `initial` that the data lack.
     """
 
     features: dict[str, Any]
@@ -45,12 +46,15 @@ class Experiment:
     phases: tuple[MethodPhase, ...] = (Phase(),)
     seed: int = 1
     initial: str = ""
+    keep_labels: bool = False
 
     def __post_init__(self) -> None:
         if not self.phases:
             raise InputError("phases: at least one [[phases]] table is needed")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed = {self.seed}: must be from 0 to below 2^63")
+        if self.keep_labels and not self.initial:
+            raise InputError("keep_labels needs a model whose labels are kept: set `initial`")
         make_extractor(self.features)
         if self.model.encoder != "lstm" and self.front_end.stack > 1:
             raise InputError(

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,13 +20,13 @@ from seqlabel.errors import InputError
 from seqlabel.features.normalisation import Statistics
 from seqlabel.files import fingerprint, read_json, sole_writer
 from seqlabel.lstm.runtime import flush_denormals
-from seqlabel.models.model import Model
 from seqlabel.models.regression import Regression
 from seqlabel.models.transducer import Transducer
 from seqlabel.pretrained import resolve
 from seqlabel.training.checkpoint import load_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.initial import take_weights
 from seqlabel.training.label_model import pretrain_prediction
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.phase_record import Run
@@ -41,6 +42,7 @@ from seqlabel.training.run_directory import (
     differences,
     load_weights,
     make_model,
+    network_of_sizes,
     read_log,
     write_description,
 )
@@ -119,7 +121,8 @@ def _train(
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, training.alphabet)
     if experiment.initial and checkpoint is None:
-        take_weights(model, resolve(experiment.initial))
+        build = partial(network_of_sizes, experiment, front_end)
+        take_weights(model, training.alphabet, resolve(experiment.initial), build)
     if isinstance(model.criterion, Transducer) and checkpoint is None:
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
     model.to(workers.device)
@@ -259,17 +262,6 @@ def normalise_values(
                 f"{data}: the targets have changed since the run in {folder} began; put "
                 "them back, or train into another --out"
             )
-
-
-def take_weights(model: Model, folder: Path) -> None:
-    """Copy the weights of another model directory whose names and shapes agree."""
-    own = model.state_dict()
-    found = load_weights(folder / WEIGHTS)
-    fitting = {name: w for name, w in found.items() if name in own and own[name].shape == w.shape}
-    if not fitting:
-        raise InputError(f"{folder}: none of the weights fits the network; check `initial`")
-    model.load_state_dict(fitting, strict=False)
-    log.info("%s: %d of %d weights taken", folder, len(fitting), len(own))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import io
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,14 @@ LONGEST_CONFIG, LONGEST_ALPHABET = 1 << 20, 1 << 24
 
 def make_model(experiment: Experiment, front_end: FrontEnd, alphabet: Alphabet) -> Model:
     """The untrained network of a configuration."""
-    levels = [len(below) for _, below in alphabet.levels]
-    return Model(front_end.dim, len(alphabet), experiment.model, experiment.criterion, levels)
+    sizes = [*(len(below) for _, below in alphabet.levels), len(alphabet)]
+    return network_of_sizes(experiment, front_end, sizes)
+
+
+def network_of_sizes(experiment: Experiment, front_end: FrontEnd, sizes: Sequence[int]) -> Model:
+    """The same for numbers of labels: K of the levels below, the finest first, then K."""
+    *levels, labels = sizes
+    return Model(front_end.dim, labels, experiment.model, experiment.criterion, levels)
 
 
 def write_description(

@@ -22,9 +22,11 @@ from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio, Image, Ink
 from seqlabel.models.criteria import has_levels, value_options
 from seqlabel.models.model import Model
+from seqlabel.pretrained import resolve
 from seqlabel.scoring.protocols import get_protocol
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.initial import joined_alphabet
 
 log = logging.getLogger("seqlabel")
 
@@ -83,6 +85,8 @@ def _load_training_set(
         alphabet = alphabet.alone
     elif not alphabet.levels:
         log.warning("%s: no levels below the labels; criterion.kind = 'levels' is 'ctc' here", data)
+    if experiment.keep_labels:
+        alphabet = joined_alphabet(alphabet, resolve(experiment.initial))
     experiment = experiment.for_corpus(data)
     protocol = get_protocol(experiment.training.protocol)
     if lacking := protocol.lacking(alphabet.symbols):

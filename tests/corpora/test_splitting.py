@@ -41,6 +41,18 @@ def test_speakers_stay_together(speakers, seed):
     assert sum(map(len, homes)) == len(set().union(*homes)) == speakers
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_speaker_of_most_recordings_is_trained_on(seed):
+    counts = {"anna": 30, "ben": 5, "carla": 5}
+    utterances = [
+        Utterance(f"{name}{n}", Path("a"), "ink", ("x",), speaker=name)
+        for name, count in counts.items()
+        for n in range(count)
+    ]
+    splits = split_by_hash(utterances, 0.1, 0.1, seed, whole_speakers=True)
+    assert {name: len(us) for name, us in splits.items()} == {"test": 5, "dev": 5, "train": 30}
+
+
 def test_the_draw_is_repeatable_and_depends_on_the_seed_alone():
     first = names(split_by_hash(corpus(50), 0.2, 0.2, 1, False))
     assert names(split_by_hash(corpus(50)[::-1], 0.2, 0.2, 1, False)) == first

@@ -14,9 +14,14 @@ import numpy as np
 import pytest
 import soundfile
 
+import seqlabel
+from seqlabel.cli import main
 from seqlabel.inputs.formats.ink_json import write_ink_json
 from seqlabel.synthetic.hands import random_hand, write_text
 from seqlabel.synthetic.text import mixed_text
+from seqlabel.training.distribution import Workers
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run import train
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 BLOCK = re.compile(r"^```(bash|python|toml)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -80,3 +85,18 @@ def test_a_tutorial_runs(name, tmp_path):
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
+
+
+def test_training_from_a_model_of_the_package_begins_where_that_one_is(tmp_path):
+    """One epoch of the tutorial's configuration on other letters does not make it worse."""
+    own_handwriting(tmp_path)
+    text = (TUTORIALS / "own_handwriting.md").read_text("utf-8")
+    (config,) = [block for language, block in BLOCK.findall(text) if language == "toml"]
+    (tmp_path / "mine.toml").write_text(config)
+    data, folder = tmp_path / "data", tmp_path / "exp"
+    assert main(["prepare", "folder", str(tmp_path / "mine"), str(data)]) == 0
+    experiment = Experiment.load(tmp_path / "mine.toml", ["phases.0.epochs=1"])
+    run = train(experiment, data, folder, Workers())
+    assert run.best_error_rate() < 0.1
+    begun, first = seqlabel.load(folder).alphabet, seqlabel.load("handwriting").alphabet
+    assert set(begun.symbols) == set(first.symbols)
