@@ -21,13 +21,15 @@ from seqlabel.decoding.checks import (
     check_chunk,
     check_n_best,
     frame_probabilities,
+    positive_integer,
+    real_number,
 )
 from seqlabel.decoding.lexicon.lexicon import Lexicon
 from seqlabel.decoding.lexicon.words import WordModel, word_model
 from seqlabel.decoding.lm.labels import LabelLM, bonus_only, label_lm
 from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.decoding.results import Result, Span, make_spans
-from seqlabel.decoding.search.hypothesis import Hypothesis
+from seqlabel.decoding.search.hypothesis import Hypothesis, most_words
 from seqlabel.decoding.search.labels import LabelSearch
 from seqlabel.decoding.search.plain import PlainLabelSearch
 from seqlabel.decoding.search.plain_words import PlainWordSearch
@@ -64,7 +66,7 @@ class BeamDecoder:
         with <s> before and </s> after the labels.
     lexicon: only labellings that spell its words; `lm` and `bonus` then apply to words instead of
         labels. If no such labelling is in the beam at the end, the result is the best prefix of
-        one.
+        one: its text has the finished words and the labels of the unfinished one.
     unknown_penalty: cost in nats of a word outside the lexicon, in addition to <unk> in the model;
         None allows no such words. Needs a lexicon with a separator that is not optional.
     label_count, label_min_prob: use only the so many most probable labels of each frame, and only
@@ -75,7 +77,8 @@ class BeamDecoder:
     device: "cuda" searches on the GPU, without `lm`, `lexicon`, `bonus` and `beam_threshold`, see
         `seqlabel.decoding.search.triton_beam`; it needs torch with triton. Streams are searched on
         the CPU.
-    Raises InputError for options outside their range.
+    Raises InputError for options outside their range, and for a lexicon with too many words: their
+    number, plus 2, times that of the labels with the blank is at most 2^32.
     """
 
     def __init__(
@@ -94,9 +97,15 @@ class BeamDecoder:
         threads: int | None = None,
         device: str = "cpu",
     ) -> None:
-        for name, count in (("beam", beam), ("label_count", label_count), ("threads", threads)):
-            if count is not None and count < 1:
-                raise InputError(f"{name} is {count}; it must be at least 1")
+        beam = positive_integer("beam", beam)
+        if label_count is not None:
+            label_count = positive_integer("label_count", label_count)
+        if threads is not None:
+            threads = positive_integer("threads", threads)
+        if beam_threshold is not None:
+            beam_threshold = real_number("beam_threshold", beam_threshold)
+        label_min_prob = real_number("label_min_prob", label_min_prob)
+        lm_weight, bonus = real_number("lm_weight", lm_weight), real_number("bonus", bonus)
         if not 0 <= label_min_prob < 1:
             raise InputError(f"label_min_prob is {label_min_prob}, expected 0 <= value < 1")
         if beam_threshold is not None and not beam_threshold > 0:
@@ -107,8 +116,6 @@ class BeamDecoder:
             raise InputError(
                 f"bonus is {bonus}, expected {-LARGEST_BONUS:g} to {LARGEST_BONUS:g} nats"
             )
-        if not isinstance(beam, int):
-            raise InputError(f"beam is {beam!r}; it must be a whole number")
         if device not in ("cpu", "cuda"):
             raise InputError(f'device is {device!r}, expected "cpu" or "cuda"')
         if device == "cuda" and (lm or lexicon or bonus or beam_threshold is not None):
@@ -127,10 +134,16 @@ class BeamDecoder:
         self._words: WordModel | None = None
         self._lm: LabelLM | None = None
         if unknown_penalty is not None:
+            unknown_penalty = real_number("unknown_penalty", unknown_penalty)
             _check_open(lexicon, unknown_penalty)
         if lexicon is not None:
             if lexicon.alphabet.symbols != alphabet.symbols:
                 raise InputError(f"{lexicon.name}: made for another alphabet than the decoder's")
+            if len(lexicon) > (most := most_words(len(alphabet))):
+                raise InputError(
+                    f"{lexicon.name}: {len(lexicon)} words are too many for {len(alphabet)} labels "
+                    f"with the blank; keep at most {most}, the most frequent ones"
+                )
             if lm_weight == 0:
                 lm = None
             self._words = word_model(lexicon, lm, lm_weight, bonus, unknown_penalty)
@@ -151,7 +164,7 @@ class BeamDecoder:
         -inf only) has no labels and log_prob -inf. Raises InputError for bad input, see
         `seqlabel.decoding.checks`.
         """
-        check_n_best(n_best)
+        n_best = check_n_best(n_best)
         given = log_probs
         log_probs, lengths = check_batch(log_probs, lengths, len(self.alphabet))
         if self.device == "cuda":
@@ -325,9 +338,13 @@ class BeamDecoder:
         return PlainLabelSearch(K, W, self._lm, self._start, self.floor)
 
     def _text(self, hypothesis: Hypothesis, labels: tuple[str, ...]) -> str:
-        if self.lexicon is not None and hypothesis.complete:
-            return " ".join(word for word, _, _ in self._spelled(hypothesis))
-        return self.alphabet.text(labels)
+        """The words, and the labels of a word that is not finished."""
+        if self.lexicon is None:
+            return self.alphabet.text(labels)
+        words = [word for word, _, _ in self._spelled(hypothesis)]
+        end = hypothesis.words[-1][2] if words else 0
+        begun = [label for label in labels[end:] if label != self.lexicon.separator]
+        return " ".join([*words, self.alphabet.text(begun)] if begun else words)
 
     def _spelled(self, hypothesis: Hypothesis) -> Iterator[tuple[str, int, int]]:
         """Each word with its first label and the one behind its last."""

@@ -1,5 +1,6 @@
 """What every decoder asks of its input, with errors that name the utterance and the cause."""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -138,7 +139,27 @@ def _cause(frame: np.ndarray, total: float) -> str:
     )
 
 
-def check_n_best(n_best: int) -> None:
-    """Raise InputError unless at least one labelling is asked for."""
-    if n_best < 1:
-        raise InputError(f"n_best is {n_best}, at least 1 is expected")
+def check_n_best(n_best: Any) -> int:
+    """The number of labellings asked for; InputError unless it is an integer of at least 1."""
+    return positive_integer("n_best", n_best)
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """The option `name` as an int, of any type of integer; InputError unless it is at least 1."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} is {value!r}; it must be a whole number") from None
+    if number < 1:
+        raise InputError(f"{name} is {number}; it must be at least 1")
+    return number
+
+
+def real_number(name: str, value: Any) -> float:
+    """The option `name` as a float, of any type of number; InputError for anything else."""
+    try:
+        if hasattr(value, "__float__") or hasattr(value, "__index__"):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{name} is {value!r}; it must be a number")

@@ -50,8 +50,10 @@ class GreedyDecoder:
     def collapse(self, path: np.ndarray, best: np.ndarray, lengths: Any) -> list[Result]:
         """The results of the paths (B, T) and their log-probabilities, see `best_path`."""
         B, T = path.shape
-        inside = np.arange(T) < np.asarray(lengths)[:, None]
-        totals = np.where(inside, best, 0.0).sum(axis=1)
+        lengths = np.asarray(lengths)
+        inside = np.arange(T) < lengths[:, None]
+        # Row by row: the order in which NumPy adds depends on the number of columns.
+        totals = np.array([best[b, :n].sum() for b, n in enumerate(lengths.tolist())])
 
         # A run is a sequence of frames with one label; padding counts as blank.
         path = np.where(inside & np.isfinite(totals)[:, None], path, BLANK)

@@ -61,7 +61,10 @@ class BeamStream:
         self._chunks.append(chunk.copy())
 
     def partial(self) -> Result:
-        """The best labelling so far, the end of the sentence left open; no spans."""
+        """The best labelling so far, the end of the sentence left open; no spans.
+
+        With a lexicon the text is the finished words and the labels of the unfinished one.
+        """
         return self._decoder.partial(self._search.best(1, final=False))
 
     def stable(self) -> tuple[str, ...]:
@@ -70,7 +73,7 @@ class BeamStream:
 
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError if there are none."""
-        check_n_best(n_best)
+        n_best = check_n_best(n_best)
         if not self._search.frames:
             raise InputError("no frames were pushed; push some before finish()")
         hypotheses = self._search.best(n_best)

@@ -223,11 +223,39 @@ def test_bad_input_is_named(log_probs, lengths, message):
         ({"lm_weight": -1.0}, "lm_weight"),
         ({"bonus": math.nan}, "bonus"),
         ({"unknown_penalty": 1.0}, "needs a lexicon"),
+        ({"beam": "x"}, "beam is 'x'; it must be a whole number"),
+        ({"beam": 4.0}, "beam is 4.0; it must be a whole number"),
+        ({"threads": 2.5}, "threads is 2.5; it must be a whole number"),
+        ({"label_count": 1.5}, "label_count is 1.5; it must be a whole number"),
+        ({"bonus": None}, "bonus is None; it must be a number"),
+        ({"lm_weight": "1"}, "lm_weight is '1'; it must be a number"),
+        ({"label_min_prob": [0.1]}, r"label_min_prob is \[0.1\]; it must be a number"),
+        ({"beam_threshold": "x"}, "beam_threshold is 'x'; it must be a number"),
+        ({"unknown_penalty": "x"}, "unknown_penalty is 'x'; it must be a number"),
     ],
 )
 def test_bad_options_are_named(options, message):
     with pytest.raises(InputError, match=message):
         BeamDecoder(alphabet_of(3), **options)
+
+
+def test_numbers_of_numpy_are_options(random_probs):
+    log_probs = log(random_probs(np.random.default_rng(0), 6, 3))[None]
+    own = {"beam": 4, "label_count": 2, "threads": 1, "bonus": 0.5, "beam_threshold": 9}
+    theirs = {
+        "beam": np.int64(4), "label_count": np.int32(2), "threads": np.uint8(1),
+        "bonus": np.float32(0.5), "beam_threshold": np.int64(9),
+    }  # fmt: skip
+    expected = BeamDecoder(alphabet_of(3), **own).decode(log_probs, [6], n_best=2)
+    assert BeamDecoder(alphabet_of(3), **theirs).decode(log_probs, [6], np.int64(2)) == expected
+    decoder = BeamDecoder(alphabet_of(3))
+    for n_best, message in ((1.5, "1.5; it must be a whole number"), (0, "0; it must be at least")):
+        with pytest.raises(InputError, match=f"n_best is {message}"):
+            decoder.decode(log_probs, [6], n_best=n_best)
+        stream = decoder.stream()
+        stream.push(log_probs[0])
+        with pytest.raises(InputError, match=f"n_best is {message}"):
+            stream.finish(n_best)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "longdouble", ">f4"])

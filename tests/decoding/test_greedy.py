@@ -63,6 +63,15 @@ def test_padding_is_never_read():
     assert [result for (result,) in alone] == [clean[2], clean[1]]
 
 
+def test_padding_changes_no_digit_of_the_sum():
+    """NumPy adds up to 8 numbers in a row in order, more of them in eight sums."""
+    log_probs = log_posteriors(np.random.default_rng(3), 40, 40, 4)
+    lengths = range(1, 41)
+    together = GreedyDecoder(LETTERS).decode(log_probs, lengths)
+    for b, n in enumerate(lengths):
+        assert GreedyDecoder(LETTERS).decode(log_probs[b : b + 1, :n], [n]) == [together[b]]
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_takes_tensors_that_require_a_gradient(dtype):
     x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)

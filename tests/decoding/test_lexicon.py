@@ -267,7 +267,7 @@ def plain_word_search(probs, words, lm, weight, bonus, width) -> tuple[str, floa
             complete[" ".join(said)] = sum(masses) * last * end
     if not complete:
         (history, begun), masses = max(beam.items(), key=lambda item: sum(item[1]))
-        return " ".join([*history, begun]), math.log(sum(masses))
+        return " ".join([*history, *([begun] if begun else [])]), math.log(sum(masses))
     text = max(complete, key=lambda key: complete[key])
     return text, math.log(complete[text])
 
@@ -281,6 +281,71 @@ def test_words_that_a_heavy_model_rules_out_do_no_harm(random_probs):
             log_probs, [6]
         )
         assert result.text in ("", "ab", "b")
+
+
+@pytest.mark.parametrize("unigram", ["-99", "-inf"])
+@pytest.mark.parametrize("penalty", [None, 1.0])
+def test_a_word_that_only_its_history_makes_probable_is_found(unigram, penalty, tmp_path):
+    (tmp_path / "lm.arpa").write_text(
+        "\\data\\\nngram 1=5\nngram 2=3\n\n\\1-grams:\n-99 <s> -0.1\n-1 </s>\n-1 a -0.1\n"
+        f"{unigram} ab -0.1\n-2 <unk>\n\n"
+        "\\2-grams:\n-0.1 <s> ab\n-0.1 ab </s>\n-0.1 a a\n\n\\end\\\n"
+    )
+    lm = NgramLM.from_arpa(tmp_path / "lm.arpa")
+    lexicon = Lexicon.from_words(ABC, ["a", "ab"], "|")
+    probs = np.full((3, 4), 1e-9)
+    probs[[0, 1, 2], [1, 0, 2]] = 1 - 3e-9
+    for weight in (1.0, 3.5, 8.0, 50.0):
+        decoder = BeamDecoder(
+            ABC, 50, lexicon=lexicon, lm=lm, lm_weight=weight, unknown_penalty=penalty
+        )
+        found = decoder.decode(np.log(probs)[None], [3])[0]
+        assert found.text == "ab"
+        assert found.log_prob == pytest.approx(weight * lm.score(["ab"]), rel=1e-5)
+        (plain,) = decoder.plain_search().each(probs[None], np.array([3]), 1)[0]
+        assert plain.log_prob == pytest.approx(found.log_prob, rel=1e-12)
+
+
+MANY = 2**15
+LETTERS = Alphabet([chr(0x10000 + k) for k in range(2 * MANY - 1)], "character")
+
+
+def words_of_two(count):
+    """Words 0, 1, ... of two labels, in an alphabet of 2^16 labels with the blank."""
+    symbols = LETTERS.symbols
+    spelled = ((symbols[k % len(symbols)], symbols[-1]) for k in range(count))
+    return {f"w{n}": [spelling] for n, spelling in enumerate(spelled)}
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_words_times_labels_may_exceed_what_int32_holds(plain):
+    """The label behind a word is stored together with it: words times labels up to 2^32."""
+    lexicon = Lexicon(LETTERS, words_of_two(2 * MANY - 2), None)
+    decoder = BeamDecoder(LETTERS, 4, lexicon=lexicon, threads=1)
+    said = ["w65533", "w40000", "w3", "w65533", "w65532"]
+    labels = [k for word in said for k in LETTERS.encode(lexicon_spelling(word))]
+    probs = np.full((len(labels), 2 * MANY), 1e-12)
+    probs[range(len(labels)), labels] = 1.0 - 1e-12 * (2 * MANY - 1)
+    search = decoder.plain_search() if plain else decoder.search()
+    search.advance(probs)
+    (best,) = search.best(1)
+    assert best.labels.tolist() == labels
+    assert [lexicon.words[word] for word, _, _ in best.words] == said
+    assert search.stable().tolist() == labels[: len(search.stable())]
+
+
+def lexicon_spelling(word):
+    return LETTERS.symbols[int(word[1:])], LETTERS.symbols[-1]
+
+
+def test_a_lexicon_whose_words_times_labels_no_number_holds_is_refused():
+    lexicon = Lexicon(LETTERS, words_of_two(2 * MANY - 1), None, name="words.txt")
+    with pytest.raises(
+        InputError,
+        match=r"words.txt: 65535 words are too many for 65536 labels .* "
+        "keep at most 65534",
+    ):
+        BeamDecoder(LETTERS, 4, lexicon=lexicon)
 
 
 def test_only_pronunciation_numbers_are_taken_off(tmp_path):

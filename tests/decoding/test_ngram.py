@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlabel.decoding.lm.arpa import Ngrams
-from seqlabel.decoding.lm.kernel import ngram_final, ngram_step
+from seqlabel.decoding.lm.kernel import ngram_step
 from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.errors import InputError
 
@@ -70,7 +70,7 @@ def test_steps_equal_the_definition_of_back_off(orders, tokens):
             (log_prob, following), rel=1e-5, abs=1e-6
         )
         ending = probability_by_definition(orders, context, 2)
-        assert ngram_final(table, state) == pytest.approx(ending, rel=1e-5, abs=1e-6)
+        assert table.final[state] == pytest.approx(ending, rel=1e-5, abs=1e-6)
         for arrays in (table, walked):
             assert arrays.best[state] >= max(ngram_step(arrays, state, w)[0] for w in range(6))
         state, context = following, (*context, token)

@@ -101,6 +101,11 @@ def test_what_is_unsure_is_a_hit_of_low_probability():
     assert not Spotter(LETTERS, keyword("ONE"), separator=" ", threshold=0.6).spot(np.log(p))
 
 
+def test_a_hit_at_the_threshold_is_a_hit():
+    (hit,) = Spotter(ABC, keyword("a"), threshold=0.5).spot(np.log([[0.25, 0.5, 0.125, 0.125]]))
+    assert hit == Span("a", 0, 1, 0.5)
+
+
 def test_window_and_spellings():
     p = posteriors("AB", ABC := Alphabet("ABC"), frames=5)
     assert Spotter(ABC, keyword("AB"), window=6).spot(np.log(p))

@@ -52,6 +52,30 @@ def test_partial_results_leave_the_end_of_the_sentence_open():
     assert stream.finish().log_prob == pytest.approx(np.log(0.6) + lm.score("a"))
 
 
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize("plain", [False, True])
+def test_partial_texts_have_the_finished_words_and_the_labels_of_the_next(optional, plain):
+    """Of words that are not spelled as they are written; the separator is in neither."""
+    phones = Alphabet(["sil", "hh", "ah", "l", "ow"], "phone")
+    spelled = {"hello": [("hh", "ah", "l", "ow")], "low": [("l", "ow")]}
+    decoder = BeamDecoder(phones, 20, lexicon=Lexicon(phones, spelled, "sil", optional))
+    said = ["hh", "ah", "l", "ow", "sil", "l", "ow"]
+    expected = ["hh", "hh ah", "hh ah l", "hh ah l ow", "hello", "hello l", "hello l ow"]
+    if optional:
+        said, expected = ["sil", *said], ["", *expected]
+    probs = np.full((len(said), 6), 1e-6)
+    probs[range(len(said)), phones.encode(said)] = 1 - 5e-6
+    stream = decoder.stream()
+    if plain:
+        stream._search = decoder.plain_search()
+    texts = []
+    for frame in np.log(probs):
+        stream.push(frame[None])
+        texts.append(stream.partial().text)
+    assert texts == expected
+    assert stream.finish().text == "hello low"
+
+
 @pytest.mark.parametrize("kind", ["greedy", "beam"])
 def test_bad_chunks_are_named_and_not_read(kind):
     stream = make(kind).stream()

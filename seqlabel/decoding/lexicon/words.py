@@ -9,6 +9,7 @@ from seqlabel.decoding.compiled import kernel
 from seqlabel.decoding.lexicon.lexicon import Lexicon
 from seqlabel.decoding.lm.arpa import Ngrams
 from seqlabel.decoding.lm.kernel import NgramArrays, ngram_step
+from seqlabel.decoding.lm.labels import LEAST_FACTOR
 from seqlabel.decoding.lm.ngram import NgramLM
 
 ROOT = 0
@@ -25,7 +26,8 @@ class WordModel(NamedTuple):
     every prefix carries the best score that a word below its node could have without history
     (`look`; Steinbiss et al. 1994, "Improvements in beam search", unigram look-ahead), so that
     partial words are comparable with each other; the factors of a whole word multiply to its
-    score exactly.
+    score exactly. The look-ahead is never below LEAST_FACTOR: a word that is impossible without
+    history may be probable with it.
     """
 
     child_starts: np.ndarray  # (N + 2,) int64
@@ -34,7 +36,7 @@ class WordModel(NamedTuple):
     child_factors: np.ndarray  # float64, look-ahead of the child over that of the node
     word_starts: np.ndarray  # (N + 2,) int64
     word_ids: np.ndarray  # int32
-    look: np.ndarray  # (N + 1,) float64; 1 for the root
+    look: np.ndarray  # (N + 1,) float64, above 0; 1 for the root
     top: float  # the largest of `look` but the root's
     ngrams: NgramArrays  # column v is word v, column V the unknown word
     final: np.ndarray  # (S,) float64, the factor of </s>, without bonus
@@ -65,14 +67,13 @@ def word_model(
     nodes = np.repeat(np.arange(N), np.diff(lexicon.word_starts))
     np.maximum.at(look, nodes, unigram[lexicon.word_ids])
     _spread_up(lexicon.parents, look)
+    np.maximum(look, LEAST_FACTOR, out=look)
     look[ROOT] = 1.0  # before it has begun, a word is no better or worse than another
-    before = look[lexicon.parents[lexicon.child_nodes]]
     return WordModel(
         np.append(lexicon.child_starts, lexicon.child_starts[-1]),
         lexicon.child_labels,
         lexicon.child_nodes,
-        # Nothing reaches a node whose look-ahead is zero: the words below it are ruled out.
-        np.divide(look[lexicon.child_nodes], before, out=np.zeros_like(before), where=before > 0),
+        look[lexicon.child_nodes] / look[lexicon.parents[lexicon.child_nodes]],
         np.append(lexicon.word_starts, lexicon.word_starts[-1]),
         lexicon.word_ids,
         look,

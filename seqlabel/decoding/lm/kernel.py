@@ -58,9 +58,3 @@ def ngram_step(arrays, state, column):
         total += arrays.backoffs[s]
         s = np.int64(arrays.suffixes[s])
     return total + arrays.arc_log_probs[token], np.int64(arrays.arc_states[token])
-
-
-@kernel(cache=True)
-def ngram_final(arrays, state):
-    """ln p(</s> | state), float64."""
-    return np.float64(arrays.final[state])

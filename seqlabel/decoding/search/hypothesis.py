@@ -43,10 +43,21 @@ def best_endings(
     return [(slot, (log_prob, word, complete)) for slot, log_prob, word in rows]
 
 
+def most_words(K: int) -> int:
+    """The size of the largest lexicon over K labels: symbols k + K (1 + word) must fit in uint32.
+
+    One more word number stands for the words outside the lexicon.
+    """
+    return 2**32 // K - 2
+
+
 def word_hypothesis(
     symbols: np.ndarray, K: int, separator: int, log_prob: float, last: int, complete: bool
 ) -> Hypothesis:
-    """What the symbols of a prefix, labels behind words, say; last: 1 + the last word, or 0."""
+    """What the symbols of a prefix, labels behind words, say; last: 1 + the last word, or 0.
+
+    symbols: uint32, a label k, or k + K (1 + word) where a word ends before the label.
+    """
     labels = (symbols % K).astype(np.int32)
     words, first = [], 0
     for i, (word, label) in enumerate(zip((symbols // K).tolist(), labels.tolist(), strict=True)):

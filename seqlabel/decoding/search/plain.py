@@ -8,7 +8,7 @@ about a thousand frames per second, the compiled search about a hundred times mo
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -60,6 +60,9 @@ class Candidate(NamedTuple):
 
 class PlainLabelSearch:
     """A prefix beam search over K labels, with the methods of `LabelSearch`."""
+
+    SYMBOLS: ClassVar[Any] = np.int32
+    """Type of the symbols of a prefix."""
 
     def __init__(
         self, K: int, width: int, lm: LabelLM | None = None, start: int = 0, floor: float = 0.0
@@ -131,7 +134,7 @@ class PlainLabelSearch:
         while node is not self.empty:
             symbols.append(node.symbol)
             node = node.parent
-        return np.array(symbols[::-1], np.int32)
+        return np.array(symbols[::-1], self.SYMBOLS)
 
     def _read(self, p: np.ndarray) -> None:
         """One frame (K,)."""

@@ -12,6 +12,8 @@ from seqlabel.decoding.search.plain import Candidate, PlainLabelSearch, ngram_st
 class PlainWordSearch(PlainLabelSearch):
     """A prefix beam search over the words of a lexicon, with the methods of `WordSearch`."""
 
+    SYMBOLS = np.uint32
+
     def __init__(self, K: int, width: int, model: WordModel, start: int, floor: float) -> None:
         self.model = model
         self._look = model.look
@@ -33,7 +35,7 @@ class PlainWordSearch(PlainLabelSearch):
 
     def stable(self) -> np.ndarray:
         """The labels with which every prefix in the beam begins."""
-        return super().stable() % self.K
+        return (super().stable() % self.K).astype(np.int32)
 
     def _extend(
         self, p: np.ndarray, row: list[float], bound: float, furthest: float

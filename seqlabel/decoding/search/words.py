@@ -47,7 +47,12 @@ class WordSearch(LabelSearch):
         masses = (slots["blank"] + slots["label"])[: now["active"]]
         best = best_endings(self.ends[:number], masses, float(now["scale"]), count)
         return [
-            word_hypothesis(self._labels(slots["node"][slot]), self.K, self.model.separator, *rest)
+            word_hypothesis(
+                self._labels(slots["node"][slot]).view(np.uint32),
+                self.K,
+                self.model.separator,
+                *rest,
+            )
             for slot, rest in best
         ]
 
@@ -62,4 +67,4 @@ class WordSearch(LabelSearch):
 
     def stable(self) -> np.ndarray:
         """The labels that all prefixes in the beam begin with."""
-        return super().stable() % self.K
+        return (super().stable().view(np.uint32) % self.K).astype(np.int32)

@@ -110,7 +110,7 @@ class Spotter:
         end = np.concatenate([end for _, end in tables])
         hits = []
         # The most probable position first; overlapping ones are the same occurrence.
-        while len(score) and score.max() > self.threshold / len(score):
+        while len(score) and score.max() >= self.threshold / len(score):
             best = int(score.argmax())
             same = (start < end[best]) & (end > start[best])
             probability = min(1.0, float(score[same].sum()))
