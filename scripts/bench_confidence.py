@@ -18,7 +18,7 @@ from rapidfuzz.distance import Levenshtein
 import seqlabel
 from seqlabel.corpora.manifest import read_manifest
 from seqlabel.decoding import BeamDecoder
-from seqlabel.decoding.alignment.aligner import word_spans
+from seqlabel.decoding.alignment import word_spans
 from seqlabel.decoding.confidence import (
     calibration,
     result_confidences,

@@ -119,7 +119,11 @@ def main(args: argparse.Namespace) -> None:
                 f"id in .ctm; use --format textgrid"
             )
     cut = args.gaps == "cut" or (args.gaps is None and alphabet.unit == "phone" and not args.stars)
-    errors, skipped = BoundaryErrors(()), []
+    errors = BoundaryErrors(())
+    skipped = [
+        f"{u.id}: has no labels; add its transcript" for u in utterances if not u.labels_known
+    ]
+    utterances = [u for u in utterances if u.labels_known]
     freedoms = {
         u.id: freedom_of(
             u.labels,

@@ -1,12 +1,14 @@
 """`seqlabel lm DATA --out LM.arpa`: estimate an n-gram language model from transcripts."""
 
 import argparse
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
+    from seqlabel.corpora.manifest import Utterance
 
 HELP = "estimate an n-gram language model from transcripts"
 
@@ -71,15 +73,17 @@ def main(args: argparse.Namespace) -> None:
         raise InputError("--lexicon-size needs --lexicon FILE")
     if path and args.unit == "words":
         raise InputError("--alphabet is for --unit labels: leave it out")
+    first = args.data[0]
+    beside = (first if first.is_dir() else first.parent) / "alphabet.json"
+    inputs = [_transcripts_of(data, "train") for data in args.data]
+    inputs += [] if args.test is None else [_transcripts_of(args.test, "test")]
+    inputs += [path or beside] if args.unit == "labels" else []
     for out in filter(None, (args.out, args.lexicon)):
-        keep_apart(out, *(_transcripts_of(data, "train") for data in args.data))
+        keep_apart(out, *inputs)
     if args.lexicon is not None and args.lexicon.absolute() == args.out.absolute():
         raise InputError(f"--lexicon {args.lexicon}: is also --out; choose another name")
-    if args.unit == "labels":
-        first = args.data[0]
-        folder = first if first.is_dir() else first.parent
-        if path or (folder / "alphabet.json").is_file():
-            alphabet = Alphabet.load(path or folder / "alphabet.json")
+    if args.unit == "labels" and (path or beside.is_file()):
+        alphabet = Alphabet.load(path or beside)
     sentences = [
         sentence
         for data in args.data
@@ -113,8 +117,9 @@ def read_sentences(
 ) -> Sentences:
     """The transcripts of a manifest, of set `name` of a prepared folder, or of a text file.
 
-    unit: "words" takes the text of a manifest, "labels" its labels. A line of a text file is split
-    by the alphabet (into characters or at white space), without one at white space.
+    unit: "words" takes the text of a manifest, "labels" its labels. Utterances whose text, or whose
+    labels, are not known are left out, counted and named. A line of a text file is split by the
+    alphabet (into characters or at white space), without one at white space.
     Raises InputError for a file without sentences, and unless `unseen` allows it for a label that
     the alphabet lacks.
     """
@@ -127,11 +132,17 @@ def read_sentences(
     if path.suffix == ".jsonl":
         utterances = read_manifest(path)
         if unit == "labels":
-            sentences = [utterance.labels for utterance in utterances]
+            unknown = [u for u in utterances if not u.labels_known]
+            sentences = [u.labels for u in utterances if u.labels_known]
+            if utterances and not sentences:
+                raise InputError(f"{path}: the utterances have no labels; add their transcripts")
         else:
-            sentences = [tuple((utterance.text or "").split()) for utterance in utterances]
+            unknown = [u for u in utterances if u.text is None]
+            sentences = [tuple(u.text.split()) for u in utterances if u.text is not None]
             if utterances and not any(sentences):
                 raise InputError(f"{path}: the utterances have no text; use --unit labels")
+        if unknown:
+            _name_unknown(path, unknown, len(utterances), unit)
     else:
         lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
         with naming(path):
@@ -148,6 +159,16 @@ def read_sentences(
                 f"{path}, sentence {number}: has <s>, </s> or <unk>, which are added; remove it"
             )
     return sentences
+
+
+def _name_unknown(path: Path, unknown: "list[Utterance]", total: int, unit: str) -> None:
+    """Warn of the utterances whose transcript is not known."""
+    shown = ", ".join(utterance.id for utterance in unknown[:5])
+    shown += f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    logging.getLogger("seqlabel").warning(
+        "%s: %d of %d utterances left out, their %s unknown: %s",
+        path, len(unknown), total, "labels are" if unit == "labels" else "text is", shown,
+    )  # fmt: skip
 
 
 def _transcripts_of(path: Path, name: str) -> Path:

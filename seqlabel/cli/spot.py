@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> None:
     if not 0 < args.window < math.inf:
         raise InputError(f"--window {args.window}: must be more than 0 seconds")
     if not 0 < args.threshold <= 1:
-        raise InputError(f"--threshold {args.threshold}: must be above 0")
+        raise InputError(f"--threshold {args.threshold}: must be more than 0 and at most 1")
     if args.out is not None:
         keep_apart(args.out, args.data, args.keywords)
     recognizer, utterances = load(args.model, args.device), read_manifest(args.data)
@@ -157,25 +157,25 @@ def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") ->
 
     Times of the manifest if it has them, else those of a forced alignment of characters.
     """
-    from seqlabel.decoding.alignment.aligner import word_spans
+    from seqlabel.decoding.alignment.transcripts import word_spans
 
-    if utterance.words:
+    if utterance.words or utterance.text == "":
         return list(utterance.words)
     spans = _label_spans(utterance, output, alphabet) if alphabet.joined else None
     if spans is None:
         return None
-    return [(span.label, span.start, span.end) for span in word_spans(spans)]
+    return [(span.label, span.start, span.end) for span in word_spans(spans, alphabet.unit)]
 
 
 def _label_spans(
     utterance: "Utterance", output: "Output", alphabet: "Alphabet"
 ) -> Sequence["Span"] | None:
-    """The labels of the transcript in seconds; None if it does not fit the signal."""
+    """The labels of the transcript in seconds; None if unknown or too many for the signal."""
     from seqlabel.decoding.alignment.aligner import align
     from seqlabel.errors import InputError
 
     if not utterance.labels:
-        return None
+        return [] if utterance.labels_known else None
     try:
         result = align(output.log_probs, utterance.labels, alphabet, utterance.id)
     except InputError:

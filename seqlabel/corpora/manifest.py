@@ -57,6 +57,11 @@ class Utterance:
     channel: int | None = None
     target: Path | None = None
 
+    @property
+    def labels_known(self) -> bool:
+        """Whether `labels` are the whole transcript: where there are none, nothing is said."""
+        return bool(self.labels) or self.text == ""
+
 
 _KEYS = [f.name for f in fields(Utterance)]
 STRETCH = ("start", "end", "channel")

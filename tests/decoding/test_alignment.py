@@ -16,9 +16,9 @@ from seqlabel.decoding.alignment.aligner import (
     boundary_errors,
     state_posteriors,
     without_gaps,
-    word_spans,
 )
 from seqlabel.decoding.alignment.files import write_phn, write_textgrid
+from seqlabel.decoding.alignment.transcripts import word_spans
 from seqlabel.decoding.results import Span
 from seqlabel.errors import InputError
 

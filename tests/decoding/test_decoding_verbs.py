@@ -142,6 +142,67 @@ def test_spot_prints_hits_and_the_figure_of_merit(letters, tmp_path, capsys):
     assert "keywords:1: TWO: label 'T' is not in the alphabet" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("inside", [(), ("--inside",)])
+def test_false_alarms_in_silence_are_counted(letters, tmp_path, capsys, inside):
+    """Nothing is said in `s`; of `u` and `v` it is not known what is said."""
+    items = [utterance(tmp_path, "x", "ONE NO", text="ONE NO")]
+    items.append(utterance(tmp_path, "s", "", text=""))
+    unknown = [utterance(tmp_path, "u", ""), utterance(tmp_path, "v", "", text="ONE")]
+    (tmp_path / "keywords").write_text("ONE\nNO\n")
+    rows = []
+    for data in (items[:1], items, [*items, *unknown]):
+        write_manifest(tmp_path / "t.jsonl", data)
+        arguments = ["--keywords", tmp_path / "keywords", "--threshold", "1e-9", *inside]
+        hits = tmp_path / "hits.jsonl"
+        assert run("spot", letters, tmp_path / "t.jsonl", *arguments, "--out", hits) == 0
+        printed = capsys.readouterr().out
+        (total,) = [line.split() for line in printed.splitlines() if line.startswith("(all)")]
+        ids = [json.loads(line)["id"] for line in hits.read_text().splitlines()]
+        rows.append((int(total[2]) + int(total[3]), ids))
+    for counted, ids in rows:
+        assert counted == sum(name in ("x", "s") for name in ids)
+    assert "s" in rows[1][1]
+    assert printed.splitlines()[-1] == "word times unknown, not counted: u, v"
+
+
+def test_nothing_is_said_in_the_silence_of_phones(exp, tmp_path, capsys):
+    items = [utterance(tmp_path, "x", ["aa"], words=(Segment("on", 0.1, 0.4),))]
+    items.append(utterance(tmp_path, "s", ["h#"], text=""))
+    write_manifest(tmp_path / "t.jsonl", items)
+    (tmp_path / "keywords").write_text("on aa n\n")
+    assert run("spot", exp, tmp_path / "t.jsonl", "--keywords", tmp_path / "keywords") == 0
+    assert "not counted" not in capsys.readouterr().out
+    assert (
+        run(
+            "spot",
+            exp,
+            tmp_path / "t.jsonl",
+            "--keywords",
+            tmp_path / "keywords",
+            "--threshold",
+            "1.5",
+        )
+        == 2
+    )
+    assert "--threshold 1.5: must be more than 0 and at most 1" in capsys.readouterr().err
+
+
+def test_align_skips_what_has_no_transcript(letters, tmp_path, capsys):
+    items = [utterance(tmp_path, "u", ""), utterance(tmp_path, "x", "ONE")]
+    items.append(utterance(tmp_path, "s", "", text=""))
+    write_manifest(tmp_path / "test.jsonl", items)
+    command = ["align", letters, tmp_path / "test.jsonl", "--out", tmp_path / "out", "--format"]
+    assert run(*command, "json") == 0
+    printed = capsys.readouterr().out
+    assert "3 labels of 2 utterances aligned" in printed
+    assert "skipped: u: has no labels" in printed
+    rows = (tmp_path / "out" / "alignments.jsonl").read_text().splitlines()
+    assert [json.loads(row)["id"] for row in rows] == ["x", "s"]
+    write_manifest(tmp_path / "test.jsonl", items[:1])
+    assert run(*command, "json") == 2
+    assert "nothing could be aligned; u: has no labels" in capsys.readouterr().err
+
+
 def test_spot_takes_word_times_by_hand(exp, tmp_path, capsys):
     words = (Segment("on", 0.1, 0.4), Segment("no", 0.2, 0.3))
     write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", ["h#", "aa", "n"], words=words)])
@@ -197,6 +258,18 @@ def test_lm_from_text(tmp_path, capsys):
         (["text", "--out", "x", "--lexicon-size", "5"], "--lexicon-size needs --lexicon"),
         (["text", "--out", "x", "--unit", "words", "--alphabet", "y"], "--alphabet is for"),
         (["text", "--out", "folder"], "seqlabel lm: folder: Is a directory"),
+        (["text", "--out", "held", "--test", "held"], "held: is also an input"),
+        (["folder", "--out", "folder/test.jsonl", "--test", "folder"], "is also an input"),
+        (
+            ["text", "--out", "x", "--unit", "words", "--lexicon", "held", "--test", "held"],
+            "held: is",
+        ),
+        (["text", "--out", "a.json", "--alphabet", "a.json"], "a.json: is also an input"),
+        (["unknown.jsonl", "--out", "x"], "unknown.jsonl: the utterances have no labels"),
+        (
+            ["unknown.jsonl", "--out", "x", "--unit", "words"],
+            "unknown.jsonl: the utterances have no",
+        ),
     ],
 )
 def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
@@ -205,12 +278,37 @@ def test_lm_bad_input(tmp_path, capsys, monkeypatch, arguments, message):
     (tmp_path / "text").write_text("a b\n")
     (tmp_path / "marked").write_text("a\n<s> b </s>\n")
     (tmp_path / "folder").mkdir()
-    for manifest in ("m.jsonl", "folder/train.jsonl"):
+    (tmp_path / "held").write_text("b\n")
+    Alphabet("ab", "character").save(tmp_path / "a.json")
+    for manifest in ("m.jsonl", "folder/train.jsonl", "folder/test.jsonl"):
         write_manifest(tmp_path / manifest, [utterance(tmp_path, "x", "ON")])
+    write_manifest(tmp_path / "unknown.jsonl", [utterance(tmp_path, "x", "")])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert run("lm", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
-    assert (tmp_path / "text").read_text() == "a b\n"
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("unit", ["labels", "words"])
+def test_lm_leaves_out_what_is_not_known(tmp_path, capsys, caplog, unit):
+    """An utterance known to be silent is an empty sentence, one of unknown transcript is none."""
+    known = [utterance(tmp_path, "x", "ONE", text="ONE"), utterance(tmp_path, "s", "", text="")]
+    unknown = [utterance(tmp_path, f"u{n}", "") for n in range(6)]
+    unknown.append(utterance(tmp_path, "v", *(("", 0.5) if unit == "labels" else ("NO", 0.5))))
+    write_manifest(tmp_path / "known.jsonl", known)
+    write_manifest(tmp_path / "train.jsonl", [*unknown[:1], *known, *unknown[1:]])
+    options = "--unit", unit, "--order", 2
+    assert run("lm", tmp_path / "known.jsonl", "--out", tmp_path / "k.arpa", *options) == 0
+    assert "left out" not in caplog.text
+    data = tmp_path / "train.jsonl"
+    assert run("lm", data, "--out", tmp_path / "lm.arpa", *options, "--test", data) == 0
+    assert (tmp_path / "lm.arpa").read_text() == (tmp_path / "k.arpa").read_text()
+    printed = capsys.readouterr().out
+    assert "from 2 sentences" in printed
+    assert "tokens of 2 sentences" in printed
+    assert "train.jsonl: 7 of 9 utterances left out, their " in caplog.text
+    assert "unknown: u0, u1, u2, u3, u4 and 2 more" in caplog.text
 
 
 def test_lm_writes_the_words_of_several_texts_as_a_lexicon(tmp_path, capsys):

@@ -7,8 +7,8 @@ from seqlabel.decoding.alignment.aligner import (
     boundary_errors,
     state_posteriors,
     without_gaps,
-    word_spans,
 )
+from seqlabel.decoding.alignment.transcripts import word_spans
 
 __all__ = [
     "Alignment",

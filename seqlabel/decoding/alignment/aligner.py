@@ -235,35 +235,6 @@ def _fitting(indices: list[int], log_probs: np.ndarray, name: str) -> np.ndarray
     return np.array(indices, np.int32)
 
 
-def word_spans(spans: Sequence[Span], separator: str = " ") -> list[Span]:
-    """The words of characters with `separator` between them; a word is as sure as its worst label.
-
-    A word ends where its last character ends: separators and blanks belong to no word.
-    """
-    return [
-        Span(
-            "".join(span.label for span in word),
-            word[0].start,
-            word[-1].end,
-            min(span.probability for span in word),
-        )
-        for word in split_words(spans, separator)
-    ]
-
-
-def split_words(spans: Sequence[Span], separator: str) -> Iterator[list[Span]]:
-    """The spans of each word, without the separators."""
-    word: list[Span] = []
-    for span in spans:
-        if span.label != separator:
-            word.append(span)
-        elif word:
-            yield word
-            word = []
-    if word:
-        yield word
-
-
 def without_gaps(spans: Sequence[Span], end: float) -> list[Span]:
     """Spans that touch each other and cover 0..`end`: each gap is cut in its middle.
 

@@ -107,21 +107,36 @@ def mark_labels(spans: Sequence[Span], alphabet: Alphabet, threshold: float) -> 
 
 
 def mark_words(spans: Sequence[Span], alphabet: Alphabet, threshold: float) -> Marked:
-    """The words of characters or subwords, each as sure as its worst label, and unknown as any.
+    """The words of characters or subwords, see `word_spans`; unknown if one of their labels is."""
+    unknown = [
+        any(span.label not in alphabet for span in own) for own in _words(spans, alphabet.unit)
+    ]
+    return _marked(word_spans(spans, alphabet.unit), unknown, threshold)
 
-    A word ends where its last label ends: blanks belong to no word, nor does a `▁` by itself before
-    other pieces.
+
+def word_spans(spans: Sequence[Span], unit: str = "character") -> list[Span]:
+    """The words of characters with " " between them, or of subwords.
+
+    A word is as sure as its worst label. It ends where its last label ends: separators and
+    blanks belong to no word, nor does a `▁` by itself before other pieces.
     """
-    unit, words, unknown = alphabet.unit, [], []
+    return [
+        Span(
+            join_labels((span.label for span in own), unit),
+            own[0].start,
+            own[-1].end,
+            min(span.probability for span in own),
+        )
+        for own in _words(spans, unit)
+    ]
+
+
+def _words(spans: Sequence[Span], unit: str) -> Iterator[Sequence[Span]]:
+    """The labels of each word."""
     for first, last in _stretches([span.label for span in spans], unit):
         first += spans[first].label == MARK and unit == "subword"
-        own = spans[first:last]
-        if not own:  # a mark with nothing behind it
-            continue
-        text = join_labels((span.label for span in own), unit)
-        words.append(Span(text, own[0].start, own[-1].end, min(s.probability for s in own)))
-        unknown.append(any(span.label not in alphabet for span in own))
-    return _marked(words, unknown, threshold)
+        if first < last:  # else a mark with nothing behind it
+            yield spans[first:last]
 
 
 def _marked(spans: Sequence[Span], unknown: Sequence[bool], threshold: float) -> Marked:
