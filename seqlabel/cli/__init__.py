@@ -49,7 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     verb = argv[0] if argv else None
     if verb in VERBS:
-        arguments = build_parser(verb).parse_args(argv[1:])
+        parser = build_parser(verb)
+        # Options may stand between files, but not where a verb has verbs of its own.
+        parse = parser.parse_args if verb == "synth" else parser.parse_intermixed_args
+        arguments = parse(argv[1:])
     else:
         parser = build_parser(None)
         if not argv:
