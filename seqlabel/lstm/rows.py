@@ -76,6 +76,8 @@ def check_lengths(lengths: Tensor | Sequence[int] | None, batch: int, frames: in
         raise InputError(f"the batch is empty ({batch} sequences of {frames} frames): skip it")
     if lengths is None:
         return [frames] * batch
+    if isinstance(lengths, tuple) and any(isinstance(n, Tensor) and n.dim() for n in lengths):
+        raise InputError("lengths are a tuple of tensors; a state comes third: (x, lengths, state)")
     lengths = torch.as_tensor(lengths)
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise InputError(

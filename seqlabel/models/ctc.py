@@ -1,5 +1,6 @@
 """Connectionist temporal classification (Graves, Fernández, Gomez & Schmidhuber 2006)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,12 @@ from seqlabel.models.targets import check_room_for_labels, check_targets, whole_
 from seqlabel.models.threads import share_rows
 
 
-def ctc_loss(logits: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+def ctc_loss(
+    logits: Tensor,
+    lengths: Tensor | Sequence[int],
+    targets: Tensor,
+    target_lengths: Tensor | Sequence[int],
+) -> Tensor:
     """-ln p(labels | x) for each row of a batch, in nats, with the gradient y - γ by the logits.
 
     logits: (B, T, K) float32 or float64, before the softmax; index 0 is the blank.

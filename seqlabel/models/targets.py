@@ -1,7 +1,7 @@
 """Checks of targets: integers in range, and labels that fit into their frames."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +30,9 @@ class RowError(InputError):
         super().__init__(f"row{'s' * (len(self.rows) > 1)} {shown} of the batch: {cause}")
 
 
-def whole_numbers(x: Tensor) -> np.ndarray:
-    """An integer tensor from any device as a contiguous int64 array."""
+def whole_numbers(x: Tensor | Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Integers, on any device or in lists, as a contiguous int64 array."""
+    x = torch.as_tensor(x)
     if x.is_floating_point() or x.is_complex():
         raise InputError(f"lengths and targets must be integers, not {x.dtype}")
     return x.detach().to("cpu", torch.int64).contiguous().numpy()
@@ -41,6 +42,8 @@ def check_targets(
     shape: Sequence[int], lengths: np.ndarray, targets: np.ndarray, target_lengths: np.ndarray
 ) -> None:
     """Raise RowError unless every length and every label lies within (B, T, K) and (B, S)."""
+    if len(shape) != 3:
+        raise InputError(f"the logits have shape {tuple(shape)}; (B, T, K) is expected")
     B, T, K = shape
     if lengths.shape != (B,) or target_lengths.shape != (B,) or targets.shape[:1] != (B,):
         raise InputError(

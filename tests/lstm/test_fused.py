@@ -287,6 +287,10 @@ def test_the_choice_of_backend():
         ([9, -2, 1, 6], "sequence 1 has length -2"),
         (torch.tensor([9.0, 3, 1, 6]), "must be integers"),
         ([9, 3], "for 4 sequences"),
+        (
+            (torch.zeros(1, 4, 2), torch.zeros(1, 4, 2)),
+            r"a state comes third: \(x, lengths, state\)",
+        ),
     ],
 )
 def test_bad_lengths_are_named(lengths, message):

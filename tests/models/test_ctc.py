@@ -331,3 +331,13 @@ def test_bad_batches_are_named(change, message):
     } | change
     with pytest.raises(InputError, match=message):
         ctc_loss(torch.zeros(2, 6, 4), *(torch.tensor(value) for value in batch.values()))
+    with pytest.raises(InputError, match=message):
+        ctc_loss(torch.zeros(2, 6, 4), *batch.values())
+
+
+def test_lengths_may_be_lists_and_logits_have_three_axes():
+    logits = torch.randn(2, 6, 4)
+    expected = ctc_loss(logits, *map(torch.tensor, ([5, 6], [[1, 2], [3, 0]], [2, 1])))
+    assert torch.equal(ctc_loss(logits, [5, 6], [[1, 2], [3, 0]], (2, 1)), expected)
+    with pytest.raises(InputError, match=r"logits have shape \(6, 4\); \(B, T, K\) is expected"):
+        ctc_loss(logits[0], [6], [[1]], [1])
