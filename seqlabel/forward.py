@@ -144,10 +144,17 @@ class Forward:
                 yield from self._compute([i])
 
     def of_utterances(
-        self, utterances: Sequence[Utterance], batches: BatchOptions
+        self,
+        utterances: Sequence[Utterance],
+        batches: BatchOptions,
+        whole: Sequence[Utterance] | None = None,
     ) -> Iterator[tuple[Utterance, Output]]:
-        """The outputs of utterances in their order, computed CHUNK at a time in batches."""
-        own = self._speaker_statistics(utterances)
+        """The outputs of utterances in their order, computed CHUNK at a time in batches.
+
+        whole: the set that they are a part of, over which a speaker's statistics are computed;
+        `utterances` if None.
+        """
+        own = self._speaker_statistics(utterances, utterances if whole is None else whole)
         for part in self._chunks(utterances, own):
             short = [(n, held) for n, (_, held) in enumerate(part) if isinstance(held, Input)]
             found: dict[int, Output] = {}
@@ -181,12 +188,16 @@ class Forward:
         if part:
             yield part
 
-    def _speaker_statistics(self, utterances: Iterable[Utterance]) -> dict[str, Statistics]:
+    def _speaker_statistics(
+        self, utterances: Iterable[Utterance], whole: Iterable[Utterance]
+    ) -> dict[str, Statistics]:
+        """Statistics of the speakers of `utterances` over all that `whole` has of them."""
         if self.front_end.options.normalise != "speaker":
             return {}
+        speakers = {utterance.speaker for utterance in utterances if utterance.speaker}
         spoken: dict[str, list[np.ndarray]] = {}
-        for utterance in utterances:
-            if utterance.speaker:
+        for utterance in whole:
+            if utterance.speaker in speakers:
                 x = extract(utterance, self.front_end.extractor).x
                 spoken.setdefault(utterance.speaker, []).append(x)
         return {speaker: Statistics.fit(arrays) for speaker, arrays in spoken.items()}

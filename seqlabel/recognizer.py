@@ -142,13 +142,18 @@ class Recognizer:
         return next(forward([prepared]))
 
     def outputs(
-        self, utterances: Sequence[Utterance], batches: BatchOptions | None = None
+        self,
+        utterances: Sequence[Utterance],
+        batches: BatchOptions | None = None,
+        whole: Sequence[Utterance] | None = None,
     ) -> Iterator[tuple[Utterance, Output]]:
         """The outputs of a manifest's utterances, in their order.
 
         They are read and computed `forward.CHUNK` at a time, in batches of similar length.
+        whole: the set that they are a part of; normalise = "speaker" takes its statistics of a
+        speaker over that set.
         """
-        return self._forward.of_utterances(utterances, batches or self.batches)
+        return self._forward.of_utterances(utterances, batches or self.batches, whole)
 
     def decode(self, outputs: Sequence[Output], n_best: int = 1) -> list[Result]:
         """Decode the outputs of several signals.

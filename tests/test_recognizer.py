@@ -2,18 +2,32 @@
 
 import json
 import shutil
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import torch
 
 import seqlabel
-from seqlabel.corpora.manifest import read_manifest
+from seqlabel.alphabet import Alphabet
+from seqlabel.cli import main
+from seqlabel.corpora.manifest import Utterance, read_manifest, write_manifest
 from seqlabel.errors import InputError
+from seqlabel.features.front_end import FrontEnd, make_extractor
 from seqlabel.inputs import Audio, read_ink
+from seqlabel.training import distribution
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.run import train
+from seqlabel.training.run_directory import (
+    WEIGHTS,
+    make_model,
+    save_weights,
+    write_description,
+)
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +110,59 @@ def test_another_version_and_unfit_weights_are_refused(broken):
         seqlabel.load(broken)
     with pytest.raises(InputError, match="no such model directory"):
         seqlabel.load(broken / "absent")
+
+
+@dataclass(frozen=True)
+class Half(Workers):
+    """One of two processes, of which the second has been before."""
+
+    world: int = 2
+    others: list = field(default_factory=list)
+
+    def gather(self, items):
+        if self.first:
+            return items + self.others.pop(0)
+        self.others.append(items)
+        return items
+
+
+@pytest.mark.parametrize("criterion", ["ctc", "regression"])
+def test_two_processes_decode_what_one_does(tmp_path, monkeypatch, criterion):
+    """Each has one of the two utterances of a speaker; statistics are those of both."""
+    rng, rows = np.random.default_rng(0), []
+    for n, speaker in enumerate(("s", "s", "t", "t", "")):
+        path = tmp_path / f"{n}.wav"
+        samples = (0.02 + 0.2 * (n % 2)) * rng.standard_normal(8000)
+        soundfile.write(path, np.cumsum(samples) / 9 if n % 3 else samples, 16000)
+        rows.append(Utterance(str(n), path, "speech", ("a",), speaker=speaker, duration=0.5))
+    write_manifest(tmp_path / "test.jsonl", rows)
+    (tmp_path / "given.toml").write_text(
+        'features.kind = "fbank"\nfront_end.normalise = "speaker"\nmodel.hidden = 4\n'
+        f'model.layers = 1\ncriterion = {{kind = "{criterion}"}}\n'
+    )
+    values = ["criterion.target=file", "criterion.size=2"] if criterion == "regression" else []
+    experiment = Experiment.load(tmp_path / "given.toml", values)
+    front_end = FrontEnd(make_extractor(experiment.features), experiment.front_end)
+    (tmp_path / "exp").mkdir()
+    torch.manual_seed(0)
+    write_description(tmp_path / "exp", experiment, Alphabet(["a", "b"]), front_end, {})
+    model = make_model(experiment, front_end, Alphabet(["a", "b"]))
+    save_weights(tmp_path / "exp" / WEIGHTS, {n: 5 * w for n, w in model.state_dict().items()})
+    found = []
+    others: list = []
+    for group in (Workers(), Half(rank=1, others=others), Half(rank=0, others=others)):
+        monkeypatch.setattr(distribution, "workers", lambda devices, g=group: nullcontext(g))
+        out = tmp_path / "hyp.jsonl"
+        arguments = [str(tmp_path / "exp"), str(tmp_path / "test.jsonl"), "--out", str(out)]
+        assert main(["decode", *arguments]) == 0
+        lines = [json.loads(line) for line in out.read_text().splitlines()]
+        found.append(lines[1:])
+    one, _, two = found
+    assert [row["id"] for row in two] == [row.id for row in rows]
+    for row, other in zip(one, two, strict=True):
+        assert row.keys() == other.keys()
+        if criterion == "regression":
+            np.testing.assert_allclose(row["values"], other["values"], rtol=1e-3, atol=1e-4)
+        else:
+            assert row["labels"] == other["labels"]
+            assert row["log_prob"] == pytest.approx(other["log_prob"], rel=1e-4)

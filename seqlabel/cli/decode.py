@@ -57,14 +57,14 @@ def main(args: argparse.Namespace) -> int | None:
             raise InputError(f"{args.data}: no utterances")
         own = utterances[group.rank :: group.world]
         if recognizer.values is not None:
-            _write_values(args, recognizer, own, [utterance.id for utterance in utterances], group)
+            _write_values(args, recognizer, own, utterances, group)
             return 0
         started = time.perf_counter()
         rows: list[dict[str, Any]] = []
         evidence: dict[str, Evidence] = {}
         pending = []
         seconds, frames = 0.0, 0
-        outputs = progress_bar(recognizer.outputs(own), "reading", len(own))
+        outputs = progress_bar(recognizer.outputs(own, whole=utterances), "reading", len(own))
         for n, (utterance, output) in enumerate(outputs, 1):
             pending.append((utterance, output))
             frames += len(output.frames)
@@ -107,10 +107,10 @@ def _write_values(
     args: argparse.Namespace,
     recognizer: "Recognizer",
     own: "Sequence[Utterance]",
-    ids: list[str],
+    utterances: "Sequence[Utterance]",
     group: "Workers",
 ) -> None:
-    """What a regression predicts of this process's share of the utterances, written by the first.
+    """What a regression predicts of `own`, this process's share, written by the first.
 
     Raises InputError for options that labels alone have.
     """
@@ -128,11 +128,11 @@ def _write_values(
         raise InputError(f"--{name} is for labels; {args.model} predicts values")
     options, front_end = recognizer.values, recognizer.front_end
     gaussian = options.loss == "gaussian"
-    outputs = progress_bar(recognizer.outputs(own), "predicting", len(own))
+    outputs = progress_bar(recognizer.outputs(own, whole=utterances), "predicting", len(own))
     rows = [prediction_row(u.id, output.frames, gaussian) for u, output in outputs]
     rows = group.gather(rows)
     if group.first:
-        order = {name: n for n, name in enumerate(ids)}
+        order = {utterance.id: n for n, utterance in enumerate(utterances)}
         rows.sort(key=lambda row: order[row["id"]])
         stacked = as_table(front_end.options)
         header = {
