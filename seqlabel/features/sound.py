@@ -14,10 +14,8 @@ from seqlabel.features.room import (
     room_response,
     tilted_noise,
 )
-from seqlabel.features.speed import change_speed
+from seqlabel.features.speed import STEPS, change_speed
 from seqlabel.inputs.audio import Audio
-
-_STEP = 100  # steps of speed per unit: the decimals that `change_speed` has
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class SoundAugmentation:
     level: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.speed <= 0.5 or abs(self.speed * _STEP - self.steps) > 1e-6:
+        if not 0 <= self.speed <= 0.5 or abs(self.speed * STEPS - self.steps) > 1e-6:
             raise InputError(f"speed = {self.speed}: must be from 0 to 0.5 in steps of 0.01")
         if not (0 <= self.room <= 1 and 0 <= self.noise <= 1):
             raise InputError("room and noise are probabilities: they must be from 0 to 1")
@@ -66,7 +64,7 @@ class SoundAugmentation:
     @property
     def steps(self) -> int:
         """Steps of speed on either side of 1."""
-        return round(self.speed * _STEP)
+        return round(self.speed * STEPS)
 
     @property
     def changes(self) -> bool:
@@ -80,7 +78,7 @@ def distort_sound(audio: Audio, rng: np.random.Generator, options: SoundAugmenta
     Only the speed changes the number of samples; the room delays nothing. A signal that is not
     changed is returned itself. The same state of `rng` gives the same samples.
     """
-    factor = 1 + int(rng.integers(-options.steps, options.steps + 1)) / _STEP
+    factor = 1 + int(rng.integers(-options.steps, options.steps + 1)) / STEPS
     in_room, noisy = rng.random(2) < (options.room, options.noise)
     audio = change_speed(audio, factor)
     sound = audio.samples

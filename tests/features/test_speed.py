@@ -7,6 +7,7 @@ import torch
 from seqlabel.errors import InputError
 from seqlabel.features.speed import change_speed
 from seqlabel.inputs import Audio
+from seqlabel.training.options import AugmentationOptions
 
 RATE = 16000
 
@@ -47,3 +48,12 @@ def test_speed_one_is_the_same_signal():
 def test_senseless_factors_are_named(factor):
     with pytest.raises(InputError, match=r"between 0\.5 and 2"):
         change_speed(tone(300.0), factor)
+
+
+@pytest.mark.parametrize("factor", [0.925, 1.004, 1.115])
+def test_factors_between_the_steps_are_refused(factor):
+    """They would be played at the speed of a step."""
+    with pytest.raises(InputError, match=rf"speed {factor}: .*in steps of 0\.01"):
+        AugmentationOptions(speeds=(0.9, factor))
+    steps = tuple(n / 100 for n in range(50, 201))
+    assert AugmentationOptions(speeds=steps).speeds == steps
