@@ -92,14 +92,24 @@ def _value(text: str) -> Any:
 
 
 def build(cls: type[Options], table: Mapping[str, Any], where: str) -> Options:
-    """An instance of the frozen dataclass `cls` from a TOML table; `where` begins the messages."""
+    """An instance of the frozen dataclass `cls` from a TOML table; `where` begins the messages.
+
+    The metadata `tag` of a field that is a table names the option with which that begins.
+    """
     if not isinstance(table, Mapping):
         raise InputError(f"{where}: a table of options is expected, not {table!r}")
     hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(typing.cast(Any, cls)) if field.init]
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls)) if f.init}
+    names = list(fields)
     for key in table:
         if key not in names:
             raise InputError(f"{where}: unknown option {key}{did_you_mean(key, names)}")
+    for key, value in table.items():
+        if typing.get_origin(hints[key]) is dict and not isinstance(value, Mapping):
+            raise InputError(
+                f"{where}.{key} = {value!r}: a table is expected"
+                f"{_with_tag(key, fields[key].metadata.get('tag'), value)}"
+            )
     values = {key: _convert(hints[key], value, f"{where}.{key}") for key, value in table.items()}
     try:
         return cls(**values)
@@ -107,6 +117,13 @@ def build(cls: type[Options], table: Mapping[str, Any], where: str) -> Options:
         raise InputError(f"{where}: {error}") from None
     except TypeError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _with_tag(key: str, tag: str | None, value: Any) -> str:
+    """A suffix for the error message of a table of which only the value of `tag` is given."""
+    if tag is None:
+        return ""
+    return f"; write {key}.{tag}={value if isinstance(value, str) else '...'}"
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -136,6 +153,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             raise InputError(f"{where}: {len(hints)} values are expected, not {len(value)}")
         pairs = zip(hints, value, strict=True)
         return tuple(_convert(h, v, f"{where}[{n}]") for n, (h, v) in enumerate(pairs))
+    if origin is dict and not isinstance(value, Mapping):
+        raise InputError(f"{where} = {value!r}: a table is expected")
     if origin is dict:
         return {key: _convert(arguments[1], v, f"{where}.{key}") for key, v in value.items()}
     if hint is Any:
@@ -167,6 +186,8 @@ def _convert_union(arguments: Sequence[Any], value: Any, where: str) -> Any:
             return _convert(argument, value, where)
         except InputError as error:
             errors.append(str(error))
+    if str in arguments and any(typing.get_origin(argument) is dict for argument in arguments):
+        raise InputError(f"{where} = {value!r}: a name or a table is expected")
     raise InputError(errors[0])
 
 

@@ -24,6 +24,8 @@ class Outer:
     cell: str | dict[str, Any] = "lstm"
     phases: tuple[Inner, ...] = ()
     on: bool = False
+    shape: dict[str, Any] = field(default_factory=dict, metadata={"tag": "kind"})
+    rest: dict[str, Any] = field(default_factory=dict)
 
 
 def test_builds_nested_values_and_widens_integers():
@@ -45,6 +47,10 @@ def test_builds_nested_values_and_widens_integers():
         ({"names": ["a", 1]}, "c.toml.names[1] = 1: str is expected"),
         ({"inner": 3}, "c.toml.inner: a table of options is expected, not 3"),
         ({"limit": "x"}, "c.toml.limit = 'x': float is expected"),
+        ({"shape": "x"}, "c.toml.shape = 'x': a table is expected; write shape.kind=x"),
+        ({"shape": 3}, "c.toml.shape = 3: a table is expected; write shape.kind=..."),
+        ({"rest": []}, "c.toml.rest = []: a table is expected"),
+        ({"cell": [1]}, "c.toml.cell = [1]: a name or a table is expected"),
     ],
 )
 def test_a_wrong_value_is_named(table, message):

@@ -36,10 +36,12 @@ class Experiment:
     keep_labels: the network keeps the labels of `initial` that the data lack.
     """
 
-    features: dict[str, Any]
+    features: dict[str, Any] = field(metadata={"tag": "kind"})
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
-    criterion: dict[str, Any] = field(default_factory=lambda: {"kind": "ctc"})
+    criterion: dict[str, Any] = field(
+        default_factory=lambda: {"kind": "ctc"}, metadata={"tag": "kind"}
+    )
     batches: BatchOptions = field(default_factory=BatchOptions)
     augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
