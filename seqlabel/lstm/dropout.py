@@ -24,7 +24,18 @@ def dropout(x: Tensor, p: float) -> Tensor:
 
 
 class Dropout(nn.Dropout):
-    """`dropout` as a module, without effect in evaluation."""
+    """`dropout` as a module, without effect in evaluation.
+
+    variational: x is (B, T, W), and all frames of a sequence have one mask (Gal & Ghahramani 2016).
+    """
+
+    def __init__(self, p: float, variational: bool = False) -> None:
+        super().__init__(p)
+        self.variational = variational
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.p) if self.training else x
+        if not self.training:
+            return x
+        if self.variational and self.p:
+            return x * dropout(torch.ones_like(x[:, :1]), self.p)
+        return dropout(x, self.p)

@@ -91,7 +91,7 @@ class LSTM(nn.Module):
             raise InputError(f"tbptt={tbptt} and chunk={chunk} both cut sequences: use one of them")
         if init not in INITIALISATIONS:
             raise InputError(f"init={init!r} is not one of {', '.join(INITIALISATIONS)}")
-        self.cell = _project(cell, projection)
+        self.cell = project(cell, projection)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.directions = bidirectional, 1 + bidirectional
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
@@ -256,8 +256,8 @@ class LSTM(nn.Module):
         )
 
 
-def _project(cell: AnyCell | str | Mapping[str, Any], projection: int) -> AnyCell:
-    """The cell with the layer's projection."""
+def project(cell: AnyCell | str | Mapping[str, Any], projection: int) -> AnyCell:
+    """The cell with the layer's projection; InputError for a cell that cannot have that."""
     made = as_cell(cell)
     if projection:
         if not isinstance(made, Cell):

@@ -53,7 +53,9 @@ class ConvEncoder(FrameEncoder):
     stack: its input are, frame by frame, the channels of all remaining rows.
     """
 
-    def __init__(self, options: ConvOptions, stack: LSTM, dropout: float = 0.0) -> None:
+    def __init__(
+        self, options: ConvOptions, stack: LSTM, dropout: float = 0.0, variational: bool = False
+    ) -> None:
         super().__init__(options.reduction)
         self.options = options
         inputs = [1, *options.channels[:-1]]
@@ -65,7 +67,7 @@ class ConvEncoder(FrameEncoder):
             nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")  # type: ignore[arg-type]
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
         self.stack = stack
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, variational)
         self.output_size: int = stack.output_size
 
     def forward(

@@ -37,7 +37,8 @@ class HierarchicalCtc(nn.Module):
 
     @dataclass(frozen=True)
     class Options:
-        """hidden, layers, bidirectional, cell, dropout: of the stack of each level but the first.
+        """hidden, layers, bidirectional, cell, dropout, variational: of the stack of each level but
+        the first, as in `ModelOptions`.
 
         weights: of the levels' losses, the finest level first and the labels last; 1 each if empty.
         """
@@ -47,6 +48,7 @@ class HierarchicalCtc(nn.Module):
         bidirectional: bool = True
         cell: str | dict[str, Any] = "peephole"
         dropout: float = 0.0
+        variational: bool = False
         weights: tuple[float, ...] = ()
 
         def __post_init__(self) -> None:
@@ -87,10 +89,11 @@ class HierarchicalCtc(nn.Module):
                 options.bidirectional,
                 options.dropout if options.layers > 1 else 0.0,
                 options.cell,
+                variational=options.variational,
             )
             for below in sizes[:-1]
         )
-        self.dropout = Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout, options.variational)
         above = options.hidden * (1 + options.bidirectional)
         widths = [encoder_size] + [above] * len(levels)
         self.layers = nn.ModuleList(

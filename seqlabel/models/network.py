@@ -15,6 +15,7 @@ from seqlabel.lstm import INITIALISATIONS, LSTM
 from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.chunks import check_options
 from seqlabel.lstm.dropout import Dropout
+from seqlabel.lstm.stack import project
 from seqlabel.models.convolution import ConvEncoder, ConvOptions
 from seqlabel.models.encoder import FrameEncoder
 from seqlabel.models.pyramid import Pyramid, PyramidOptions
@@ -32,7 +33,8 @@ class ModelOptions:
     options of layers, "mdlstm" uses only dropout, init, initial_range and forget_bias.
     cell: a preset of `seqlabel.lstm.PRESETS` or a table of `Cell`'s flags. hidden: H, cells per
     direction. projection: R, outputs per direction after projection, or 0.
-    dropout: between layers and before the output layer; variational: one mask for all frames.
+    dropout: between layers, after convolutions and before the output layer; variational: one mask
+    for all frames in all of these places, but for "mdlstm".
     between: connection of layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
     initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
     truncate, tbptt: truncation of the gradient through time, see `LSTM`.
@@ -67,11 +69,14 @@ class ModelOptions:
     conv: ConvOptions = field(default_factory=ConvOptions)
 
     def __post_init__(self) -> None:
-        as_cell(self.cell)
         if not 1 <= self.hidden <= MOST_CELLS or not 0 <= self.projection <= MOST_CELLS:
             raise InputError(
                 f"hidden must be in 1 ... {MOST_CELLS} and projection in 0 ... {MOST_CELLS}"
             )
+        if self.encoder == "mdlstm":
+            as_cell(self.cell)
+        else:
+            project(self.cell, self.projection).shapes(1, self.hidden)
         if self.layers < 1 or self.initial_range < 0:
             raise InputError("layers must be at least 1, initial_range not negative")
         if not 0 <= self.dropout < 1 or not 0 <= self.recurrent_dropout < 1:
@@ -126,7 +131,7 @@ def make_encoder(inputs: int, options: ModelOptions) -> FrameEncoder:
     elif options.encoder == "conv":
         width = options.conv.channels[-1] * options.conv.rows(inputs)
         stack = _stack(width, options.layers, options)
-        encoder = ConvEncoder(options.conv, stack, options.dropout)
+        encoder = ConvEncoder(options.conv, stack, options.dropout, options.variational)
     else:
         encoder = Encoder(inputs, options)
     if options.initial_range:
@@ -150,7 +155,7 @@ class Encoder(FrameEncoder):
         if options.subsample > 1:
             width = self.lower.output_size * options.subsample
             self.upper = _stack(width, options.layers - lower, options)
-        self.dropout = Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout, options.variational)
         self.output_size: int = (self.upper or self.lower).output_size
 
     def forward(

@@ -29,7 +29,8 @@ class Transducer(nn.Module):
         """prediction: cells of the prediction network, hidden: N of the output network.
 
         joint: "output" for the output network of 2013, "product" for that of 2012 (no N).
-        label_epochs: of training the prediction network as a language model beforehand, 0 for none.
+        label_epochs: of training the prediction network as a language model beforehand, 0 for none;
+            not done where `initial` supplies its weights.
         most_per_frame: maximum labels of the greedy search at one frame.
         """
 

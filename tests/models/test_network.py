@@ -9,6 +9,7 @@ import torch
 from seqlabel.data.batches import elapsed_times
 from seqlabel.data.tensors import Batch
 from seqlabel.errors import InputError
+from seqlabel.lstm.dropout import Dropout
 from seqlabel.models.model import Model
 from seqlabel.models.network import Encoder, ModelOptions, join_frames, join_times
 
@@ -144,3 +145,52 @@ def test_options_that_contradict_are_refused():
         ModelOptions(layers=2, subsample=2, subsample_after=2)
     with pytest.raises(InputError, match="did you mean 'ctc'"):
         Model(3, 4, ModelOptions(), {"kind": "ctcc"})
+
+
+def test_cells_without_their_sizes_are_refused():
+    with pytest.raises(InputError, match="projection=3 is for LSTM cells, not for 'gru'"):
+        ModelOptions(cell="gru", projection=3)
+    with pytest.raises(InputError, match="cell='lstmp' needs projection"):
+        ModelOptions(cell="lstmp")
+    with pytest.raises(InputError, match="cannot be divided into blocks of 3"):
+        ModelOptions(cell={"block_size": 3}, hidden=4)
+    assert ModelOptions(cell="lstmp", projection=3).projection == 3
+
+
+@pytest.mark.parametrize("variational", [False, True])
+@pytest.mark.parametrize(
+    ("options", "criterion", "places"),
+    [
+        ({}, {"kind": "ctc"}, 1),
+        ({"subsample": 2}, {"kind": "ctc"}, 2),
+        ({"encoder": "conv"}, {"kind": "ctc"}, 2),
+        ({}, {"kind": "levels", "hidden": 16, "dropout": 0.5}, 2),
+    ],
+)
+def test_variational_masks_are_those_of_all_frames_everywhere(
+    options, criterion, places, variational
+):
+    options = ModelOptions(hidden=16, layers=2, dropout=0.5, variational=variational, **options)
+    if "dropout" in criterion:
+        criterion = {**criterion, "variational": variational}
+    torch.manual_seed(0)
+    model = Model(8, 4, options, criterion, [3] if "dropout" in criterion else []).train()
+    shares = []
+
+    def look(module, arguments, output):
+        """Whether each feature of each sequence is kept in all frames or in none."""
+        (x,) = arguments
+        kept, there = output != 0, (x != 0).any(dim=1)
+        whole = ((kept | (x == 0)).all(dim=1) | ~kept.any(dim=1))[there]
+        shares.append(float(whole.float().mean()))
+        scaled = torch.where(kept, 2 * x, 0)
+        torch.testing.assert_close(output, scaled)
+        assert 0.2 < float(kept[:, :, there.all(dim=0)].float().mean()) < 0.8
+
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.register_forward_hook(look)
+    encoded, lengths = model.encoder(torch.randn(3, 40, 8), torch.tensor([40, 40, 40]))
+    model.criterion.outputs(encoded, lengths)
+    assert len(shares) == places
+    assert all(share == 1 if variational else share < 0.2 for share in shares)
