@@ -11,7 +11,7 @@ import pytest
 import seqlabel
 from seqlabel.alphabet import Alphabet
 from seqlabel.cli import main
-from seqlabel.corpora.manifest import read_manifest
+from seqlabel.corpora.manifest import Segment, read_manifest, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.files import write_jsonl
 from seqlabel.models.criteria import Ctc
@@ -133,3 +133,38 @@ def test_words_alone_are_learned_from_the_same_data(segmented, config, tmp_path)
         for kind in ("ctc", "levels")
     ]
     assert losses[0] == losses[1]
+
+
+def test_utterances_without_hand_labels_are_left_out_of_framewise_training(
+    segmented, config, tmp_path, caplog
+):
+    """One that was not segmented, and one whose segments lie between two frames."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "alphabet.json").write_bytes((segmented / "alphabet.json").read_bytes())
+    for name in ("train", "dev"):
+        utterances = read_manifest(segmented / f"{name}.jsonl")
+        first, second = utterances[:2]
+        label = second.labels[0]
+        utterances[0] = replace(first, segments=())
+        utterances[1] = replace(second, segments=(Segment(label, 1e-7, 2e-7),))
+        write_manifest(data / f"{name}.jsonl", utterances)
+    overrides = ["criterion.kind=framewise", "phases=[{epochs=1, monitor='frame_error'}]"]
+    experiment = Experiment.load(config, [*overrides, "batches.utterances=1"])
+    run = train(experiment, data, tmp_path / "exp", Workers())
+    assert len(run.train) == 22
+    skipped = json.loads((tmp_path / "exp" / "run.json").read_text())["skipped"]
+    assert list(skipped) == [u.id for u in read_manifest(data / "train.jsonl")[:2]]
+    assert all(reason.startswith("no hand segmentation") for reason in skipped.values())
+    assert "dev: 2 of 6 utterances have no loss" in caplog.text
+    # the dev scores are those of the four that are left
+    (row,) = read_log(tmp_path / "exp" / "log.csv")
+    dev = read_manifest(data / "dev.jsonl")[2:]
+    write_manifest(data / "dev.jsonl", dev)
+    train(experiment, data, tmp_path / "rest", Workers())
+    (other,) = read_log(tmp_path / "rest" / "log.csv")
+    for name in ("dev_loss", "dev_frame_error_rate"):
+        assert float(row[name]) == pytest.approx(float(other[name]), rel=1e-6), name
+    write_manifest(data / "dev.jsonl", [replace(u, segments=()) for u in dev])
+    with pytest.raises(InputError, match=r"dev: no utterances left .* \(no hand segmentation"):
+        train(experiment, data, tmp_path / "none", Workers())

@@ -16,6 +16,7 @@ from seqlabel.corpora.prepared import (
     unseen_labels,
     unseen_remarks,
 )
+from seqlabel.data.faults import UNSEGMENTED, level_fault
 from seqlabel.data.signals import read_signal
 from seqlabel.data.values import ValueTargets
 from seqlabel.errors import InputError
@@ -24,6 +25,9 @@ from seqlabel.progress import progress_bar
 
 _SILENT = 1e-4
 """Audio whose samples all lie within this (three steps of 16 bits) holds no speech."""
+
+TRAINED = ("train", "dev")
+"""The sets that a training uses."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,17 @@ def find_problems(
     splits: Mapping[str, Sequence[Utterance]],
     extractors: Mapping[Kind, Any],
     reduction: int = 1,
+    framewise: bool = False,
 ) -> Iterator[Problem]:
     """Read every signal, compute its features, and yield all problems for training.
 
-    extractors: feature extractor for each kind of signal. reduction: input frames per
-    output of the network. Problems are signals that cannot be read, silent audio, no or unknown
-    labels, fewer frames than CTC needs for the labels, features that are no numbers, targets that
-    do not fit the frames, hand labels that differ from the labels or leave the signal, an id or a
-    speaker in two sets. Unknown labels outside the training set are no problem, but a remark
-    (`find_remarks`).
+    extractors: feature extractor for each kind of signal. reduction: extracted frames per
+    output of the network. framewise: whether training is. Problems are signals that cannot be
+    read, silent audio, no or unknown labels, fewer frames than CTC needs for the labels, features
+    that are no numbers, targets that do not fit the frames, hand labels that differ from the labels
+    or leave the signal, an id or a speaker in two sets; in the sets train and dev also levels
+    without labels, with unknown ones or with too many, and for framewise training the lack of hand
+    labels. Unknown labels outside the training set are no problem, but a remark (`find_remarks`).
     """
     home: dict[str, str] = {}
     for name, utterances in splits.items():
@@ -73,8 +79,11 @@ def find_problems(
             unknown = [label for label in utterance.labels if label not in alphabet]
             if unknown and name == "train":
                 yield Problem(name, utterance.id, f"symbol {unknown[0]!r} is not in the alphabet")
-            for reason in _faults(utterance, extractors[utterance.kind], reduction):
+            levels = alphabet.levels if name in TRAINED else ()
+            for reason in _faults(utterance, extractors[utterance.kind], reduction, levels):
                 yield Problem(name, utterance.id, reason)
+            if framewise and name in TRAINED and not utterance.segments:
+                yield Problem(name, utterance.id, UNSEGMENTED)
     for remark in shared_speakers(splits):
         yield Problem("", "", remark)
 
@@ -109,7 +118,12 @@ def _has_values(utterance: Utterance) -> bool:
     return utterance.target is not None or utterance.kind == "series"
 
 
-def _faults(utterance: Utterance, extractor: Any, reduction: int) -> Iterator[str]:
+def _faults(
+    utterance: Utterance,
+    extractor: Any,
+    reduction: int,
+    levels: Sequence[tuple[str, Alphabet]],
+) -> Iterator[str]:
     if not utterance.labels and utterance.text is None and not _has_values(utterance):
         yield "no labels"
     if utterance.segments:
@@ -136,3 +150,6 @@ def _faults(utterance: Utterance, extractor: Any, reduction: int) -> Iterator[st
     reduced, needed = -(-len(frames.x) // reduction), required_frames(utterance.labels)
     if reduced < needed:
         yield f"{reduced} frames, its labels need {needed}"
+    for level, below in levels:
+        if reason := level_fault(utterance, level, below, reduced):
+            yield reason

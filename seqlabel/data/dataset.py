@@ -8,6 +8,7 @@ import numpy as np
 
 from seqlabel.alphabet import BLANK, Alphabet, required_frames
 from seqlabel.corpora.manifest import Utterance
+from seqlabel.data.faults import UNSEGMENTED, level_fault
 from seqlabel.data.index import Utterances, open_utterances
 from seqlabel.data.signals import KeptSignals, extract, read_signal, signal_kind
 from seqlabel.data.speakers import SpeakerStatistics
@@ -298,7 +299,24 @@ class Dataset:
 
     def _long_enough(self, number: int, frames: int) -> bool:
         left = -(-self.front_end.frame_count(frames) // self.distortion.subsample)
-        return left >= self.utterances.needed[number]
+        return left >= self._needed(number)
+
+    def _needed(self, number: int) -> int:
+        """Frames that CTC needs for the labels of an utterance and those of its levels."""
+        needed = int(self.utterances.needed[number])
+        if self.alphabet.levels:
+            levels = self.utterances[number].levels
+            below = (required_frames(levels.get(name, ())) for name, _ in self.alphabet.levels)
+            needed = max(needed, *below)
+        return needed
+
+    def segmented(self, n: int) -> bool:
+        """Whether the middle of a frame of utterance n lies in a hand segment."""
+        utterance = self.utterance(n)
+        if not utterance.segments:
+            return False
+        frames = self.front_end.stack(self.store.frames(self._number(n)))
+        return bool((self._frame_labels(utterance, frames) != -1).any())
 
     def _frame_labels(self, utterance: Utterance, frames: Frames) -> np.ndarray:
         """(T,) label index of the hand segment around the middle of each frame, -1 for none."""
@@ -315,7 +333,8 @@ class Dataset:
     ) -> list[Skipped]:
         """Where values are to be predicted: utterances of which none is known. Otherwise:
         utterances without labels, with a label that the alphabet lacks, or with fewer frames
-        than CTC needs for labels and repeats; the same of every level that the alphabet has.
+        than CTC needs for labels and repeats; the same of every level that the alphabet has; where
+        frames have targets, utterances without a frame in a hand segment.
 
         output_lengths: numbers of frames (N,) -> numbers of outputs of the encoder.
         """
@@ -338,25 +357,15 @@ class Dataset:
                 reasons.setdefault(n, f"symbol {lacking[0]!r} is not in the alphabet")
         for n in range(len(self)) if self.alphabet.levels else ():
             for name, alphabet in self.alphabet.levels:
-                reason = _level_fault(self.utterance(n), name, alphabet, int(frames[n]))
+                reason = level_fault(self.utterance(n), name, alphabet, int(frames[n]))
                 if reason:
                     reasons.setdefault(n, reason)
+        for n in range(len(self)) if self.frame_targets else ():
+            if n not in reasons and not self.segmented(n):
+                reasons[n] = UNSEGMENTED
         return [Skipped(n, self.utterance(n).id, reasons[n]) for n in sorted(reasons)]
 
 
 def _at_speed(frames: Frames, speed: float) -> Frames:
     """Frames of an utterance that is played `speed` times as fast, with the times of its own."""
     return replace(frames, times=frames.times * speed, period=frames.period * speed)
-
-
-def _level_fault(utterance: Utterance, name: str, alphabet: Alphabet, frames: int) -> str | None:
-    """Why a level of an utterance has no CTC loss, None if it has one."""
-    labels = utterance.levels.get(name, ())
-    lacking = [label for label in labels if label not in alphabet]
-    if not labels:
-        return f"no labels of the level {name!r}"
-    if lacking:
-        return f"symbol {lacking[0]!r} is not in the alphabet of the level {name!r}"
-    if required_frames(labels) > frames:
-        return f"{frames} frames, its level {name!r} needs {required_frames(labels)}"
-    return None

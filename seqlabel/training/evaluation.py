@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.data import Batch, BatchOptions, Dataset, make_batches
-from seqlabel.models.framewise import Framewise
+from seqlabel.models.framewise import UNLABELLED, Framewise
 from seqlabel.models.model import Model
 from seqlabel.models.regression import Regression
 from seqlabel.models.targets import RowError
@@ -61,6 +61,10 @@ def evaluate(
             batch = dataset.batch(chosen).to(workers.device)
             encoded, lengths = model.encoder(batch.x, batch.lengths, batch.elapsed, batch.heights)
             spelled = [row for row, n in enumerate(chosen) if dataset.spelled(n)]
+            if framewise:
+                assert batch.frame_labels is not None
+                segmented = (batch.frame_labels != UNLABELLED).any(dim=1).tolist()
+                spelled = [row for row in spelled if segmented[row]]
             for value in _losses(model, encoded, lengths, batch, spelled):
                 if math.isfinite(value):
                     loss, finite = loss + value, finite + 1
@@ -72,7 +76,7 @@ def evaluate(
                 continue
             hypotheses = model.criterion.best_labels(encoded, lengths)
             frames += int(lengths.sum())
-            if framewise:
+            if framewise and any(segmented):
                 counts = model.criterion.frame_errors(encoded, lengths, batch)
                 wrong, labelled = wrong + counts[0], labelled + counts[1]
             for n, hypothesis in zip(chosen, hypotheses, strict=True):

@@ -12,6 +12,7 @@ import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
+from seqlabel.data.faults import UNSEGMENTED
 from seqlabel.data.values import ValueTargets
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
@@ -159,6 +160,11 @@ def make_distortion(experiment: Experiment, plain: Dataset) -> Distortion:
     if image_options is not None:
         if kinds != {"image"}:
             raise InputError("augmentation.image is for images; leave it out")
+        if plain.frame_targets and image_options.moves_columns:
+            raise InputError(
+                "augmentation.image: slant, rotation, width and waves move columns, but not their "
+                "labels; set them to 0 for framewise training"
+            )
 
         def distort(signal: Signal, rng: np.random.Generator) -> Signal:
             assert isinstance(signal, Image)
@@ -186,16 +192,21 @@ def leave_out(dataset: Dataset, model: Model, name: str) -> tuple[Dataset, list[
     )
     keep = np.delete(np.arange(len(dataset)), [entry.number for entry in skipped])
     if not len(keep):
-        raise InputError(
-            f"{name}: no utterances left for training: {_named(skipped[:1])}; use less stacking "
-            "or subsampling"
-        )
+        advice = "" if skipped[0].reason == UNSEGMENTED else "; use less stacking or subsampling"
+        raise InputError(f"{name}: no utterances left for training: {_named(skipped[:1])}{advice}")
     return dataset.subset(keep), skipped
 
 
 def name_unusable(dataset: Dataset, model: Model, name: str) -> None:
-    """Name in the log the utterances that are scored but may have no loss."""
+    """Name in the log the utterances that are scored but may have no loss.
+
+    Raises InputError if no frame has a target where training is framewise.
+    """
     found = _unusable(dataset, model)
+    if found and len(found) == len(dataset) and dataset.frame_targets:
+        raise InputError(
+            f"{name}: no utterances left for the dev scores of frames: {_named(found[:1])}"
+        )
     if found:
         log.warning(
             "%s: %d of %d utterances have no loss: %s; they count in the error rate only",

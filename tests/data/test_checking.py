@@ -127,3 +127,88 @@ def test_wrong_usage(data, capsys, arguments, words):
     folder = data if arguments else data / "absent"
     assert main(["check", str(folder), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def check(data, text, *arguments):
+    """Exit status of a check with a configuration."""
+    (data / "c.toml").write_text(text)
+    return main(["check", str(data), "--config", str(data / "c.toml"), *arguments])
+
+
+PLAIN = '[features]\nkind = "fbank"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("features = 3\n", "c.toml.features = 3: a table is expected"),
+        ("[model]\nhidden = 9\n", "features"),
+        (PLAIN + "[model]\nhiden = 9\n", "did you mean 'hidden'"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(data, capsys, text, words):
+    assert check(data, text) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "reduced"),
+    [
+        ("", 23),
+        ("[front_end]\nstack = 8\nstride = 7\n", 4),
+        ("[front_end]\nstack = 8\nstride = 8\n", 3),
+        ("[model]\nsubsample = 8\n", 3),
+        ("[front_end]\nstack = 4\nstride = 4\n[model]\nsubsample = 2\n", 3),
+        ('[model]\nencoder = "conv"\n[model.conv]\nchannels = [2]\npools = [[8, 1]]\n', 3),
+    ],
+)
+def test_frames_are_those_that_the_configuration_leaves(data, capsys, options, reduced):
+    """23 frames in each set, and labels a a b, which need 4."""
+    assert check(data, PLAIN + options) == (reduced < 4)
+    told = [line for line in capsys.readouterr().out.splitlines() if "labels need" in line]
+    expected = ["train", "dev", "test"] if reduced < 4 else []
+    assert told == [f"{name} {name}: {reduced} frames, its labels need 4" for name in expected]
+    assert check(data, PLAIN + options, "--reduction", "7") == 0
+    assert check(data, PLAIN + options, "--reduction", "8") == 1
+
+
+def test_features_instead_of_those_of_a_configuration(data, capsys):
+    wide = '[features]\nkind = "fbank"\nwindow = 300.0\n'
+    assert check(data, wide, "--features", "fbank") == 0
+    assert check(data, wide) == 1
+
+
+def test_levels_with_too_many_labels(data, capsys):
+    """The sets train and dev need their levels; other criteria do not."""
+    phones = Alphabet(["p", "q"], unit="phone")
+    Alphabet(["a", "b"], unit="word", levels=(("phone", phones),)).save(data / "alphabet.json")
+    change(data, "train", levels={"phone": ("p", "q") * 12})
+    change(data, "dev", levels={"phone": ("p", "x")})
+    assert main(["check", str(data)]) == 1
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "train train: 23 frames, its level 'phone' needs 24",
+        "dev dev: symbol 'x' is not in the alphabet of the level 'phone'",
+    ]
+    assert check(data, PLAIN + '[criterion]\nkind = "levels"\n') == 1
+    assert check(data, PLAIN) == 0
+    change(data, "train", levels={})
+    change(data, "dev", levels={"phone": ("p", "q") * 11})
+    capsys.readouterr()
+    assert main(["check", str(data)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "train train: no labels of the level 'phone'"
+    assert not told[1].startswith("dev")
+
+
+def test_hand_labels_that_framewise_training_needs(data, capsys):
+    for name in ("train", "dev", "test"):
+        change(data, name, segments=())
+    assert check(data, PLAIN) == 0
+    capsys.readouterr()
+    assert check(data, PLAIN + '[criterion]\nkind = "framewise"\n') == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told if "no hand segmentation" in line] == [
+        "train train", "dev dev",
+    ]  # fmt: skip

@@ -122,3 +122,14 @@ def test_a_set_of_which_nothing_is_left_is_refused():
         InputError, match=r"train: no utterances left for training: u0 \(too short\)"
     ):
         leave_out(Corpus(2, [0, 1]), MODEL, "train")
+
+
+@pytest.mark.parametrize("option", ["slant", "rotation", "width", "waves"])
+def test_columns_with_labels_stay_where_they_are(option):
+    """Brightness, noise, height and shift leave what is written in a column in it."""
+    options = experiment(image={option: 0.1, "noise": 0.1})
+    with pytest.raises(InputError, match="move columns, but not their labels; set them to 0"):
+        make_distortion(options, dataset("image", frame_targets=True))
+    assert make_distortion(options, dataset("image")).signal is not None
+    still = experiment(image={"noise": 0.1, "height": 0.1, "shift": 1.0, "brightness": 0.1})
+    assert make_distortion(still, dataset("image", frame_targets=True)).signal is not None

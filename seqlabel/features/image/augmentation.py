@@ -36,6 +36,11 @@ class ImageAugmentation:
         if max(self.width, self.height) > 0.5 or self.rotation > 20:
             raise InputError("width and height must be in 0 ... 0.5, rotation in 0 ... 20 degrees")
 
+    @property
+    def moves_columns(self) -> bool:
+        """Whether what is written in a column may get into another one."""
+        return max(self.slant, self.rotation, self.width, self.waves) > 0
+
 
 def distort_image(image: Image, rng: np.random.Generator, options: ImageAugmentation) -> Image:
     """The image transformed about its centre; pixels from outside are paper.
