@@ -7,6 +7,7 @@ stands in the two alphabets, and a symbol that the other model lacks begins at r
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,8 +15,11 @@ from torch import Tensor
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.errors import InputError
+from seqlabel.features.front_end import FrontEnd
 from seqlabel.models.model import Model
-from seqlabel.training.run_directory import ALPHABET, WEIGHTS, load_weights
+from seqlabel.pretrained import resolve
+from seqlabel.training.experiment import Experiment
+from seqlabel.training.run_directory import ALPHABET, WEIGHTS, load_weights, network_of_sizes
 
 log = logging.getLogger("seqlabel")
 
@@ -35,6 +39,14 @@ def joined_alphabet(own: Alphabet, folder: Path) -> Alphabet:
             f"{other.unit} and {own.unit}; leave keep_labels out"
         )
     return Alphabet(sorted({*own.symbols, *other.symbols}), own.unit)
+
+
+def take_initial(
+    model: Model, experiment: Experiment, front_end: FrontEnd, alphabet: Alphabet
+) -> set[str]:
+    """`take_weights` of the configuration's `initial`."""
+    build = partial(network_of_sizes, experiment, front_end)
+    return take_weights(model, alphabet, resolve(experiment.initial), build)
 
 
 def take_weights(

@@ -22,7 +22,9 @@ def pretrain_prediction(
 ) -> None:
     """Give a transducer the prediction network of a label model trained on the same labellings.
 
-    Trains `label_epochs` of the transducer's options; does nothing if that is 0.
+    Trains `label_epochs` of the transducer's options; does nothing if that is 0. Labellings with
+    a label that the alphabet lacks (0) are left out; if none is left to train on, a warning says so
+    and the prediction network stays as it is.
     """
     options, prediction = transducer.options, transducer.prediction
     if not options.label_epochs:
@@ -30,6 +32,9 @@ def pretrain_prediction(
     training, dev = (
         [labels for labels in part if labels and BLANK not in labels] for part in (training, dev)
     )
+    if not training:
+        log.warning("label_epochs: no labels to train on; the prediction network is not trained")
+        return
     model = LabelModel(prediction.labels, options.prediction, options.cell)
     train_label_model(model, training, dev, options.label_epochs, seed=seed)
     prediction.load_state_dict(model.prediction.state_dict())
@@ -46,7 +51,8 @@ def train_label_model(
 ) -> float:
     """Train `model` on labellings (indices from 1) with Adam; it ends with its best weights on dev.
 
-    Returns the minimum dev loss in nats per label.
+    Returns the minimum dev loss in nats per label. Without dev labellings it ends with its last
+    weights, a warning says so, and the loss is NaN.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), learning_rate)
@@ -60,10 +66,15 @@ def train_label_model(
             (model.losses(*pad_labels(chosen)).sum() / sum(map(len, chosen))).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
+        if not dev:
+            continue
         with torch.no_grad():
             loss = float(model.losses(*pad_labels(dev)).sum()) / labels
         if loss < least:
             least, best = loss, copy.deepcopy(model.state_dict())
+    if not dev:
+        log.warning("label model: dev has no known labels; the weights of the last epoch are kept")
+        return math.nan
     model.load_state_dict(best)
     log.info("label model: dev perplexity %.2f after at most %d epochs", math.exp(least), epochs)
     return least

@@ -25,8 +25,9 @@ from seqlabel.training.objectives import make_objective, make_terms
 from seqlabel.training.optimisers import clip_gradient, make_optimiser
 from seqlabel.training.options import Phase
 from seqlabel.training.phase_record import PhaseRecord, Run, rng_of
-from seqlabel.training.run_directory import CHECKPOINTS, load_weights, save_weights
+from seqlabel.training.run_directory import load_weights, save_weights
 from seqlabel.training.schedule import learning_rate
+from seqlabel.training.snapshots import snapshot
 from seqlabel.training.teacher import teacher_of
 
 log = logging.getLogger("seqlabel")
@@ -199,19 +200,20 @@ class PhaseLoop:
         return score
 
     def _snapshot(self, epoch: int) -> Path:
-        return self.owner.folder / CHECKPOINTS / f"phase{self.number}-epoch{epoch}.safetensors"
+        return snapshot(self.owner.folder, self.number, epoch)
 
     def _keep_snapshot(self, value: float, epoch: int) -> None:
-        """Keep the weights of the `average` best epochs for the end of the phase."""
+        """Keep the weights of the `average` best epochs for the end of the phase.
+
+        Those of other epochs are removed as soon as no checkpoint names them.
+        """
         progress = self.owner.progress
-        ranked = sorted([*progress.kept, (value, epoch)])
-        progress.kept = ranked[: self.phase.average]
+        progress.kept = sorted([*progress.kept, (value, epoch)])[: self.phase.average]
         if not self.owner.workers.first:
             return
         if (value, epoch) in progress.kept:
             save_weights(self._snapshot(epoch), self.owner.model.state_dict())
-        for _, dropped in ranked[self.phase.average :]:
-            self._snapshot(dropped).unlink(missing_ok=True)
+        self.record.remove_snapshots()
 
     def _average(self) -> None:
         """The average of the best epochs takes the best one's place if it is better on dev."""
@@ -223,4 +225,4 @@ class PhaseLoop:
         log.info("average of %d epochs: dev error %.2f %%", len(paths), 100 * score.error_rate)
         if self.record.value(score) < run.progress.best:
             run.progress.best = self.record.value(score)
-            self.record.keep(score)
+            self.record.keep(score, run.progress.epochs_done)

@@ -1,6 +1,7 @@
 """Progress of a run: a bar on a terminal, a line per epoch, the CSV log, TensorBoard."""
 
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class Monitor:
         self.path = folder / LOG
         self.metric = metric
         self.speaks = speaks
-        self.padding = 0.0
+        self.padding, self._before = 0.0, 0.0  # frames of the epoch before this session
         self.rows: list[dict[str, Any]] = []
         self._bar: tqdm | None = None
         self._writer: Any = None
@@ -45,18 +46,20 @@ class Monitor:
         """Keep the log's rows of epochs that will not be repeated."""
         self.rows = read_log(self.path)[:epochs_done]
 
-    def start_epoch(self, epoch: int, updates: int, done: int, padding: float) -> None:
-        """An epoch of `updates` updates begins after `done` of them."""
-        self.padding = padding
+    def start_epoch(self, progress: Progress, updates: int, padding: float) -> None:
+        """An epoch of `updates` updates begins, or goes on where `progress` is."""
+        self.padding, self._before = padding, progress.frames
         if self.speaks and sys.stderr.isatty():
-            title = f"epoch {epoch + 1}"
-            self._bar = tqdm(total=updates, initial=done, desc=title, leave=False, unit="update")
+            title = f"epoch {progress.epochs_done + 1}"
+            self._bar = tqdm(
+                total=updates, initial=progress.batch, desc=title, leave=False, unit="update"
+            )
 
     def update(self, progress: Progress) -> None:
         """One update is done."""
         if self._bar is not None:
             best = "" if progress.best_epoch < 0 else f"{progress.best:.4f}"
-            loss = progress.loss_sum / max(1, progress.utterances)
+            loss = _mean_loss(progress)
             self._bar.set_postfix(loss=f"{loss:.3f}", best_dev=best, refresh=False)
             self._bar.update()
 
@@ -68,13 +71,17 @@ class Monitor:
         rate: float,
         clock: Clock,
     ) -> None:
-        """Record an epoch; `progress` holds the sums over all processes."""
+        """Record an epoch; `progress` holds the sums over all processes.
+
+        Frames per second and the seconds of the parts are those of this session, without what a
+        resumed epoch had done before. The training loss is NaN if every update was skipped.
+        """
         if self._bar is not None:
             self._bar.close()
             self._bar = None
         spent = clock.take()
         busy = sum(seconds for part, seconds in spent.items() if part != "evaluate") or 1.0
-        train_loss = progress.loss_sum / max(1.0, progress.utterances)
+        train_loss = _mean_loss(progress)
         frame_errors = score.frame_error_rate
         row = {
             "epoch": progress.epochs_done,
@@ -89,7 +96,7 @@ class Monitor:
             "labels_per_frame": (
                 "" if score.labels_per_frame is None else f"{score.labels_per_frame:.4f}"
             ),
-            "frames_per_second": f"{progress.frames / busy:.0f}",
+            "frames_per_second": f"{(progress.frames - self._before) / busy:.0f}",
             "padding": f"{self.padding:.4f}",
             "skipped_updates": progress.skipped,
             **{f"{part}_seconds": f"{seconds:.3f}" for part, seconds in spent.items()},
@@ -129,3 +136,8 @@ class Monitor:
         for name, expected, read in score.examples:
             self._writer.add_text(name, f"    {expected}\n    {read}", step)
         self._writer.flush()
+
+
+def _mean_loss(progress: Progress) -> float:
+    """Training loss of the epoch so far, NaN before its first update that was not skipped."""
+    return progress.loss_sum / progress.utterances if progress.utterances else math.nan

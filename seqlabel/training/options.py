@@ -137,7 +137,8 @@ class Phase(AnyPhase):
 class AugmentationOptions:
     """Augmentation of training utterances.
 
-    speeds: factors of speed perturbation besides 1; one of them or 1 is drawn for each use.
+    speeds: factors of speed perturbation besides 1, in steps of 0.01; one of them or 1 is drawn for
+    each use.
     time_masks, time_width, frequency_masks, frequency_width: SpecAugment (Park et al. 2019) on the
     normalised frames before stacking: masks drawn up to that many frames or features wide.
     frequency_warp, time_warp: `seqlabel.features.warping.Warping` of log filter energies ("fbank"):

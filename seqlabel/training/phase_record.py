@@ -30,6 +30,7 @@ from seqlabel.training.run_directory import (
     load_weights,
     save_weights,
 )
+from seqlabel.training.snapshots import remove_snapshots, snapshots_of
 from seqlabel.training.teacher import Teacher
 
 CHECKPOINT_SHARE = 0.005
@@ -45,6 +46,7 @@ class Run:
     """The inputs of a training method.
 
     checkpoint: that of the run to resume, None for a new run. teachers: by the names in the phases.
+    named: snapshots that the last but one checkpoint needs, and those that the last one needs.
     started: time on the monotonic clock. writing: seconds spent on checkpoints since then.
     """
 
@@ -60,6 +62,7 @@ class Run:
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     stop: bool = False
+    named: tuple[set[Path], set[Path]] = field(default_factory=lambda: (set(), set()))
     started: float = field(default_factory=time.monotonic)
     writing: float = 0.0
 
@@ -135,7 +138,7 @@ class PhaseRecord:
     def start_epoch(self, updates: int, padding: float = 0.0) -> None:
         """Begin, or resume, an epoch of `updates` updates."""
         progress = self.run.progress
-        self.run.monitor.start_epoch(progress.epochs_done, updates, progress.batch, padding)
+        self.run.monitor.start_epoch(progress, updates, padding)
         self._since = self._last_checkpoint = time.monotonic()
 
     def end_update(self, number: int) -> None:
@@ -166,14 +169,17 @@ class PhaseRecord:
         if self.value(score) < progress.best:
             progress.best, progress.best_epoch = self.value(score), progress.epoch
             progress.stale = progress.stale_rate = 0
-            self.keep(score)
+            self.keep(score, progress.epochs_done + 1)
         else:
             progress.stale += 1
             progress.stale_rate += 1
         return score
 
-    def keep(self, score: DevScore) -> None:
-        """Write the current weights and their scores into the model directory."""
+    def keep(self, score: DevScore, epoch: int) -> None:
+        """Write the current weights and their scores into the model directory.
+
+        epoch: the last one that they have seen, from 1 over all phases.
+        """
         run, progress = self.run, self.run.progress
         if not run.workers.first:
             return
@@ -181,7 +187,7 @@ class PhaseRecord:
             "dev_error_rate": score.error_rate,
             "dev_loss": score.loss,
             "phase": self.phase.name,
-            "epoch": progress.epochs_done + 1,
+            "epoch": epoch,
             "minutes": round(progress.seconds / 60, 3),
             "protocol": run.experiment.training.protocol,
         }
@@ -228,8 +234,16 @@ class PhaseRecord:
                 "model": run.model.state_dict(),
                 **own,
             }
-            save_checkpoint(run.folder / CHECKPOINTS, state, totals)
+            if save_checkpoint(run.folder / CHECKPOINTS, state, totals):
+                run.named = run.named[1], snapshots_of(run.folder, run.progress)
+                self.remove_snapshots()
         run.writing += time.monotonic() - started
+
+    def remove_snapshots(self) -> None:
+        """Remove the snapshots that neither the run nor its two checkpoints need."""
+        run = self.run
+        needed = snapshots_of(run.folder, run.progress).union(*run.named)
+        remove_snapshots(run.folder, needed)
 
 
 def rng_of(seed: Sequence[int]) -> np.random.Generator:

@@ -6,6 +6,7 @@ from seqlabel.training.loop import PhaseLoop
 from seqlabel.training.method_options import EvolutionPhase, KalmanPhase
 from seqlabel.training.options import Phase
 from seqlabel.training.phase_record import PhaseRecord, Run
+from seqlabel.training.snapshots import remove_snapshots
 
 
 class Loop(Protocol):
@@ -20,6 +21,8 @@ class Loop(Protocol):
 def run_phases(run: Run) -> None:
     """Train through all phases; the model directory then has the best weights."""
     if run.progress.finished:
+        if run.workers.first:
+            remove_snapshots(run.folder, ())  # a run may be killed before it has done so
         return
     run.clock.watch(run.model.encoder, "forward")
     for number in range(run.progress.phase, len(run.experiment.phases)):
@@ -28,6 +31,8 @@ def run_phases(run: Run) -> None:
         if number + 1 == len(run.experiment.phases):
             run.progress.finished = True
             loop.record.checkpoint()
+            if run.progress.kept:  # the checkpoint before still needs the snapshots
+                loop.record.checkpoint()
 
 
 def make_loop(run: Run, number: int) -> Loop:

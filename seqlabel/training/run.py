@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +25,7 @@ from seqlabel.pretrained import resolve
 from seqlabel.training.checkpoint import load_checkpoint
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
-from seqlabel.training.initial import take_weights
+from seqlabel.training.initial import take_initial
 from seqlabel.training.label_model import pretrain_prediction
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.phase_record import Run
@@ -42,11 +41,11 @@ from seqlabel.training.run_directory import (
     differences,
     load_weights,
     make_model,
-    network_of_sizes,
     read_log,
     write_description,
 )
 from seqlabel.training.setup import leave_out, load_datasets, name_unusable
+from seqlabel.training.snapshots import all_snapshots, snapshots_of
 from seqlabel.training.teacher import check_same_teachers, load_teachers
 
 log = logging.getLogger("seqlabel")
@@ -120,10 +119,14 @@ def _train(
         check_same_signals(front_end.statistics, data, folder)
     torch.manual_seed(experiment.seed)
     model = make_model(experiment, front_end, training.alphabet)
+    taken: set[str] = set()
     if experiment.initial and checkpoint is None:
-        build = partial(network_of_sizes, experiment, front_end)
-        take_weights(model, training.alphabet, resolve(experiment.initial), build)
-    if isinstance(model.criterion, Transducer) and checkpoint is None:
+        taken = take_initial(model, experiment, front_end, training.alphabet)
+    if (
+        isinstance(model.criterion, Transducer)
+        and checkpoint is None
+        and not taken.issuperset(prediction_weights(model.criterion))
+    ):
         pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
     model.to(workers.device)
     known = None
@@ -162,6 +165,7 @@ def _train(
         if not workers.first:  # the checkpoint holds the sums over all processes
             run.progress = replace(run.progress, loss_sum=0.0, utterances=0.0, frames=0.0)
         monitor.resume(run.progress.epochs_done)
+        run.named = all_snapshots(folder), snapshots_of(folder, run.progress)
     with stopping_politely(run):
         run_phases(run)
     return run
@@ -262,6 +266,11 @@ def normalise_values(
                 f"{data}: the targets have changed since the run in {folder} began; put "
                 "them back, or train into another --out"
             )
+
+
+def prediction_weights(transducer: Transducer) -> set[str]:
+    """Names, in a model, of the weights of a transducer's prediction network."""
+    return {f"criterion.prediction.{name}" for name in transducer.prediction.state_dict()}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ config.toml            the resolved configuration        alphabet.json   symbols
 normalisation.safetensors   statistics of the training set (normalise = "train", "running")
 weights.safetensors    the best weights so far           metrics.json    their dev scores
 run.json               command, versions, data, host     log.csv         one line per epoch
-checkpoints/           for --resume
+checkpoints/           for --resume; during a phase with `average` its best weights
 """
 
 import csv
@@ -175,10 +175,15 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Keys whose values differ between two configurations, as `key: before -> now`."""
+    """Keys whose values differ between two configurations, as `key: before -> now`.
+
+    Entries of lists of one length are numbered from 0: `phases.0.epochs: 4 -> 9`.
+    """
     lines = []
     for key in [*before, *(key for key in now if key not in before)]:
         old, new = before.get(key), now.get(key)
+        if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+            old, new = (dict(zip(map(str, range(len(x))), x, strict=True)) for x in (old, new))
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             lines += differences(old, new, f"{prefix}{key}.")
         elif old != new:

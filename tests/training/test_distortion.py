@@ -16,6 +16,7 @@ from seqlabel.inputs import Audio, Ink
 from seqlabel.training import dry_run
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
+from seqlabel.training.run import train
 from seqlabel.training.setup import load_datasets
 
 
@@ -216,3 +217,39 @@ def test_plain_frames_have_the_same_positions_without_masks_and_noise(tmp_path):
         assert torch.equal(batch.plain, train.batch([0], [seed]).x)
         assert not torch.equal(batch.plain, batch.x)
     assert train.batch([0], [1]).plain is None
+
+
+def test_an_utterance_stays_long_enough_for_its_levels(tmp_path):
+    """98 frames, 78 at speed 1.25, 48 at speed 2: of these, only the last are too few for 60."""
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "a.wav", 0.1 * rng.standard_normal(8000), 8000)
+    row = Utterance("a", tmp_path / "a.wav", "speech", ("w",), duration=1.0)
+    for name in ("train", "dev"):
+        levels = {"phone": ("p", "q") * 30}
+        write_manifest(tmp_path / f"{name}.jsonl", [replace(row, levels=levels)])
+    phones = Alphabet(["p", "q"], unit="phone")
+    Alphabet(["w"], unit="word", levels=(("phone", phones),)).save(tmp_path / "alphabet.json")
+    (tmp_path / "c.toml").write_text(
+        'features = {kind = "fbank", rate = 8000}\naugmentation = {speeds = [1.25, 2.0]}\n'
+    )
+    drawn = {}
+    for kind in ("ctc", "levels"):
+        experiment = Experiment.load(tmp_path / "c.toml", [f"criterion.kind={kind}"])
+        _, train, _ = load_datasets(experiment, tmp_path, Workers())
+        drawn[kind] = {int(train.batch([0], seed=[seed]).lengths) for seed in range(20)}
+    assert drawn == {"ctc": {98, 78, 48}, "levels": {98, 78}}
+
+
+def test_a_dry_run_reads_the_initial_weights_and_counts_its_batches(
+    tiny_corpus, config, tmp_path, caplog
+):
+    with pytest.raises(InputError, match=r"absent.*no such file"):
+        other = Experiment.load(config, [f"initial={tmp_path / 'absent'}"])
+        dry_run.dry_run(other, tiny_corpus, Workers())
+    train(Experiment.load(config, ["phases=[{epochs=1}]"]), tiny_corpus, tmp_path / "m", Workers())
+    one_batch = [f"initial={tmp_path / 'm'}", "batches.frames=1000000"]
+    text = dry_run.dry_run(Experiment.load(config, one_batch), tiny_corpus, Workers())
+    assert "(from 1 batch)" in text
+    with pytest.raises(InputError, match="none of the weights fits"):
+        other = Experiment.load(config, [*one_batch, "model.hidden=3", "criterion.kind=framewise"])
+        dry_run.dry_run(other, tiny_corpus, Workers())

@@ -86,3 +86,40 @@ def test_only_the_first_process_speaks(tmp_path, caplog):
     assert not caplog.text
     end_epoch(Monitor(tmp_path, "PER", True), 1, DevScore(2.5, 0.25, 0.3, frame_error_rate=0.125))
     assert "dev PER  25.00 %  (frame error rate 12.50 %)" in caplog.text
+
+
+def test_an_epoch_without_an_update_has_no_training_loss(tmp_path):
+    monitor = Monitor(tmp_path, "PER", True)
+    skipped = Progress(skipped=3, epochs_done=1)
+    monitor._bar = bar = Bar()
+    monitor.update(skipped)
+    monitor.end_epoch(Phase(), skipped, SCORE, 0.001, Clock())
+    assert bar.shown == ["nan"]
+    (row,) = read_log(tmp_path / LOG)
+    assert (row["train_loss"], row["skipped_updates"]) == ("nan", "3")
+
+
+class Bar:
+    """Stands in for tqdm's."""
+
+    def __init__(self):
+        self.shown = []
+
+    def set_postfix(self, loss, best_dev, refresh):
+        self.shown.append(loss)
+
+    def update(self):
+        pass
+
+    close = update
+
+
+def test_the_rate_of_a_resumed_epoch_is_that_of_this_session(tmp_path):
+    """100 frames in 2 seconds, of an epoch that had done 60 before; then 100 of the next one."""
+    monitor, clock = Monitor(tmp_path, "PER", True), Clock()
+    for before, epoch, rate in ((60.0, 1, "20"), (0.0, 2, "50")):
+        monitor.start_epoch(Progress(frames=before, epochs_done=epoch - 1), 5, 0.0)
+        clock.seconds["loss"] = 2.0
+        progress = Progress(loss_sum=1.0, utterances=4.0, frames=100.0, epochs_done=epoch)
+        monitor.end_epoch(Phase(), progress, SCORE, 0.001, clock)
+        assert read_log(tmp_path / LOG)[-1]["frames_per_second"] == rate

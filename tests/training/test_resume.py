@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import random
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -269,3 +271,94 @@ def test_a_log_with_other_columns_is_carried_on(tmp_path):
     path.write_text("epoch,old\n1,a\n2\n3,b,c\n")
     write_log(path, [*read_log(path), {"epoch": 4, "new": "d"}])
     assert path.read_text() == "epoch,old,new\n1,a,\n2,,\n3,b,\n4,,d\n"
+
+
+def test_what_differs_in_a_phase_is_named_alone(whole, tiny_corpus, config):
+    with pytest.raises(InputError) as error:
+        changes = ("phases.0.epochs=9", "phases.1.momentum=0.5", "augmentation.speeds=[0.9]")
+        run(config, tiny_corpus, whole, True, EVERY_UPDATE, *changes)
+    said = "augmentation.speeds: [] -> [0.9]; phases.0.epochs: 3 -> 9; phases.1.momentum: 0.9 -> 0."
+    assert f"({said}5)" in str(error.value)
+
+
+AVERAGED = "phases=[{epochs=5, patience=0, average=2}, {epochs=2, average=2}]"
+VALUES = {(0, epoch): value for epoch, value in enumerate((5.0, 4.0, 6.0, 3.0, 7.0))}
+"""Dev values of the epochs of the first phase; those of the average are lower."""
+
+
+def snapshots(folder: Path) -> list[str]:
+    return sorted(path.stem for path in (folder / "checkpoints").glob("*.safetensors"))
+
+
+def value(self, score):
+    place = self.number, self.run.progress.epoch
+    return VALUES.get(place, 1.0 - 0.1 * self.run.progress.epoch)
+
+
+def test_an_average_is_of_the_last_epoch_and_leaves_no_snapshots(
+    tiny_corpus, config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(PhaseRecord, "value", value)
+    settings = "phases=[{epochs=5, patience=0, average=2}]", EVERY_UPDATE
+    run(config, tiny_corpus, tmp_path / "exp", False, *settings)
+    metrics = json.loads((tmp_path / "exp" / "metrics.json").read_text())
+    assert metrics["epoch"] == 5
+    assert len(read_log(tmp_path / "exp" / "log.csv")) == 5
+    assert snapshots(tmp_path / "exp") == []
+    kept = tmp_path / "exp" / "checkpoints" / "phase0-epoch1.safetensors"
+    kept.write_bytes(b"")  # as if the run had been killed before it removed this
+    run(config, tiny_corpus, tmp_path / "exp", True, *settings)
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_snapshots_that_a_checkpoint_names_outlive_a_kill(
+    tiny_corpus, config, tmp_path, monkeypatch, rare
+):
+    """Killed where an epoch or an average would begin, after one, two, three ... of them.
+
+    So do those of the checkpoint before, which is used where the last one is damaged.
+    """
+    monkeypatch.setattr(PhaseRecord, "value", value)
+    run(config, tiny_corpus, tmp_path / "whole", False, AVERAGED)
+    assert snapshots(tmp_path / "whole") == []
+    folder, kills = tmp_path / "exp", 0
+
+    class Killed(Exception):
+        pass
+
+    def killing(method):
+        def killed(self, *arguments):
+            nonlocal calls
+            calls += 1
+            if calls == kills + 1:
+                raise Killed
+            return method(self, *arguments)
+
+        return killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PhaseLoop, "_epoch", killing(PhaseLoop._epoch))
+        patched.setattr(PhaseLoop, "_average", killing(PhaseLoop._average))
+        if rare:
+            patched.setattr(
+                PhaseRecord, "_affords_checkpoint", lambda self: self.run.progress.epoch == 2
+            )
+        else:
+            patched.setattr(PhaseRecord, "_affords_checkpoint", lambda self: True)
+        for kills in range(1, 6):
+            calls = 0
+            with suppress(Killed):
+                run(config, tiny_corpus, folder, kills > 1, AVERAGED)
+            for checkpoint in (folder / "checkpoints").glob("*.pt"):
+                progress = Progress(**torch.load(checkpoint, weights_only=True)["progress"])
+                if not progress.finished:
+                    needed = {f"phase{progress.phase}-epoch{epoch}" for _, epoch in progress.kept}
+                    assert needed <= set(snapshots(folder)), checkpoint.name
+            if kills == 3:
+                shutil.copytree(folder, tmp_path / "damaged")
+    (tmp_path / "damaged" / "checkpoints" / "last.pt").write_bytes(b"damaged")
+    for kept in (folder, tmp_path / "damaged"):
+        run(config, tiny_corpus, kept, True, AVERAGED)
+        assert_same_run(tmp_path / "whole", kept)
+        assert snapshots(kept) == []
