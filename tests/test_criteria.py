@@ -166,5 +166,5 @@ def test_utterances_without_hand_labels_are_left_out_of_framewise_training(
     for name in ("dev_loss", "dev_frame_error_rate"):
         assert float(row[name]) == pytest.approx(float(other[name]), rel=1e-6), name
     write_manifest(data / "dev.jsonl", [replace(u, segments=()) for u in dev])
-    with pytest.raises(InputError, match=r"dev: no utterances left .* \(no hand segmentation"):
+    with pytest.raises(InputError, match=r"dev: no frames to score: .* \(no hand segmentation"):
         train(experiment, data, tmp_path / "none", Workers())

@@ -203,10 +203,8 @@ def name_unusable(dataset: Dataset, model: Model, name: str) -> None:
     Raises InputError if no frame has a target where training is framewise.
     """
     found = _unusable(dataset, model)
-    if found and len(found) == len(dataset) and dataset.frame_targets:
-        raise InputError(
-            f"{name}: no utterances left for the dev scores of frames: {_named(found[:1])}"
-        )
+    if dataset.frame_targets and not any(map(dataset.segmented, range(len(dataset)))):
+        raise InputError(f"{name}: no frames to score: {_named(found[:1])}")
     if found:
         log.warning(
             "%s: %d of %d utterances have no loss: %s; they count in the error rate only",

@@ -85,6 +85,8 @@ def test_the_signal_of_its_kind_is_distorted_and_stays_of_its_kind():
 class Corpus:
     """`size` utterances of which some cannot be trained on."""
 
+    frame_targets = False
+
     def __init__(self, size, short):
         self.size, self.short = size, short
 
