@@ -24,4 +24,4 @@ html_title = f"seqlabel {release}"
 html_static_path: list[str] = []
 nitpicky = True
 
-write_reference(Path(__file__).parent / "reference" / "generated")
+write_reference(Path(__file__).parent / "reference")

@@ -1,55 +1,24 @@
 """Writes the reference pages that follow from the code: configuration keys, verbs, Python API.
 
-    python docs/generate.py FOLDER
+    python docs/generate.py docs/reference
 
 A docstring is Markdown as it stands: paragraphs, backquotes, indented examples.
 """
 
 import contextlib
-import dataclasses
 import importlib
 import inspect
 import os
 import re
 import sys
-import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from seqlabel.cli import VERBS, build_parser
-from seqlabel.config import dump_toml
-from seqlabel.corpora import CORPORA
-from seqlabel.data.batches import BatchOptions
-from seqlabel.features.front_end import FrontEndOptions
-from seqlabel.features.ink import Augmentation
-from seqlabel.features.sound import SoundAugmentation
-from seqlabel.features.table import FEATURES
-from seqlabel.lstm import PRESETS
-from seqlabel.lstm.cell import Cell
-from seqlabel.models.criteria import CRITERIA
-from seqlabel.models.network import ModelOptions
+from seqlabel.cli.key_sections import sections
 from seqlabel.pretrained import CARD, find, names
 from seqlabel.scoring import PROTOCOLS
-from seqlabel.training.experiment import Experiment
-from seqlabel.training.method_options import EvolinoPhase, EvolutionPhase, KalmanPhase
-from seqlabel.training.options import AugmentationOptions, Phase, TrainingOptions
-
-TABLES: dict[str, type] = {
-    "top level": Experiment,
-    "[front_end]": FrontEndOptions,
-    "[model]": ModelOptions,
-    "[model.cell], where the cell is a table of flags": Cell,
-    "[batches]": BatchOptions,
-    "[augmentation]": AugmentationOptions,
-    "[augmentation.ink]": Augmentation,
-    "[augmentation.sound]": SoundAugmentation,
-    "[training]": TrainingOptions,
-    "[[phases]]": Phase,
-    '[[phases]] with method = "evolution"': EvolutionPhase,
-    '[[phases]] with method = "kalman"': KalmanPhase,
-    '[[phases]] with method = "evolino"': EvolinoPhase,
-}
 
 MODULES = (
     "seqlabel",
@@ -69,13 +38,13 @@ MODULES = (
 
 
 def write_reference(folder: Path) -> None:
-    """Write configuration.md, verbs.md, api.md and models.md into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write configuration.md into a folder, and verbs.md, api.md and models.md into `generated`."""
+    (folder / "generated").mkdir(parents=True, exist_ok=True)
     pages = {
         "configuration": configuration(),
-        "verbs": verbs(),
-        "api": api(),
-        "models": models(),
+        "generated/verbs": verbs(),
+        "generated/api": api(),
+        "generated/models": models(),
     }
     for name, lines in pages.items():
         text = "\n".join(lines).rstrip() + "\n"
@@ -91,88 +60,31 @@ def configuration() -> Iterator[str]:
         "A configuration is a TOML file. An unknown key is an error that names the nearest known "
         'one. `base = "other.toml"` at the top takes over what this file does not set. '
         "`--set table.key=value` overrides a key on the command line. A run directory holds the "
-        "configuration with every default spelled out.\n"
+        "configuration with every default spelled out. `seqlabel keys NAME` prints these sections "
+        "on a terminal.\n"
     )
-    for title, cls in TABLES.items():
-        yield f"## {title}\n"
-        yield from options(cls)
-    yield "### Cell presets\n"
-    yield "Names that `cell` in `[model]` and `seqlabel.lstm.LSTM` take.\n"
-    yield ", ".join(f"`{name}`" for name in PRESETS) + "\n"
-    yield "## [features]\n"
-    yield "`kind` chooses the extractor; the other keys are its options.\n"
-    for kind, cls in FEATURES.items():
-        yield f'### kind = "{kind}"\n'
-        yield from options(cls)
-    yield "## [criterion]\n"
-    for kind, cls in CRITERIA.items():
-        yield f'### kind = "{kind}"\n'
-        yield f"{first_paragraph(cls)}\n"
-        yield from options(cls.Options)
-    yield "## Options of `seqlabel prepare`\n"
-    yield "`--config FILE` names a TOML file with these keys, `--set key=value` sets one.\n"
-    for name, module in CORPORA.items():
-        yield f"### prepare {name}\n"
-        yield from options(module.Options)
+    yield (
+        "The options of `seqlabel prepare` are at the end: `--config FILE` names a TOML file with "
+        "them, `--set key=value` sets one.\n"
+    )
+    for section in sections():
+        yield f"## {section.title}\n"
+        if section.text:
+            yield f"{as_list(section.text)}\n"
+        if section.keys:
+            yield "| key | type | default |\n|---|---|---|"
+            for key, kind, default in section.keys:
+                yield f"| `{key}` | {kind} | `{default}` |"
+            yield ""
     yield "## Scoring protocols\n"
     yield "| name | what is scored | tokens |\n|---|---|---|"
     for protocol in PROTOCOLS.values():
         yield f"| `{protocol.name}` | {protocol.note} | {protocol.tokens} |"
 
 
-def options(cls: type) -> Iterator[str]:
-    """The docstring of a dataclass and a table of its fields."""
-    yield f"{as_list(inspect.getdoc(cls) or '')}\n"
-    fields = dataclasses.fields(cls)
-    if not fields:
-        return
-    hints = typing.get_type_hints(cls)
-    yield "| key | type | default |\n|---|---|---|"
-    for field in fields:
-        yield f"| `{field.name}` | {kind_of(hints[field.name])} | {default_of(field)} |"
-    yield ""
-
-
 def as_list(docstring: str) -> str:
     """The lines of a docstring that explain options (`key, key: words`) as a list."""
     return re.sub(r"(?m)^([a-z_0-9]+(?:, [a-z_0-9]+)*): ", r"- **\1**: ", docstring)
-
-
-def kind_of(hint: Any) -> str:
-    """A type as a person reads it."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return ", ".join(f"`{value!r}`".replace("'", '"') for value in arguments)
-    if origin is tuple:
-        return "list of " + kind_of(arguments[0]) if arguments else "list"
-    if origin is not None and type(None) in arguments:
-        inner = [kind_of(argument) for argument in arguments if argument is not type(None)]
-        return " or ".join([*inner, '`"none"`'])
-    if origin in (dict, list) or dataclasses.is_dataclass(hint):
-        return "list" if origin is list else "table"
-    if origin is not None:
-        return " or ".join(kind_of(argument) for argument in arguments)
-    return {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}.get(
-        getattr(hint, "__name__", str(hint)), getattr(hint, "__name__", str(hint))
-    )
-
-
-def default_of(field: "dataclasses.Field[Any]") -> str:
-    """The default as TOML, or that there is none."""
-    value = field.default
-    if value is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
-        value = field.default_factory()
-    if value is dataclasses.MISSING:
-        return "needed"
-    if dataclasses.is_dataclass(value) or (isinstance(value, dict) and not value):
-        return "see its table" if value else "empty"
-    if isinstance(value, tuple) and any(dataclasses.is_dataclass(item) for item in value):
-        return "one with its defaults"
-    if value is None:
-        return '`"none"`'
-    if isinstance(value, dict):
-        return "`{ " + ", ".join(f'{key} = "{item}"' for key, item in value.items()) + " }`"
-    return f"`{dump_toml({'x': value}).strip().removeprefix('x = ')}`".replace("\n", " ")
 
 
 def verbs() -> Iterator[str]:

@@ -14,7 +14,7 @@ from seqlabel.cli.terminal import InertFormatter, inert_terminal
 
 VERBS = (
     "prepare", "manifest", "check", "synth", "features", "train", "decode", "score", "read",
-    "listen", "lm", "align", "spot", "show", "export", "demo",
+    "listen", "lm", "align", "spot", "show", "export", "demo", "keys",
 )  # fmt: skip
 """Verbs in the order of use; each is the module `seqlabel.cli.<verb>`."""
 

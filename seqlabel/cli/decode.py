@@ -21,7 +21,9 @@ CHUNK = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="EXP", help="model directory, or .onnx file")
+    parser.add_argument(
+        "model", type=Path, metavar="EXP", help="model directory, .onnx file or name of a model"
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help="manifest, such as data/test.jsonl")
     parser.add_argument("--out", type=Path, required=True, metavar="HYP", help="JSON-lines file")
     parser.add_argument(

@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="set an option of the corpus; overrides --config",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "options of each corpus with their defaults:\n" + "\n".join(_option_lines())
+    parser.epilog = (
+        "options of each corpus (seqlabel keys prepare.folder explains those of folder):\n"
+    )
+    parser.epilog += "\n".join(_option_lines())
 
 
 def main(args: argparse.Namespace) -> None:

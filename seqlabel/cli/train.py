@@ -8,7 +8,9 @@ HELP = "train a network and write a model directory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML configuration")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="TOML configuration (seqlabel keys)"
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder made by seqlabel prepare")
     parser.add_argument("--out", type=Path, required=True, metavar="EXP", help="model directory")
     parser.add_argument(

@@ -57,22 +57,35 @@ def _nearest(name: str, known: Any) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """Flags of one LSTM cell. Raises InputError for contradictory ones."""
+    """Flags of one LSTM cell. Raises InputError for contradictory ones.
 
-    forget: bool = True  # False: f = 1, the constant error carousel of 1997
-    input_gate: bool = True  # False: i = 1
-    output_gate: bool = True  # False: o = 1
-    coupled: bool = False  # f = 1 - i (CIFG)
+    forget: without, f = 1, the constant error carousel of 1997. input_gate: without, i = 1.
+    output_gate: without, o = 1. coupled: f = 1 - i (CIFG).
+    peephole: "diagonal" adds p ∘ c⁻ (of the output gate p ∘ c) to the gates; with "state" c⁻ takes
+    the place of h⁻ in all gates, and the cell input has no recurrence; "state-diagonal" is the same
+    with only the state of the gate's own cell.
+    g: squashes the cell input; logistic is 4σ - 2, in [-2, 2]. output: φ, squashes the cell state;
+    logistic is 2σ - 1, in [-1, 1]. gate_recurrence: what sees the gates of t-1: gates (FGR), or all
+    (1997). block_size: cells that share one set of gates. bias: of all, of gates alone, or none.
+    projection: R, outputs after projection; 0: none. cell_clip: bound on the cell state; 0: none.
+    decay: γ, of the short-term part of c⁻ with the time that has passed. time_unit: seconds that Δ
+    is counted in.
+    """
+
+    forget: bool = True
+    input_gate: bool = True
+    output_gate: bool = True
+    coupled: bool = False
     peephole: Peephole = "none"
-    g: Squash = "tanh"  # of the cell input; logistic is 4σ - 2, in [-2, 2]
-    output: Squash = "tanh"  # φ, of the cell state; logistic is 2σ - 1, in [-1, 1]
-    gate_recurrence: GateRecurrence = "none"  # who sees the gates of t-1: gates (FGR), all (1997)
-    block_size: int = 1  # cells that share one set of gates
+    g: Squash = "tanh"
+    output: Squash = "tanh"
+    gate_recurrence: GateRecurrence = "none"
+    block_size: int = 1
     bias: Bias = "all"
-    projection: int = 0  # R, outputs after projection; 0: none
-    cell_clip: float = 0.0  # 0: none
-    decay: Decay = "none"  # γ, of the short-term part of c⁻ with the time that has passed
-    time_unit: float = 1.0  # seconds that Δ is counted in
+    projection: int = 0
+    cell_clip: float = 0.0
+    decay: Decay = "none"
+    time_unit: float = 1.0
 
     def __post_init__(self) -> None:
         _check_choices(self)

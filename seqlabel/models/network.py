@@ -32,9 +32,11 @@ class ModelOptions:
     image, of the shape `mdlstm`; "conv" for the convolutions `conv` under a stack. Of the
     options of layers, "mdlstm" uses only dropout, init, initial_range and forget_bias.
     cell: a preset of `seqlabel.lstm.PRESETS` or a table of `Cell`'s flags. hidden: H, cells per
-    direction. projection: R, outputs per direction after projection, or 0.
+    direction. projection: R, outputs per direction after projection, or 0. bidirectional: whether
+    a second stack of cells reads from the end to the start.
     dropout: between layers, after convolutions and before the output layer; variational: one mask
-    for all frames in all of these places, but for "mdlstm".
+    for all frames in all of these places, but for "mdlstm". recurrent_dropout: on the recurrent
+    source, one mask for all frames.
     between: connection of layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
     initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
     truncate, tbptt: truncation of the gradient through time, see `LSTM`.

@@ -26,7 +26,8 @@ class Transducer(nn.Module):
 
     @dataclass(frozen=True)
     class Options:
-        """prediction: cells of the prediction network, hidden: N of the output network.
+        """prediction: cells of the prediction network, of the preset `cell`. hidden: N of the
+        output network.
 
         joint: "output" for the output network of 2013, "product" for that of 2012 (no N).
         label_epochs: of training the prediction network as a language model beforehand, 0 for none;

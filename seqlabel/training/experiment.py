@@ -28,6 +28,8 @@ class Experiment:
 
     features: `kind` and the options of that extractor (`seqlabel.features.table`); without `rate`
     speech has that of the corpus.
+    front_end, model, batches, augmentation, training: see their tables. seed: of the weights, the
+    order of batches, augmentation and dropout.
     criterion: `kind` ("ctc", "levels", "transducer", "framewise", "regression") and its
     options.
     phases: in order, each from the best weights of the previous one.

@@ -20,7 +20,7 @@ class EvolutionPhase(AnyPhase):
     sigma: standard deviation of their Gaussian noise.
     antithetic: draw perturbations in pairs ±ε.
     shaping: "ranks" replaces the values of the objective by their ranks, "none" keeps them.
-    optimiser: gets the estimated gradient; momentum applies to "sgd".
+    optimiser: gets the estimated gradient; momentum applies to "sgd". learning_rate: constant.
     weights: evolve "all", or those of the criterion's "output" layer.
     """
 

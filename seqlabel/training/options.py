@@ -50,23 +50,24 @@ class Phase(AnyPhase):
     optimiser: "nesterov" is "sgd" with Nesterov's momentum. learning_rate with warmup (updates,
     linear) and decay: "constant", "cosine" or "linear" to `final_rate` times the rate at the last
     epoch, or "halving" after `halving_patience` epochs without improvement. clip_norm, clip_value:
-    of the gradient (0: off). accumulate: batches per update. weight_noise: σ, drawn once per update
-    (Graves 2013: 0.075). adaptive_noise: initial σ of every weight, then learned (Graves 2011:
-    0.075). input_noise: σ added to the normalised frames (Graves 2006: 0.6). ema: decay of the
-    averaged weights that are evaluated and kept (0: off). average: best epochs whose weights are
-    averaged at the end of the phase. consistency: weight α of consistency regularisation (CR-CTC,
-    Yao et al. 2025: 0.2; 0: off): two views of each utterance, with masks, input noise and dropout
-    of their own, are trained to agree (`seqlabel.models.consistency`). An update takes twice the
-    time. intermediate: weight w of the loss of a lower layer's outputs in the sum (Lee & Watanabe
-    2021: 0.3; 0: off), those of `intermediate_layer`, numbered from 1 (0: the middle one, the upper
-    of two); the output layer is the same. teacher: a model directory, or the name of a model that
-    comes with the package, of the same labels, features and frames, which reads the frames without
-    masks and noise; "ema" is the average of the network's own weights that `ema` asks for (mean
-    teacher, Tarvainen & Valpola 2017). distillation: weight α of the divergence from its
-    probabilities at each frame, the loss having 1 - α (`seqlabel.models.distillation`; Furlanello
-    et al. 2018). An update takes about a third more time. label_prior: α of label priors (Huang et
-    al. 2024; 0: off), which make the probabilities of CTC less peaky
-    (`seqlabel.models.label_prior`); the training loss is then not comparable with the dev loss.
+    of the gradient (0: off). weight_decay: decoupled with "adamw", L2 otherwise. accumulate:
+    batches per update. weight_noise: σ, drawn once per update (Graves 2013: 0.075). adaptive_noise:
+    initial σ of every weight, then learned (Graves 2011: 0.075). input_noise: σ added to the
+    normalised frames (Graves 2006: 0.6). ema: decay of the averaged weights that are evaluated and
+    kept (0: off). average: best epochs whose weights are averaged at the end of the phase.
+    consistency: weight α of consistency regularisation (CR-CTC, Yao et al. 2025: 0.2; 0: off): two
+    views of each utterance, with masks, input noise and dropout of their own, are trained to agree
+    (`seqlabel.models.consistency`). An update takes twice the time. intermediate: weight w of the
+    loss of a lower layer's outputs in the sum (Lee & Watanabe 2021: 0.3; 0: off), those of
+    `intermediate_layer`, numbered from 1 (0: the middle one, the upper of two); the output layer is
+    the same. teacher: a model directory, or the name of a model that comes with the package, of the
+    same labels, features and frames, which reads the frames without masks and noise; "ema" is the
+    average of the network's own weights that `ema` asks for (mean teacher, Tarvainen & Valpola
+    2017). distillation: weight α of the divergence from its probabilities at each frame, the loss
+    having 1 - α (`seqlabel.models.distillation`; Furlanello et al. 2018). An update takes about a
+    third more time. label_prior: α of label priors (Huang et al. 2024; 0: off), which make the
+    probabilities of CTC less peaky (`seqlabel.models.label_prior`); the training loss is then not
+    comparable with the dev loss.
     """
 
     method: Literal["gradient"] = "gradient"
