@@ -35,6 +35,10 @@ LONGEST_LINE = 1 << 26
 """Maximum bytes of a line of a compressed file, which may expand to any size."""
 
 
+_OPEN_FILES = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+"""Folders with names of open files."""
+
+
 class Busy(InputError):
     """Another process is writing into the folder."""
 
@@ -44,14 +48,20 @@ def whole_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any
     """Open a temporary file beside `path` for writing and rename it to `path` on success.
 
     On an exception (a full disk, Ctrl-C) the temporary file is removed and an existing file at
-    `path` stays as it was. `mode` is "w" (UTF-8 text) or "wb".
+    `path` stays as it was. `mode` is "w" (UTF-8 text) or "wb". Pipes and devices, such as
+    /dev/stdout, are written into.
     """
     path = Path(path)
+    encoding = None if "b" in mode else "utf-8"
+    if path.is_fifo() or path.is_char_device() or path.parent in _OPEN_FILES:
+        with open(path, mode, encoding=encoding) as stream:
+            yield stream
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
     descriptor, temporary = _held(lambda: tempfile.mkstemp(prefix=".writing-", dir=path.parent))
     try:
-        with open(descriptor, mode, encoding=None if "b" in mode else "utf-8") as stream:
+        with open(descriptor, mode, encoding=encoding) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

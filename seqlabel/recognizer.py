@@ -253,14 +253,20 @@ class Recognizer:
             if self.kind == "series":
                 return read_series(source)
             return read_image(source) if self.kind == "image" else read_audio(source, self.rate)
-        if self.kind == "speech":
-            wanted = self.rate or 16000
-            return Audio(np.asarray(source), wanted if rate is None else rate).at_rate(wanted)
+        if self.kind == "ink":
+            raise InputError(f"this model reads ink: a file or an Ink, not {type(source).__name__}")
+        try:
+            values = np.asarray(source)
+        except ValueError:
+            raise InputError(
+                f"a {type(source).__name__} that is no array; give a file or an array"
+            ) from None
         if self.kind == "image":
-            return Image(np.asarray(source))
+            return Image(values)
         if self.kind == "series":
-            return Series(np.asarray(source))
-        raise InputError(f"this model reads ink: a file or an Ink, not {type(source).__name__}")
+            return Series(values)
+        wanted = self.rate or 16000
+        return Audio(values, wanted if rate is None else rate).at_rate(wanted)
 
 
 def _groups(lengths: Sequence[int]) -> Iterator[range]:
@@ -283,7 +289,9 @@ def load(model: str | os.PathLike[str], device: Any = "cpu") -> Recognizer:
     or unfit file.
     """
     path = resolve(model)
-    if path.suffix == ".onnx" or path.is_file():
+    if path.is_file() and path.suffix != ".onnx":
+        raise InputError(f"{path}: a file; a model is a folder, a .onnx file or a name")
+    if path.suffix == ".onnx":
         from seqlabel.export.runtime import load_onnx
 
         session, described = load_onnx(path, device)

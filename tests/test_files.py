@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +111,21 @@ def test_of_folders_that_are_written_at_once_the_last_one_stays(tmp_path, monkey
     assert os.listdir(path) == ["mine"]
     assert not others
     assert sorted(os.listdir(tmp_path)) == ["gone", "index"]
+
+
+def test_pipes_and_devices_are_written_into(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with whole_file(tmp_path / "pipe") as stream:
+        stream.write("straße")
+    assert os.read(reader, 99).decode() == "straße"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    with whole_file("/dev/null", "wb") as stream:
+        stream.write(b"x")
+    assert Path("/dev/null").is_char_device()
+    code = "from seqlabel.files import write_json; write_json('/dev/stdout', 1)"
+    with open(tmp_path / "out", "wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "1\n"
+    assert Path("/dev/stdout").is_symlink()

@@ -17,7 +17,8 @@ from seqlabel.cli import main
 from seqlabel.corpora.manifest import Utterance, read_manifest, write_manifest
 from seqlabel.errors import InputError
 from seqlabel.features.front_end import FrontEnd, make_extractor
-from seqlabel.inputs import Audio, read_ink
+from seqlabel.inputs import Audio, read_audio, read_ink
+from seqlabel.pretrained import find
 from seqlabel.training import distribution
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
@@ -59,6 +60,24 @@ def test_reads_files_and_inks_alike(model_directory, tiny_corpus):
     for span in from_file.spans:
         assert 0 <= span.start < span.end <= utterance.duration + 1
         assert 0 < span.probability <= 1
+
+
+def test_sound_at_any_rate_is_that_of_its_file(tmp_path):
+    model = seqlabel.load("an4")
+    example = find("an4") / "example.wav"
+    sound = read_audio(example)
+    soundfile.write(tmp_path / "telephone.wav", sound.at_rate(8000).samples, 8000, subtype="FLOAT")
+    samples, rate = soundfile.read(tmp_path / "telephone.wav", dtype="float32")
+    of_file = model.read(tmp_path / "telephone.wav")
+    assert model.read(samples, rate=rate) == of_file
+    assert model.read(Audio(samples, rate)) == of_file
+    assert model.read(sound.samples).text == "ERASE C Q Q F SEVEN"
+    with pytest.raises(InputError, match="rate 0; a number of samples per second"):
+        model.read(samples, rate=0)
+    with pytest.raises(InputError, match="a tuple that is no array"):
+        model.read((samples, rate))
+    with pytest.raises(InputError, match=r"example\.wav: a file; a model is a folder, a"):
+        seqlabel.load(example)
 
 
 def test_what_the_model_does_not_read_is_refused(model_directory, tmp_path):

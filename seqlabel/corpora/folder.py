@@ -45,7 +45,8 @@ def prepare(source: Path, options: Options) -> Prepared:
     named = [(utterance_id(path, source), path) for path in files]
     utterances = list(skip.read_each(progress_bar(named, "reading"), reader))
     splits = divide(utterances, [_set_folder(u.source, source) for u in utterances], options)
-    return prepared_own_data("folder", kind, options, splits, skip.reasons, reader.measure.rates)
+    found = prepared_own_data("folder", kind, options, splits, skip.reasons, reader.measure.rates)
+    return found.noting(*_transcripts_alone(source, files))
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,18 @@ def _signal_files(root: Path, wanted: Kind | Literal["any"]) -> tuple[Kind, list
         if other != path:
             raise InputError(f"{path}: would have the same id as {other.name}; rename one of them")
     return chosen, found[chosen]
+
+
+def _transcripts_alone(root: Path, files: list[Path]) -> list[str]:
+    """A remark on .txt files that have no signal beside them, perhaps one of an unknown format."""
+    known = {path.with_suffix("") for path in files}
+    alone = [
+        path.relative_to(root).as_posix()
+        for path in _files(root)
+        if path.suffix == ".txt" and path.with_suffix("") not in known
+    ]
+    count = f"{len(alone)} .txt files without a signal beside them are not read"
+    return [f"{count}: {', '.join(alone[:5])}{' ...' if len(alone) > 5 else ''}"] if alone else []
 
 
 def _files(root: Path) -> Iterator[Path]:

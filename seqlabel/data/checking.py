@@ -65,7 +65,7 @@ def find_problems(
     output of the network. framewise: whether training is. Problems are signals that cannot be
     read, silent audio, no or unknown labels, fewer frames than CTC needs for the labels, features
     that are no numbers, targets that do not fit the frames, hand labels that differ from the labels
-    or leave the signal, an id or a speaker in two sets; in the sets train and dev also levels
+    or leave the signal, an id in two sets; in the sets train and dev also levels
     without labels, with unknown ones or with too many, and for framewise training the lack of hand
     labels. Unknown labels outside the training set are no problem, but a remark (`find_remarks`).
     """
@@ -84,8 +84,6 @@ def find_problems(
                 yield Problem(name, utterance.id, reason)
             if framewise and name in TRAINED and not utterance.segments:
                 yield Problem(name, utterance.id, UNSEGMENTED)
-    for remark in shared_speakers(splits):
-        yield Problem("", "", remark)
 
 
 def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
@@ -109,6 +107,7 @@ def find_remarks(alphabet: Alphabet, splits: Mapping[str, Sequence[Utterance]]) 
     unseen = {name: unseen_labels(us, alphabet) for name, us in splits.items() if name != "train"}
     return [
         *remarks,
+        *shared_speakers(splits),
         *text_remarks(splits),
         *unseen_remarks({name: counts for name, counts in unseen.items() if counts}),
     ]

@@ -31,8 +31,8 @@ def read_signal(utterance: Utterance, extractor: Any) -> Signal:
     wanted = signal_kind(extractor)
     if utterance.kind != wanted:
         raise InputError(
-            f"{utterance.id}: {utterance.kind}, where features.kind in the configuration is "
-            f"for {wanted}; use a configuration for {utterance.kind}"
+            f"{utterance.id}: {utterance.kind}, but the features of this model or configuration "
+            f"are of {wanted}; use one for {utterance.kind}"
         )
     if wanted == "speech":
         return read_audio(

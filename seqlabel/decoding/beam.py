@@ -106,6 +106,10 @@ class BeamDecoder:
             beam_threshold = real_number("beam_threshold", beam_threshold)
         label_min_prob = real_number("label_min_prob", label_min_prob)
         lm_weight, bonus = real_number("lm_weight", lm_weight), real_number("bonus", bonus)
+        if lm is not None and not isinstance(lm, NgramLM):
+            raise InputError(f"lm is {lm!r}, expected an NgramLM, as NgramLM.from_arpa gives")
+        if lexicon is not None and not isinstance(lexicon, Lexicon):
+            raise InputError(f"lexicon is a {type(lexicon).__name__}, expected a Lexicon")
         if not 0 <= label_min_prob < 1:
             raise InputError(f"label_min_prob is {label_min_prob}, expected 0 <= value < 1")
         if beam_threshold is not None and not beam_threshold > 0:

@@ -3,6 +3,7 @@
 A method is a loop (`loop`, `evolution`, `kalman`, `evolino`) that has one `PhaseRecord`.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ from seqlabel.training.run_directory import (
 )
 from seqlabel.training.snapshots import remove_snapshots, snapshots_of
 from seqlabel.training.teacher import Teacher
+
+log = logging.getLogger("seqlabel")
 
 CHECKPOINT_SHARE = 0.005
 """Maximum share of time for checkpoints after epochs."""
@@ -206,7 +209,13 @@ class PhaseRecord:
             self.checkpoint()
 
     def check_kept(self) -> None:
-        """Raise Diverged if the first phase ends without having kept any weights."""
+        """The end of a phase: Diverged if the first one ends without having kept any weights."""
+        phase, progress = self.phase, self.run.progress
+        if progress.epoch < phase.epochs:
+            log.info(
+                "phase %s: ended after %d of %d epochs, %d without a better dev %s (patience)",
+                phase.name, progress.epoch, phase.epochs, progress.stale, phase.monitor,
+            )  # fmt: skip
         if not self.number and self.run.progress.best_epoch < 0:
             raise Diverged(
                 f"phase {self.phase.name}: no epoch had a finite dev {self.phase.monitor}, so no "

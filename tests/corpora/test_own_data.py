@@ -158,6 +158,15 @@ def test_folders_without_data(tmp_path):
         folder.prepare(tmp_path, Options())
 
 
+def test_transcripts_without_recordings_are_noted(voices):
+    assert folder.prepare(voices, Options()).notes == ()
+    (voices / "notes.txt").write_text("to do")
+    (voices / "anna" / "lost.txt").write_text("ab")
+    (note,) = folder.prepare(voices, Options()).notes
+    assert note.startswith("2 .txt files without a signal beside them are not read: ")
+    assert note.endswith("notes.txt, anna/lost.txt")
+
+
 def test_hostile_names_become_harmless_ids(tmp_path):
     for name in ("line\nbreak", "<script>alert(1)</script>".replace("/", "_"), "日本 語"):
         record(tmp_path / f"{name}.wav", "x")

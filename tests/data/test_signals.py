@@ -17,7 +17,7 @@ from seqlabel.inputs.ink_files import write_ink
 @pytest.mark.parametrize(("kind", "features"), [("speech", "ink_delta"), ("ink", "fbank")])
 def test_the_wrong_kind_of_signal_is_named(kind, features):
     utterance = Utterance("u1", Path("absent"), kind, ("a",))
-    with pytest.raises(InputError, match=f"u1: {kind}, where features.kind"):
+    with pytest.raises(InputError, match=f"u1: {kind}, but the features of this model or"):
         read_signal(utterance, FEATURES[features]())
 
 

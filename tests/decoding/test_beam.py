@@ -288,3 +288,15 @@ def test_a_bonus_whose_factor_no_number_holds_is_refused(random_probs):
     assert score == pytest.approx(plain[best] + 80 * len(best))
     with pytest.raises(InputError, match=r"bonus is 800.0, expected -80 to 80 nats"):
         BeamDecoder(alphabet_of(3), bonus=800.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lm": "lm.arpa"}, "lm is 'lm.arpa', expected an NgramLM, as NgramLM.from_arpa gives"),
+        ({"lexicon": ["a"]}, "lexicon is a list, expected a Lexicon"),
+    ],
+)
+def test_names_of_files_are_not_models(options, message):
+    with pytest.raises(InputError, match=message):
+        BeamDecoder(Alphabet("ab"), **options)

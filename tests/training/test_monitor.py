@@ -9,9 +9,12 @@ import pytest
 from seqlabel.errors import InputError
 from seqlabel.training.checkpoint import Progress
 from seqlabel.training.clock import Clock
+from seqlabel.training.distribution import Workers
 from seqlabel.training.evaluation import DevScore
+from seqlabel.training.experiment import Experiment
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.options import Phase
+from seqlabel.training.run import train
 from seqlabel.training.run_directory import LOG, read_log
 
 SCORE = DevScore(2.5, 0.25, 0.3, examples=(("utterance", "a b", "a"),))
@@ -123,3 +126,10 @@ def test_the_rate_of_a_resumed_epoch_is_that_of_this_session(tmp_path):
         progress = Progress(loss_sum=1.0, utterances=4.0, frames=100.0, epochs_done=epoch)
         monitor.end_epoch(Phase(), progress, SCORE, 0.001, clock)
         assert read_log(tmp_path / LOG)[-1]["frames_per_second"] == rate
+
+
+def test_the_end_by_patience_is_told(tiny_corpus, config, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    settings = ["phases=[{epochs=9, patience=2, learning_rate=1e-9}]"]
+    train(Experiment.load(config, settings), tiny_corpus, tmp_path / "exp", Workers())
+    assert "phase train: ended after 3 of 9 epochs, 2 without a better dev error" in caplog.text
