@@ -111,7 +111,8 @@ def _interval(interval: Interval | None) -> str:
         return ""
     return (
         f" [{100 * interval.low:.2f}, {100 * interval.high:.2f}] "
-        f"({interval.level:.0%}, bootstrap over {interval.units} {interval.over})"
+        f"({interval.level:.0%}, bootstrap over {interval.units} {interval.over}"
+        f"{', too few to rely on' if interval.doubtful else ''})"
     )
 
 

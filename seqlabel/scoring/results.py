@@ -117,6 +117,10 @@ class LabelScore:
         return self.correct / max(1, self.reference)
 
 
+FEW = 8
+"""Units below which a bootstrap interval is too narrow more often than it says."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A bootstrap confidence interval of the rate.
@@ -130,6 +134,11 @@ class Interval:
     over: str
     units: int
     resamples: int
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there are too few units, or no differences between them, to rely on it."""
+        return self.units < FEW or self.low == self.high
 
 
 @dataclass(frozen=True)

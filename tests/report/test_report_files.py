@@ -99,7 +99,8 @@ def test_the_names_of_systems_cannot_leave_the_folder(tmp_path):
 def test_the_text_says_what_the_number_means():
     text = report_to_text(report())
     for part in (
-        "system: CER 5.36% [", "(95%, bootstrap over 3 speakers)", "3 errors in 56 characters",
+        "system: CER 5.36% [", "(95%, bootstrap over 3 speakers, too few to rely on)",
+        "3 errors in 56 characters",
         "8 utterances, 3 of them with errors; 0 missing, 0 skipped",
         "protocol cer: characters, including the spaces between words",
         "chosen because the labels are characters", report().reference_fingerprint,

@@ -62,6 +62,12 @@ def test_speakers_are_drawn_whole():
     assert 0.39 < by_utterance.low < by_utterance.high < 0.61
 
 
+def test_intervals_of_few_or_equal_units_are_doubtful():
+    assert bootstrap_interval([utterance(n, 10) for n in range(7)]).doubtful
+    assert not bootstrap_interval([utterance(n, 10) for n in range(8)]).doubtful
+    assert bootstrap_interval([utterance(0, 10) for _ in range(50)]).doubtful
+
+
 def test_units_fall_back_to_utterances():
     one_speaker = [utterance(1, 5, "s"), utterance(2, 5, "s")]
     assert units(one_speaker).over == "utterances"
