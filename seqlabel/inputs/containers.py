@@ -14,6 +14,9 @@ from seqlabel.inputs.shards import open_signal, shard_of
 UNKNOWN_SIZE = 0x7FFFF000
 """RIFF sizes from here on are placeholders of writers that do not know the size."""
 
+CHUNKS = 1 << 12
+"""Bytes that the chunks after the samples of a WAV file may have where there are no samples."""
+
 
 def sphere_header(path: Path) -> sphere.SphereHeader | None:
     """The header of a SPHERE file, None for other containers; checks that there is a file."""
@@ -78,6 +81,12 @@ def _check_riff(path: Path, stream: BinaryIO) -> None:
                 raise InputError(
                     f"{path}: truncated: the header says {size} bytes of samples, the file "
                     f"has {held}; get a complete copy"
+                )
+            if not size and held > CHUNKS:
+                raise InputError(
+                    f"{path}: the header says that there are no samples, but {held} bytes follow, "
+                    "as in a recording that was not closed; repair it (ffmpeg -ignore_length 1 "
+                    "-i IN OUT.wav)"
                 )
             return
         stream.seek(size + size % 2, os.SEEK_CUR)

@@ -161,6 +161,19 @@ def test_streamed_wav_of_unknown_size_is_read(tmp_path):
     np.testing.assert_array_equal(read_audio(path).samples * 32768, TONE)
 
 
+def test_a_recording_that_was_not_closed_is_told(tmp_path):
+    path = tmp_path / "stream.wav"
+    soundfile.write(path, TONE, RATE)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = struct.pack("<I", 0)
+    path.write_bytes(data)
+    with pytest.raises(
+        InputError, match=r"stream\.wav: .* no samples, but \d+ bytes follow, as in"
+    ):
+        read_audio(path)
+
+
 def test_one_channel_of_two_may_be_chosen(tmp_path):
     path = tmp_path / "two.wav"
     soundfile.write(path, np.stack([TONE, -TONE], axis=1), RATE)
