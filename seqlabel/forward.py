@@ -74,6 +74,11 @@ class StreamingNetwork(Network, Protocol):
         """Begin a signal; InputError for a network that needs all frames."""
 
 
+NO_PROBABILITIES = (
+    "this model gives no label probabilities per frame; take a model of criterion.kind = 'ctc'"
+)
+
+
 @dataclass(frozen=True)
 class Output:
     """The outputs of the network for one signal.
@@ -98,10 +103,7 @@ class Output:
     def log_probs(self) -> np.ndarray:
         """(T, K) natural log-probabilities of the labels; InputError where there are none."""
         if not self.per_label:
-            raise InputError(
-                "this model gives no label probabilities per frame; take a model of "
-                "criterion.kind = 'ctc'"
-            )
+            raise InputError(NO_PROBABILITIES)
         return self.frames[:, : self.labels or None]
 
 

@@ -94,6 +94,7 @@ def main(args: argparse.Namespace) -> None:
         mark_words,
     )
     from seqlabel.errors import InputError
+    from seqlabel.forward import NO_PROBABILITIES
     from seqlabel.progress import progress_bar
     from seqlabel.recognizer import load
     from seqlabel.scoring.transcripts.files import UNFIT
@@ -109,6 +110,8 @@ def main(args: argparse.Namespace) -> None:
         raise InputError(
             f"--format phn counts samples of audio, not of {recognizer.kind}; use textgrid"
         )
+    if not recognizer.network.per_label:
+        raise InputError(f"{args.model}: {NO_PROBABILITIES}")
     alphabet, utterances = recognizer.alphabet, read_manifest(args.data)
     if args.format in ("textgrid", "phn"):
         _check_stems(utterances)

@@ -46,7 +46,10 @@ def align_verb(monkeypatch, tmp_path, capsys):
         times = np.arange(len(frames)) * PERIOD
         output = SimpleNamespace(log_probs=frames, times=times, period=PERIOD)
         model = SimpleNamespace(
-            kind="speech", alphabet=alphabet, outputs=lambda us: ((u, output) for u in us)
+            network=SimpleNamespace(per_label=True),
+            kind="speech",
+            alphabet=alphabet,
+            outputs=lambda us: ((u, output) for u in us),
         )
         monkeypatch.setattr(seqlabel.recognizer, "load", lambda name, device: model)
         source = tmp_path / "u.wav"
