@@ -247,3 +247,11 @@ def test_logs_are_checked(tmp_path, systems):
     with pytest.raises(InputError, match="2 log files for 1 reports"):
         write_html(systems.reports[:1], tmp_path / "r.html", curves=[path, path])
     assert not Path(tmp_path / "r.html").exists()
+
+
+def test_a_set_without_errors_has_no_table_of_them(tmp_path):
+    report = score({"u": "ab", "v": "ba"}, {"u": "ab", "v": "ba"}, "cer")
+    write_html([report], tmp_path / "report.html")
+    text = Elements((tmp_path / "report.html").read_text("utf-8")).text
+    assert "Most frequent errors There are none." in " ".join(text.split())
+    assert "errors: 1 to" not in text
