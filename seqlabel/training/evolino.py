@@ -100,7 +100,7 @@ class EvolinoLoop:
                 self._generation(progress.epoch)
                 record.end_update(0)
             record.end_epoch(record.evaluate(), self.phase.mutation)
-        record.check_kept()
+        record.end_phase()
 
     def _generation(self, generation: int) -> None:
         """Assemble networks from random candidates, measure them, and breed the next candidates."""

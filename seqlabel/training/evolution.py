@@ -54,7 +54,7 @@ class EvolutionLoop:
             self._epoch(self.owner.progress.epoch)
             score = self.record.evaluate()
             self.record.end_epoch(score, self.phase.learning_rate)
-        self.record.check_kept()
+        self.record.end_phase()
 
     def _epoch(self, epoch: int) -> None:
         run, first = self.owner, self.owner.progress.batch

@@ -88,7 +88,7 @@ class KalmanLoop:
             self._epoch(self.owner.progress.epoch)
             score = self.record.evaluate()
             self.record.end_epoch(score, 1 / self.noises()[0])
-        self.record.check_kept()
+        self.record.end_phase()
 
     def noises(self) -> tuple[float, float]:
         """Measurement noise R and process noise Q of the next update."""

@@ -95,7 +95,7 @@ class PhaseLoop:
                 self.prior.end_epoch(self.owner.workers.share([self.prior.sums]))
             score = self._evaluate_epoch(progress.epoch)
             record.end_epoch(score, self.rate())
-        record.check_kept()
+        record.end_phase()
         if self.noise is not None:
             nats = self.noise.nats()
             log.info("%s: the weights cost %.0f nats, %.1f an utterance", phase.name, nats,

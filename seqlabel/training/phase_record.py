@@ -208,8 +208,8 @@ class PhaseRecord:
         if self._affords_checkpoint() or self.over():
             self.checkpoint()
 
-    def check_kept(self) -> None:
-        """The end of a phase: Diverged if the first one ends without having kept any weights."""
+    def end_phase(self) -> None:
+        """Tell an early end; Diverged if the first phase ends without having kept any weights."""
         phase, progress = self.phase, self.run.progress
         if progress.epoch < phase.epochs:
             log.info(
