@@ -1,6 +1,7 @@
 """The exception for errors of the user, and text that is safe to show."""
 
 import re
+from collections.abc import Sequence
 
 LONGEST = 500
 """Maximum characters of a message, which may quote from a file."""
@@ -20,6 +21,12 @@ class InputError(ValueError):
         if len(message) > LONGEST:
             message = f"{message[: LONGEST * 3 // 5]} ... {message[5 - LONGEST * 2 // 5 :]}"
         super().__init__(message)
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first `most` names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def one_line(text: str) -> str:

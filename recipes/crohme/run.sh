@@ -50,8 +50,8 @@ for name in "${tests[@]}"; do
 done
 if [ "${#tests[@]}" -gt 1 ]; then
     read -r -a sets <<<"$(python -c 'import sys
-from seqlabel.corpora.crohme_sets import test_set_name
-print(*map(test_set_name, sys.argv[1:]))' "${tests[@]}")"
+from seqlabel.corpora.crohme_sets import name_of_test_set
+print(*map(name_of_test_set, sys.argv[1:]))' "${tests[@]}")"
 fi
 
 prepare() {

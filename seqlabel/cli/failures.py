@@ -55,9 +55,14 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
         return _fail(name, str(error), 2)
 
 
-def _fail(name: str, message: str, code: int) -> int:
+def tell(name: str, message: str) -> None:
+    """Print a failure of the command `name` as one line on standard error."""
     with contextlib.suppress(OSError):  # standard error may be a closed pipe, too
         print(one_line(f"{name}: {message}"), file=sys.stderr, flush=True)
+
+
+def _fail(name: str, message: str, code: int) -> int:
+    tell(name, message)
     return code
 
 

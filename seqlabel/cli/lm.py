@@ -163,8 +163,9 @@ def read_sentences(
 
 def _name_unknown(path: Path, unknown: "list[Utterance]", total: int, unit: str) -> None:
     """Warn of the utterances whose transcript is not known."""
-    shown = ", ".join(utterance.id for utterance in unknown[:5])
-    shown += f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    from seqlabel.errors import some_of
+
+    shown = some_of([utterance.id for utterance in unknown])
     logging.getLogger("seqlabel").warning(
         "%s: %d of %d utterances left out, their %s unknown: %s",
         path, len(unknown), total, "labels are" if unit == "labels" else "text is", shown,

@@ -2,10 +2,10 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
+from seqlabel.cli.failures import tell
 from seqlabel.pretrained import find, names
 
 HELP = "recognise audio, ink or image files and print their text"
@@ -52,7 +52,7 @@ def main(args: argparse.Namespace) -> int | None:
             if len(files) == 1:
                 raise
             failed = True
-            print(one_line(f"seqlabel read: {error}"), file=sys.stderr)
+            tell("seqlabel read", str(error))
             if args.json:
                 print(json.dumps({"file": str(path), "error": str(error)}, ensure_ascii=False))
             continue

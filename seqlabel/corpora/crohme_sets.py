@@ -83,7 +83,7 @@ def choose_sets(
         if own:
             found = [(entry, tree.entry(entry, kind)) for entry in own]
             if kind == "test" and len(found) > 1:
-                sets += [ChosenSet(test_set_name(entry), folders) for entry, folders in found]
+                sets += [ChosenSet(name_of_test_set(entry), folders) for entry, folders in found]
             else:
                 sets.append(ChosenSet(kind, tuple(f for _, folders in found for f in folders)))
             continue
@@ -171,6 +171,6 @@ class _Tree:
         return (folder,)
 
 
-def test_set_name(entry: str) -> str:
+def name_of_test_set(entry: str) -> str:
     """The name that one of several test sets has: `2014` -> `test_2014`."""
     return "test_" + re.sub(r"\W+", "_", Path(entry).name)

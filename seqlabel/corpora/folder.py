@@ -25,7 +25,7 @@ from seqlabel.corpora.own_data import (
 )
 from seqlabel.corpora.prepared import Prepared, SkipBad
 from seqlabel.corpora.splitting import known_set
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, some_of
 from seqlabel.files import read_text
 from seqlabel.progress import progress_bar
 
@@ -112,7 +112,7 @@ def _transcripts_alone(root: Path, files: list[Path]) -> list[str]:
         if path.suffix == ".txt" and path.with_suffix("") not in known
     ]
     count = f"{len(alone)} .txt files without a signal beside them are not read"
-    return [f"{count}: {', '.join(alone[:5])}{' ...' if len(alone) > 5 else ''}"] if alone else []
+    return [f"{count}: {some_of(alone)}"] if alone else []
 
 
 def _files(root: Path) -> Iterator[Path]:

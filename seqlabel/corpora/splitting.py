@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqlabel.corpora.manifest import Utterance
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, some_of
 
 SET_NAMES = ("train", "dev", "test")
 
@@ -51,7 +51,7 @@ def sets_of_files(files: Sequence[Path], root: Path) -> dict[Path, str]:
 def left_out(files: Sequence[Path], taken: Sequence[Path]) -> list[str]:
     """A remark on files or folders that are not read because no set is in their names."""
     others = [path.name for path in files if path not in taken]
-    return [f"not read, because no set is in the name: {', '.join(others)}"] if others else []
+    return [f"not read, because no set is in the name: {some_of(others)}"] if others else []
 
 
 def split_by_hash(

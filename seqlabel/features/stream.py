@@ -36,7 +36,7 @@ def why_not(front_end: FrontEnd) -> str | None:
     if kind in ("utterance", "speaker"):
         return (
             f"front_end.normalise = {kind!r} needs all frames before the first; train with "
-            "normalise = 'train' or 'running', or take the model an4-streaming"
+            "normalise = 'train' or 'running'"
         )
     if isinstance(front_end.extractor, Speech):
         return None

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, some_of
 from seqlabel.training.checkpoint import Progress
 
 log = logging.getLogger("seqlabel")
@@ -29,7 +29,7 @@ def skip_update(
     progress.skipped += 1
     progress.skipped_in_row += 1
     names = list(culprits or present)
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    shown = some_of(names)
     what = "loss" if culprits else f"gradient (norm {gradient_norm:g})"
     log.warning("update skipped: %s is not finite in %s", what, shown)
     if progress.skipped_in_row < limit:

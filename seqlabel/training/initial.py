@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, some_of
 from seqlabel.features.front_end import FrontEnd
 from seqlabel.models.model import Model
 from seqlabel.pretrained import resolve
@@ -22,9 +22,6 @@ from seqlabel.training.experiment import Experiment
 from seqlabel.training.run_directory import ALPHABET, WEIGHTS, load_weights, network_of_sizes
 
 log = logging.getLogger("seqlabel")
-
-SHOWN = 5
-"""Maximum number of names in a message."""
 
 
 def joined_alphabet(own: Alphabet, folder: Path) -> Alphabet:
@@ -81,7 +78,7 @@ def take_weights(
         log.info(
             "%s: %d of %d labels are known to it%s",
             folder, len(alphabet.symbols) - len(new), len(alphabet.symbols),
-            f", not {_some(new)}" if new else "",
+            f", not {some_of(new)}" if new else "",
         )  # fmt: skip
     return set(taken)
 
@@ -136,9 +133,4 @@ def _levels(alphabet: Alphabet) -> list[Alphabet]:
 
 def _named(own: dict[str, Tensor], taken: dict[str, Tensor]) -> str:
     left = [name for name in own if name not in taken]
-    return f", not {_some(left)}" if left else ""
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return f", not {some_of(left)}" if left else ""

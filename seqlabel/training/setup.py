@@ -14,7 +14,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
 from seqlabel.data.faults import UNSEGMENTED
 from seqlabel.data.values import ValueTargets
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, some_of
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
 from seqlabel.features.image import distort_image
 from seqlabel.features.ink import augment
@@ -222,5 +222,4 @@ def _unusable(dataset: Dataset, model: Model) -> list[Skipped]:
 
 
 def _named(skipped: Sequence[Skipped]) -> str:
-    shown = ", ".join(f"{entry.id} ({entry.reason})" for entry in skipped[:5])
-    return shown + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
+    return some_of([f"{entry.id} ({entry.reason})" for entry in skipped])

@@ -150,27 +150,25 @@ def test_bad_files_are_named_in_one_line(tmp_path, name):
         assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_streamed_wav_of_unknown_size_is_read(tmp_path):
-    """ffmpeg and sox write such a header into a pipe."""
-    path = tmp_path / "stream.wav"
+def with_size(path, size):
+    """A WAV file whose header says that there are so many bytes of samples."""
     soundfile.write(path, TONE, RATE)
     data = bytearray(path.read_bytes())
     place = data.index(b"data") + 4
-    data[place : place + 4] = struct.pack("<I", 0xFFFFFFFF)
+    data[place : place + 4] = struct.pack("<I", size)
     path.write_bytes(data)
+    return path
+
+
+def test_streamed_wav_of_unknown_size_is_read(tmp_path):
+    """ffmpeg and sox write such a header into a pipe."""
+    path = with_size(tmp_path / "stream.wav", 0xFFFFFFFF)
     np.testing.assert_array_equal(read_audio(path).samples * 32768, TONE)
 
 
 def test_a_recording_that_was_not_closed_is_told(tmp_path):
-    path = tmp_path / "stream.wav"
-    soundfile.write(path, TONE, RATE)
-    data = bytearray(path.read_bytes())
-    place = data.index(b"data") + 4
-    data[place : place + 4] = struct.pack("<I", 0)
-    path.write_bytes(data)
-    with pytest.raises(
-        InputError, match=r"stream\.wav: .* no samples, but \d+ bytes follow, as in"
-    ):
+    path = with_size(tmp_path / "stream.wav", 0)
+    with pytest.raises(InputError, match=r"stream\.wav: .* no samples, but \d+ bytes follow"):
         read_audio(path)
 
 
