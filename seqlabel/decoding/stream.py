@@ -10,11 +10,14 @@ from seqlabel.decoding.results import Result
 from seqlabel.decoding.search.hypothesis import Hypothesis
 from seqlabel.decoding.search.labels import LabelSearch
 from seqlabel.decoding.search.plain import PlainLabelSearch
+from seqlabel.decoding.spelling import Spelling
 from seqlabel.errors import InputError
 
 
 class StreamingDecoder(Protocol):
-    """The methods of a decoder that a stream uses."""
+    """What a stream uses of a decoder."""
+
+    spelling: Spelling
 
     def check(self, chunk: np.ndarray) -> None: ...
 
@@ -25,12 +28,6 @@ class StreamingDecoder(Protocol):
     def plain_search(self) -> PlainLabelSearch: ...
 
     def probabilities(self, log_probs: np.ndarray, name: str) -> np.ndarray: ...
-
-    def partial(self, hypotheses: list[Hypothesis]) -> Result: ...
-
-    def results(
-        self, hypotheses: list[list[Hypothesis]], log_probs: np.ndarray, lengths: np.ndarray
-    ) -> list[Result]: ...
 
 
 class BeamStream:
@@ -65,11 +62,11 @@ class BeamStream:
 
         With a lexicon the text is the finished words and the labels of the unfinished one.
         """
-        return self._decoder.partial(self._search.best(1, final=False))
+        return self._decoder.spelling.partial(self._search.best(1, final=False))
 
     def stable(self) -> tuple[str, ...]:
         """The labels that every later result begins with (unless a frame makes all impossible)."""
-        return self._decoder.partial([Hypothesis(self._search.stable(), 0.0)]).labels
+        return self._decoder.spelling.partial([Hypothesis(self._search.stable(), 0.0)]).labels
 
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError if there are none."""
@@ -78,7 +75,7 @@ class BeamStream:
             raise InputError("no frames were pushed; push some before finish()")
         hypotheses = self._search.best(n_best)
         frames = np.concatenate(self._chunks)[None]
-        return self._decoder.results([hypotheses], frames, np.array([frames.shape[1]]))[0]
+        return self._decoder.spelling.results([hypotheses], frames, np.array([frames.shape[1]]))[0]
 
     def _begin_anew(self) -> None:
         """Read all frames again with the compiled search, which takes it no time to speak of."""

@@ -65,7 +65,7 @@ class Slow:
 def make(kind, width=8, purpose="batch", slow=None):
     decoder = BeamDecoder(ALPHABET, width, threads=1, **KINDS[kind])
     if slow is not None:
-        decoder._kernels[purpose] = slow
+        decoder.space._kernels[purpose] = slow
     return decoder
 
 
@@ -102,11 +102,11 @@ def listed(hypotheses):
 
 def narrow(decoder):
     """Take away the tables in which back-off is worked out: the n-grams are walked."""
-    if decoder._words is not None:
+    if decoder.space.words is not None:
         ngrams = NgramLM.arrays(WORD_LM, WORD_LM.tokens([*SPELLED, "<unk>"]), table_bytes=0)
-        decoder._words = decoder._words._replace(ngrams=ngrams)
-    elif decoder._lm is not None:
-        decoder._lm = decoder._lm._replace(table=decoder._lm.table[:0])
+        decoder.space.words = decoder.space.words._replace(ngrams=ngrams)
+    elif decoder.space.labels is not None:
+        decoder.space.labels = decoder.space.labels._replace(table=decoder.space.labels.table[:0])
 
 
 @settings(max_examples=50, deadline=None)
