@@ -1,7 +1,9 @@
 """The models that come along: found by name, read their examples, carry a card."""
 
 import json
+import os
 import re
+import threading
 
 import pytest
 
@@ -52,6 +54,25 @@ def test_one_bad_file_does_not_keep_the_others_from_being_read(tmp_path, capsys)
     assert [row["file"] for row in rows] == files
     assert ["error" in row for row in rows] == [False, True, True, False]
     assert rows[0]["text"] == "ERASE C Q Q F SEVEN"
+
+
+def test_standard_input_and_pipes_are_read(tmp_path, capsys, monkeypatch):
+    example = pretrained.find("an4") / "example.wav"
+    pipe, bad = tmp_path / "pipe", tmp_path / "bad"
+    os.mkfifo(pipe)
+    bad.write_bytes(b"not a sound")
+    with example.open("rb") as sound, bad.open("rb") as junk:
+        monkeypatch.setattr("seqlabel.cli.read.STANDARD_INPUT", sound.fileno())
+        assert main(["read", "an4", "-"]) == 0
+        assert capsys.readouterr().out == "-: ERASE C Q Q F SEVEN\n"
+        monkeypatch.setattr("seqlabel.cli.read.STANDARD_INPUT", junk.fileno())
+        assert main(["read", "an4", "-"]) == 2
+        assert capsys.readouterr().err.startswith("seqlabel read: -: not readable as audio")
+    writer = threading.Thread(target=lambda: pipe.write_bytes(example.read_bytes()))
+    writer.start()
+    assert main(["read", "an4", str(pipe)]) == 0
+    writer.join()
+    assert capsys.readouterr().out == f"{pipe}: ERASE C Q Q F SEVEN\n"
 
 
 @pytest.mark.parametrize("name", pretrained.names())

@@ -1,12 +1,19 @@
 """seqlabel read: recognise files and print their text."""
 
 import argparse
+import contextlib
 import json
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from seqlabel.cli.decoders import add_decoder_arguments, make_decoder
 from seqlabel.cli.failures import tell
 from seqlabel.pretrained import find, names
+
+STANDARD_INPUT = 0
+"""Its file descriptor."""
 
 HELP = "recognise audio, ink or image files and print their text"
 
@@ -18,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="EXP FILE",
-        help="model directory, .onnx file or name of a model, then the files",
+        help="model directory, .onnx file or name of a model, then the files (-: standard input)",
     )
     parser.add_argument(
         "--model", metavar="NAME",
@@ -47,7 +54,8 @@ def main(args: argparse.Namespace) -> int | None:
     for path in files:
         name = one_line(str(path))
         try:
-            result = recognizer.read(path, n_best=args.n_best)
+            with seekable(path) as file:
+                result = recognizer.read(file, n_best=args.n_best)
         except InputError as error:
             if len(files) == 1:
                 raise
@@ -63,3 +71,24 @@ def main(args: argparse.Namespace) -> int | None:
         else:
             print(f"{name}: {result.text}")
     return 2 if failed else 0
+
+
+@contextlib.contextmanager
+def seekable(path: Path) -> Iterator[Path]:
+    """The file; for "-", standard input, and for a pipe a copy of all it has, as long as needed.
+
+    Readers go back in a file, to its header. InputError raised inside names `path`.
+    """
+    from seqlabel.errors import InputError
+
+    if str(path) != "-" and not path.is_fifo():
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="seqlabel-") as copy:
+        with open(path if path.is_fifo() else STANDARD_INPUT, "rb", closefd=path.is_fifo()) as pipe:
+            shutil.copyfileobj(pipe, copy)
+        copy.flush()
+        try:
+            yield Path(copy.name)
+        except InputError as error:
+            raise InputError(str(error).replace(copy.name, str(path))) from None
