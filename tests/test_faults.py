@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from seqlabel import files
 from seqlabel.cli.failures import run_command
 from seqlabel.errors import InputError
-from seqlabel.files import sole_writer, whole_file, whole_folder, write_json
+from seqlabel.files import sole_writer, whole_file, whole_folder, write_json, writing
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "faults.py"
 
@@ -76,10 +75,10 @@ def test_what_a_killed_writer_leaves_is_removed_and_what_a_living_one_writes_is_
 ):
     with busy(whole_file(tmp_path / "a.json"), whole_folder(tmp_path / "b")):
         assert len(list(tmp_path.iterdir())) == 2
-        monkeypatch.setattr(files, "_looked_through", set())
+        monkeypatch.setattr(writing, "_looked_through", set())
         write_json(tmp_path / "c.json", 1)
         assert len(list(tmp_path.iterdir())) == 3
-    monkeypatch.setattr(files, "_looked_through", set())
+    monkeypatch.setattr(writing, "_looked_through", set())
     write_json(tmp_path / "a.json", 2)
     assert sorted(os.listdir(tmp_path)) == ["a.json", "c.json"]
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqlabel import files
 from seqlabel.alphabet import Alphabet, required_frames
 from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
 from seqlabel.data import index_arrays
 from seqlabel.data.index import open_utterances
 from seqlabel.data.index_arrays import needed_frames
 from seqlabel.errors import InputError
+from seqlabel.files import writing
 
 
 def utterance(name, labels=("a", "b"), speaker="", **fields):
@@ -144,13 +144,13 @@ def test_an_index_of_another_format_is_made_anew(manifest):
 
 
 def test_a_process_that_starts_at_the_same_time_may_take_the_index_away(manifest, monkeypatch):
-    put = files._put_in_place
+    put = writing._put_in_place
 
     def put_and_lose(temporary, path):
         put(temporary, path)
         shutil.rmtree(path)
 
-    monkeypatch.setattr(files, "_put_in_place", put_and_lose)
+    monkeypatch.setattr(writing, "_put_in_place", put_and_lose)
     assert list(open_utterances(manifest)) == VARIED
 
 

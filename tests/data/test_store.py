@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from seqlabel import files
 from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance, write_manifest
 from seqlabel.data import store as stores
@@ -21,6 +20,7 @@ from seqlabel.errors import InputError
 from seqlabel.features.fbank import Fbank
 from seqlabel.features.front_end import FrontEnd, FrontEndOptions
 from seqlabel.features.normalisation import Statistics
+from seqlabel.files import writing
 from seqlabel.inputs import read_audio
 
 SPEAKERS = ["anna", "", "ben", "anna", ""]
@@ -72,7 +72,7 @@ def test_made_once_and_anew_for_other_signals_or_options(manifest):
 
 def test_a_process_that_starts_at_the_same_time_may_take_the_store_away(manifest, monkeypatch):
     utterances = open_utterances(manifest)
-    put = files._put_in_place
+    put = writing._put_in_place
 
     def put_and_lose(temporary, path):
         put(temporary, path)
@@ -80,7 +80,7 @@ def test_a_process_that_starts_at_the_same_time_may_take_the_store_away(manifest
 
     expected = np.array(load_features(utterances, FRONT_END).x)
     shutil.rmtree(load_features(utterances, FRONT_END).folder)
-    monkeypatch.setattr(files, "_put_in_place", put_and_lose)
+    monkeypatch.setattr(writing, "_put_in_place", put_and_lose)
     store = load_features(utterances, FRONT_END)
     np.testing.assert_array_equal(store.x, expected)
 
