@@ -1,7 +1,7 @@
 """A manifest with its features, the source of batches for training and evaluation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +10,16 @@ from seqlabel.alphabet import BLANK, Alphabet, required_frames
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.data.faults import UNSEGMENTED, level_fault
 from seqlabel.data.index import Utterances, open_utterances
-from seqlabel.data.signals import KeptSignals, extract, read_signal, signal_kind
-from seqlabel.data.speakers import SpeakerStatistics
+from seqlabel.data.signals import KeptSignals, extract
 from seqlabel.data.store import FeatureStore, build_store, open_store, store_path
 from seqlabel.data.tensors import Batch, collate
 from seqlabel.data.values import ValueTargets, value_statistics
+from seqlabel.data.views import Distortion, Views
 from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames, heights_of
 from seqlabel.features.front_end import FrontEnd, Signal
-from seqlabel.features.noise import add_noise
 from seqlabel.files import taking_turns
-from seqlabel.inputs.audio import Audio
 from seqlabel.progress import progress_bar
-
-Distort = Callable[[Signal, np.random.Generator], Signal]
-WarpFrames = Callable[[Frames, np.random.Generator], Frames]
-MaskFrames = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -35,27 +29,6 @@ class Skipped:
     number: int
     id: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Distortion:
-    """Augmentation of an utterance in training.
-
-    variants: (speed, store) of the same utterances at other speeds; one of them or the plain
-    features is drawn with equal chance. signal: distorts the signal, whose features are then
-    extracted anew, unless it is returned as it was; that of speech stands for other conditions of
-    recording, which a speaker's statistics share (`Statistics.moved`). warp: moves what normalised
-    frames contain, not their number. mask: distorts normalised frames (T, F). noise: standard
-    deviation of Gaussian noise on them. subsample: frames per output of the network; if a
-    distortion would leave fewer than the labels need, the utterance is not distorted.
-    """
-
-    variants: Sequence[tuple[float, FeatureStore]] = ()
-    signal: Distort | None = None
-    warp: WarpFrames | None = None
-    mask: MaskFrames | None = None
-    noise: float = 0.0
-    subsample: int = 1
 
 
 def load_features(
@@ -114,12 +87,7 @@ class Dataset:
         self.targets = utterances.encoded(alphabet, unseen)
         self.lengths: np.ndarray = front_end.frame_count(store.lengths)
         self._chosen: np.ndarray | None = None  # numbers in the manifest, None for all in order
-        self._own: SpeakerStatistics | None = None
-        if front_end.options.normalise == "speaker":
-            self._own = SpeakerStatistics(store, utterances.speakers)
-        self._signal = KeptSignals(
-            lambda number: read_signal(utterances[number], front_end.extractor)
-        )
+        self._source = Views(utterances, store, front_end, self._needed)
         self._values = KeptSignals(self._values_of)
 
     @classmethod
@@ -223,83 +191,16 @@ class Dataset:
 
     def frames(self, n: int, rng: np.random.Generator | None = None) -> Frames:
         """Frames of utterance n after stacking, distorted if `rng` is given."""
-        return self._masked(self._normalised(n, rng), rng)
+        return self._source.of(self._number(n), self.distortion, rng)[0]
 
     def _views(self, n: int, seed: Sequence[int] | None, second: bool, plain: bool) -> list[Frames]:
-        """Frames of utterance n; where wanted a second view, with masks and noise of its own, and
-        last the plain frames, without any.
-
-        What changes the positions of frames is drawn once, so that the views stay aligned.
-        """
+        """Frames of utterance n; where wanted a second view, and last the plain frames."""
         rng = None if seed is None else np.random.default_rng([*seed, n])
-        frames = self._normalised(n, rng)
-        views = [self._masked(frames, rng)]
+        other = None
         if second:
             assert seed is not None
-            views.append(self._masked(frames, np.random.default_rng([*seed, n, 1])))
-        if plain:
-            views.append(self._masked(frames, None))
-        return views
-
-    def _normalised(self, n: int, rng: np.random.Generator | None) -> Frames:
-        """Frames of utterance n before stacking, in positions that `rng` draws."""
-        number = self._number(n)
-        own = None if self._own is None else self._own[number]
-        frames = None if rng is None else self._distorted(number, rng)
-        if frames is None:
-            frames = self._stored(number, rng)
-        elif own is not None and signal_kind(self.front_end.extractor) == "speech":
-            own = own.moved(self.store[number], frames.x)
-        frames = replace(frames, x=self.front_end.normalise(frames.x, own))
-        if rng is not None and self.distortion.warp is not None:
-            frames = self.distortion.warp(frames, rng)
-        return frames
-
-    def _masked(self, frames: Frames, rng: np.random.Generator | None) -> Frames:
-        """Normalised frames after masks, stacking and noise."""
-        x = frames.x
-        if rng is not None and self.distortion.mask is not None:
-            x = self.distortion.mask(x, rng)
-        stacked = self.front_end.stack(replace(frames, x=x))
-        if rng is not None and self.distortion.noise:
-            stacked = replace(stacked, x=add_noise(stacked.x, self.distortion.noise, rng))
-        return stacked
-
-    def _distorted(self, number: int, rng: np.random.Generator) -> Frames | None:
-        """Features of the distorted signal, None if it is not distorted or gets too short.
-
-        The times of speech are those of the utterance at its own speed.
-        """
-        if self.distortion.signal is None:
-            return None
-        signal = self._signal(number)
-        try:
-            changed = self.distortion.signal(signal, rng)
-            if changed is signal:
-                return None
-            frames: Frames = self.front_end.extractor(changed)
-        except InputError as error:
-            source = self.utterances[number].source
-            raise InputError(f"{source}, distorted for training: {error}") from None
-        if not self._long_enough(number, len(frames)):
-            return None
-        if isinstance(signal, Audio) and isinstance(changed, Audio):
-            return _at_speed(frames, signal.duration / changed.duration)
-        return frames
-
-    def _stored(self, number: int, rng: np.random.Generator | None) -> Frames:
-        """Features of the store, or those at another speed that `rng` draws."""
-        if rng is not None and self.distortion.variants:
-            choice = int(rng.integers(len(self.distortion.variants) + 1))
-            if choice:
-                speed, variant = self.distortion.variants[choice - 1]
-                if self._long_enough(number, variant.frame_count(number)):
-                    return _at_speed(variant.frames(number), speed)
-        return self.store.frames(number)
-
-    def _long_enough(self, number: int, frames: int) -> bool:
-        left = -(-self.front_end.frame_count(frames) // self.distortion.subsample)
-        return left >= self._needed(number)
+            other = np.random.default_rng([*seed, n, 1])
+        return self._source.of(self._number(n), self.distortion, rng, other, plain)
 
     def _needed(self, number: int) -> int:
         """Frames that CTC needs for the labels of an utterance and those of its levels."""
@@ -364,8 +265,3 @@ class Dataset:
             if n not in reasons and not self.segmented(n):
                 reasons[n] = UNSEGMENTED
         return [Skipped(n, self.utterance(n).id, reasons[n]) for n in sorted(reasons)]
-
-
-def _at_speed(frames: Frames, speed: float) -> Frames:
-    """Frames of an utterance that is played `speed` times as fast, with the times of its own."""
-    return replace(frames, times=frames.times * speed, period=frames.period * speed)

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from seqlabel.alphabet import Alphabet
-from seqlabel.data.dataset import Dataset, Distortion, Skipped, load_features
+from seqlabel.data.dataset import Dataset, Skipped, load_features
 from seqlabel.data.faults import UNSEGMENTED
 from seqlabel.data.values import ValueTargets
+from seqlabel.data.views import Distortion
 from seqlabel.errors import InputError, some_of
 from seqlabel.features.front_end import FrontEnd, Signal, make_extractor
 from seqlabel.features.image import distort_image
