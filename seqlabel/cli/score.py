@@ -14,7 +14,7 @@ from seqlabel.alphabet import UNITS
 from seqlabel.errors import InputError
 
 if TYPE_CHECKING:
-    from seqlabel.scoring import Comparison, Protocol, Report, Transcripts
+    from seqlabel.scoring import Comparison, Report, Transcripts
     from seqlabel.scoring.statistics import Spread
 
 HELP = "score hypotheses against references and write a report"
@@ -105,15 +105,15 @@ def _score(args: argparse.Namespace) -> int:
         rates = score_predictions(args, _names(args.hyp), headers)
         return int(limit is not None and any(rate > limit for rate in rates))
     references = read_transcripts(args.ref, args.level)
-    protocol = _protocol(args, references)
     hypotheses = [read_transcripts(path, args.level) for path in args.hyp]
     reports = [
         score(
             references,
             hypothesis,
-            protocol,
+            args.protocol,
             unit=args.unit or "",
             costs=args.costs,
+            ignore=args.ignore or (),
             allow_missing=args.allow_missing,
             name=name,
         )
@@ -142,20 +142,6 @@ def _score(args: argparse.Namespace) -> int:
         if args.out is not None:
             print(f"report: {args.out / 'report.html'}")
     return int(limit is not None and any(report.rate > limit for report in reports))
-
-
-def _protocol(args: argparse.Namespace, references: "Transcripts") -> "Protocol | None":
-    """The protocol asked for; None leaves the choice to `score`."""
-    from seqlabel.scoring.protocols import default_protocol, get_protocol
-
-    if args.protocol is not None:
-        protocol = get_protocol(args.protocol)
-    elif args.ignore:
-        known = references.unit or ("character" if references.of_characters() else "")
-        protocol = default_protocol(references, args.unit or known)[0]
-    else:
-        return None
-    return protocol.ignoring(*(what in args.ignore for what in ("case", "punctuation", "spaces")))
 
 
 def _rate(text: str) -> float:

@@ -18,6 +18,9 @@ from seqlabel.scoring.statistics import bootstrap_interval
 from seqlabel.scoring.transcripts.files import read_transcripts
 from seqlabel.scoring.transcripts.transcript import Transcript, Transcripts
 
+IGNORABLE = ("case", "punctuation", "spaces")
+"""What may not count in text, as `Protocol.ignoring` takes it."""
+
 Source = str | os.PathLike[str] | Mapping[str, str | Sequence[str]] | Transcripts
 """Transcripts, a file of these, or a mapping from ids to labels (or to running text)."""
 
@@ -29,6 +32,7 @@ def score(
     *,
     unit: str = "",
     costs: str | None = None,
+    ignore: Collection[str] = (),
     allow_missing: bool = False,
     name: str = "",
     resamples: int = 1000,
@@ -43,6 +47,7 @@ def score(
     unit: one of `seqlabel.alphabet.UNITS`, if it is not in the files.
     costs: "unit" (Levenshtein) or "sclite" (4/3/3), see `seqlabel.scoring.alignment`; None for
         those of the protocol. `Report.errors_by_costs` has the errors under both.
+    ignore: some of `IGNORABLE`, see `Protocol.ignoring`.
     allow_missing: score utterances without a hypothesis as deletions, and skip hypotheses without a
         reference, instead of raising InputError.
     name: of the system in the report; by default that of the hypothesis file.
@@ -57,17 +62,19 @@ def score(
         raise InputError(f"unit {unit!r} is not one of {', '.join(UNITS)}")
     if costs is not None and costs not in COSTS:
         raise InputError(f"costs {costs!r} are not one of {', '.join(COSTS)}")
+    if unknown := set(ignore) - set(IGNORABLE):
+        raise InputError(f"ignore has {unknown.pop()!r}; known: {', '.join(IGNORABLE)}")
     if resamples < 1:
         raise InputError(f"resamples is {resamples}; it must be at least 1")
-    references, unknown = _known(_transcripts(reference, "reference", unit))
+    references, without = _known(_transcripts(reference, "reference", unit))
     if references.of_characters():
         references = replace(references, unit=references.unit or "character")
     hypotheses = _transcripts(hypothesis, "hypothesis", unit).cut(references, allow_missing)
-    hypotheses = replace(hypotheses, unit=hypotheses.unit or references.unit)
+    hypotheses = hypotheses.like(references.unit)
     task = _Task(
         references,
         hypotheses,
-        *_differences(references, hypotheses, unknown, allow_missing),
+        *_differences(references, hypotheses, without, allow_missing),
         costs,
         name or Path(hypotheses.name).stem,
         resamples,
@@ -78,6 +85,7 @@ def score(
         chosen, reason = default_protocol(references, unit, _unseen(hypotheses))
     else:
         chosen, reason = get_protocol(protocol), ""
+    chosen = chosen.ignoring(*(what in ignore for what in IGNORABLE))
     report = task.report(chosen, reason)
     if chosen.tokens not in ("characters", "graphemes"):
         return report

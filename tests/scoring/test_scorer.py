@@ -104,6 +104,28 @@ def test_hypotheses_of_characters_need_no_blank_among_them():
     assert (report.counts.errors, report.also[0].counts.errors) == (1, 2)
 
 
+@pytest.mark.parametrize("protocol", [None, "cer", "cer-nospace", "wer"])
+@pytest.mark.parametrize("ending", ["trn", "txt"])
+def test_words_are_compared_as_text_with_characters(tmp_path, protocol, ending):
+    references = Transcripts.gather("ref", [Transcript("u", tuple("a cat"), "a cat")])
+    references = replace(references, unit="character")
+    lines = {"trn": "a {} (u)\n", "txt": "u a {}\n"}
+    for word, errors in (("cat", 0), ("bat", 1)):
+        (tmp_path / f"hyp.{ending}").write_text(lines[ending].format(word))
+        report = score(references, tmp_path / f"hyp.{ending}", protocol)
+        assert report.counts.errors == errors
+    spelled = score(references, {"u": list("abat")}, "cer")  # a label a character: these are known
+    assert spelled.counts.errors == 2
+
+
+def test_what_does_not_count_may_be_named_for_the_protocol_that_is_chosen():
+    characters, words = {"u": list("A CAT")}, {"u": "a cat"}
+    report = score(words, characters, unit="character", ignore=["case"])
+    assert (report.counts.errors, report.protocol) == (0, "cer, ignoring case")
+    with pytest.raises(InputError, match="ignore has 'accents'; known: case, punctuation, spaces"):
+        score(words, characters, ignore=["accents"])
+
+
 def test_text_against_characters():
     """The references of one system are words, the other emits letters."""
     letters = Transcripts("hyp", {"u": Transcript("u", tuple("the hat"))}, unit="character")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqlabel.alphabet.units import JOINED
+from seqlabel.alphabet.units import JOINED, graphemes
 from seqlabel.corpora.nist import Channel
 from seqlabel.errors import InputError
 
@@ -102,6 +102,28 @@ class Transcripts:
         if self.unit:
             return self.unit in JOINED
         return any(" " in t.labels for t in self.by_id.values() if t.labels is not None)
+
+    def like(self, unit: str) -> "Transcripts":
+        """These, if their unit is unknown, with `unit`, that of the other side's labels.
+
+        Where that is characters or graphemes, but these are words, as labels of several characters
+        without a blank among them show, their text is kept instead.
+        """
+        if self.unit:
+            return self
+        if unit not in JOINED or not self._of_words():
+            return replace(self, unit=unit)
+        texts = {
+            key: t
+            if t.labels is None
+            else replace(t, labels=None, text=" ".join(t.labels) if t.text is None else t.text)
+            for key, t in self.by_id.items()
+        }
+        return replace(self, unit=unit, by_id=texts)
+
+    def _of_words(self) -> bool:
+        labels = {label for t in self.by_id.values() for label in t.labels or ()}
+        return " " not in labels and any(len(graphemes(label)) > 1 for label in labels)
 
     def cut(self, references: "Transcripts", allow_missing: bool = False) -> "Transcripts":
         """These channels cut at the segments of `references`, as sclite does it.
