@@ -66,6 +66,11 @@ for number in "$stage" "$stop_stage"; do
     esac
 done
 
+if [ "$stage" -gt "$stop_stage" ]; then
+    echo "$0: --stage $stage --stop-stage $stop_stage: the first comes after the last" >&2
+    exit 2
+fi
+
 if [[ ! $processes =~ ^[1-9][0-9]*$ ]]; then
     echo "$0: --processes $processes: a number from 1 on is expected" >&2
     exit 2

@@ -54,6 +54,16 @@ while [ $# -gt 0 ]; do
         ;;
     esac
 done
+for number in "$stage" "$stop_stage"; do
+    if [[ ! $number =~ ^[0-2]$ ]]; then
+        echo "$0: --stage $stage --stop-stage $stop_stage: stages are 0 to 2" >&2
+        exit 2
+    fi
+done
+if [ "$stage" -gt "$stop_stage" ]; then
+    echo "$0: --stage $stage --stop-stage $stop_stage: the first comes after the last" >&2
+    exit 2
+fi
 for number in "$trials" "$workers"; do
     if [[ ! $number =~ ^[1-9][0-9]*$ ]]; then
         echo "$0: --trials $trials --workers $workers: both must be at least 1" >&2

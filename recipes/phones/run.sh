@@ -54,7 +54,7 @@ done
 train() {
     local own=$epochs
     if [ "$1" = ctc_start ] || [ -n "${3-}" ]; then
-        own=$((epochs / 2))
+        own=$(((epochs + 1) / 2))
     fi
     seqlabel train "$recipe/conf/$1.toml" --data "$data" --out "$exp/$1/$2" --resume \
         --set "seed=$2" --set "training.protocol=$protocol" --set training.threads=1 \

@@ -10,7 +10,13 @@ making=()
 arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
-    activity | anomaly | music | process | protein | signs | traffic) task=$1 ;;
+    activity | anomaly | music | process | protein | signs | traffic)
+        if [ -n "$task" ]; then
+            echo "$0: $task $1: one task at a time" >&2
+            exit 2
+        fi
+        task=$1
+        ;;
     --file | --scale)
         making+=("$1" "${2:?$1 needs a value}")
         shift

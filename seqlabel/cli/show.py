@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqlabel.corpora.manifest import Utterance
@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
     from seqlabel.config import load_toml
     from seqlabel.data.signals import plain_features, read_signal
     from seqlabel.errors import InputError, one_line
-    from seqlabel.features.front_end import make_extractor
+    from seqlabel.features.front_end import at_corpus_rate, make_extractor
     from seqlabel.files import keep_apart, whole_file
     from seqlabel.inputs import Image, Ink, Series
     from seqlabel.inputs.reading import naming
@@ -56,9 +56,13 @@ def main(args: argparse.Namespace) -> None:
     table = load_toml(args.config).get("features", {}) if args.config else {}
     table = {"kind": args.features} if args.features else table
     canvas = Canvas(WIDTH)
+    corpus = args.source if args.source.is_dir() else args.source.parent
+    extractors: dict[str, Any] = {}
     for utterance in _utterances(args):
-        own = {"kind": "ink_25"} if utterance.kind == "ink" else plain_features(utterance)
-        extractor = make_extractor(table or own)
+        if utterance.kind not in extractors:
+            own = {"kind": "ink_25"} if utterance.kind == "ink" else plain_features(utterance)
+            extractors[utterance.kind] = make_extractor(at_corpus_rate(table or own, corpus))
+        extractor = extractors[utterance.kind]
         signal = read_signal(utterance, extractor)
         if isinstance(signal, Image):
             size = f"{signal.width} x {signal.height} pixels"

@@ -9,7 +9,7 @@ from sys import intern
 from typing import Any
 
 from seqlabel.errors import InputError
-from seqlabel.files import read_json, read_jsonl, whole_file, write_json, write_jsonl
+from seqlabel.files import is_file, read_json, read_jsonl, whole_file, write_json, write_jsonl
 from seqlabel.report.text import all_to_text, report_to_text
 from seqlabel.scoring.comparison import Comparison
 from seqlabel.scoring.results import Counts, Interval, Report, UtteranceScore
@@ -91,6 +91,9 @@ def read_report(folder: str | os.PathLike[str]) -> Report:
     """
     folder = Path(folder)
     known = read_json(folder / "score.json")
+    if isinstance(known, dict) and "systems" in known and not is_file(folder / "alignments.jsonl"):
+        names = sorted(str(path.parent) for path in folder.glob("*/score.json"))
+        raise InputError(f"{folder}: has several systems; name one of {', '.join(names)}")
     try:
         utterances = tuple(_utterance(row) for _, row in read_jsonl(folder / "alignments.jsonl"))
         report = assemble(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from seqlabel.cli import main
 from seqlabel.corpora.manifest import Segment, Utterance, write_manifest
@@ -14,7 +15,7 @@ from seqlabel.inputs.formats.iam_xml import write_iam_xml
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.ink_files import write_ink
 from seqlabel.report.pictures.canvas import Canvas
-from seqlabel.report.pictures.signals import SHADES, colours
+from seqlabel.report.pictures.signals import SHADES, colours, outline
 from seqlabel.synthetic.hands import Hand, write_text
 
 INK = write_text("fit dog", Hand(), np.random.default_rng(0))
@@ -120,6 +121,26 @@ def test_speech_is_drawn_with_its_labels(timit, tmp_path):
     start = words.index(labels[0])
     assert words[start : start + len(labels)] == labels
     assert out.read_text().count("<image") == 2  # spectrogram and features
+
+
+def test_an_onset_is_drawn_at_its_time():
+    """3.6 samples a block: blocks of three before blocks of four would be a tenth too early."""
+    samples = np.zeros(4320, np.float32)
+    samples[2160:] = 1
+    heights = outline(samples, 1200).reshape(-1, 2)
+    assert np.flatnonzero(heights[:, 1])[0] == 600
+    assert outline(samples[:7], 1200).shape == (14,)
+
+
+def test_speech_is_drawn_at_the_rate_of_its_corpus(tmp_path):
+    wave = np.sin(np.arange(8000) / 3)
+    soundfile.write(tmp_path / "a.wav", wave, 8000)
+    write_manifest(tmp_path / "test.jsonl", [Utterance("a", tmp_path / "a.wav", "speech", ())])
+    (tmp_path / "corpus.json").write_text('{"rate": 8000}')
+    assert main(["show", str(tmp_path / "test.jsonl"), "--out", str(tmp_path / "a.svg")]) == 0
+    assert [w for w in words_of((tmp_path / "a.svg").read_text()) if "kHz" in w] == [
+        "1 kHz", "2 kHz", "3 kHz", "4 kHz",
+    ]  # fmt: skip
 
 
 def test_utterances_of_a_manifest(tmp_path, capsys):

@@ -31,11 +31,15 @@ def test_help_and_a_cd_that_prints_its_folder(script):
     [
         ("phones/run.sh", ["--seeds", "0"]),
         ("phones/run.sh", ["--epochs", "x"]),
+        ("synthetic/run.sh", ["--stage", "4", "--stop-stage", "2"]),
+        ("tasks/run.sh", ["anomaly", "process"]),
+        ("odyssey/run.sh", ["--stage", "3"]),
+        ("odyssey/run.sh", ["--stage", "2", "--stop-stage", "1"]),
         ("synthetic/noise.sh", ["--seeds", "x"]),
         ("synthetic/noise.sh", ["--lines", "0"]),
     ],
 )
-def test_counts_that_are_none_are_refused(script, wrong, tmp_path):
+def test_options_that_cannot_work_are_refused(script, wrong, tmp_path):
     (tmp_path / "train.jsonl").write_text("")
     data = ["--data", str(tmp_path)] if script == "phones/run.sh" else []
     done = run("bash", f"recipes/{script}", *data, "--exp", str(tmp_path / "exp"), *wrong)

@@ -84,6 +84,8 @@ def test_several_systems_share_a_folder(tmp_path):
     assert value["comparisons"][0]["second"] == "b/test"
     assert value["spread"]["runs"] == 2
     assert "b/test against a/test" in (tmp_path / "score.txt").read_text()
+    with pytest.raises(InputError, match=r"several systems; name one of .*a-test, .*b-test"):
+        read_report(tmp_path)
 
 
 def test_the_names_of_systems_cannot_leave_the_folder(tmp_path):

@@ -175,7 +175,9 @@ def test_further_metrics_have_columns_of_their_own(tmp_path):
     for earlier, rates in ((read_report(tmp_path / "old"), ["25.0 %", "0.0 %"]),
                            (replace(first, also=()), ["–", "0.0 %"])):  # fmt: skip
         write_html([earlier, second], tmp_path / "r.html")
-        head, *rows = table((tmp_path / "r.html").read_text("utf-8"))
+        page = (tmp_path / "r.html").read_text("utf-8")
+        assert page.count("2 utterances, too few to rely on") == 3  # each system, the difference
+        head, *rows = table(page)
         assert head[1:5] == ["CER", "95 % interval", "WER", "Subst."]
         assert [row[1] for row in rows] == ["8.3 %", "0.0 %"]
         assert [row[3] for row in rows] == rates

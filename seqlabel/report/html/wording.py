@@ -57,6 +57,11 @@ def bounds(interval: Interval) -> str:
     return f"{100 * interval.low:.1f}–{percent(interval.high)}"
 
 
+def doubt(interval: Interval) -> str:
+    """Why not to rely on an interval, "" where there is no reason."""
+    return f"{interval.units} {interval.over}, too few to rely on" if interval.doubtful else ""
+
+
 def points(rate: float) -> str:
     """A signed difference of rates in points of per cent."""
     return _minus(f"{100 * rate:+.2f}")
@@ -106,8 +111,8 @@ def embedded_json(value: Any) -> Markup:
 FILTERS = {
     function.__name__: function
     for function in (
-        letter, label, thousands, percent, rate, metrics_beside, between, bounds, points, chance,
-        statistic, wins, wrong_share, embedded_json,
+        letter, label, thousands, percent, rate, metrics_beside, between, bounds, doubt, points,
+        chance, statistic, wins, wrong_share, embedded_json,
     )
 }  # fmt: skip
 """Functions for the templates, by name."""

@@ -92,12 +92,19 @@ def draw_speech(
     if segments:
         _draw_segments(canvas, segments, scale, "labels")
     top = canvas.grow(64)
-    blocks = np.array_split(audio.samples, min(2 * round(inner), len(audio.samples)))
-    heights = np.array([(block.min(), block.max()) for block in blocks]).reshape(-1)
+    heights = outline(audio.samples, 2 * round(inner))
     loudest = max(float(np.abs(heights).max()), 1e-9)
     x = MARGIN + inner * np.arange(len(heights)) / len(heights)
     canvas.line(np.column_stack([x, top + 34 - 26 * heights / loudest]), STROKES[0], 0.7)
     _draw_seconds(canvas, audio.duration, scale)
+
+
+def outline(samples: np.ndarray, blocks: int) -> np.ndarray:
+    """(2 blocks,) minimum and maximum of each of up to so many blocks of equal duration."""
+    count = min(blocks, len(samples))
+    starts = np.arange(count) * len(samples) // count
+    low, high = (extreme.reduceat(samples, starts) for extreme in (np.minimum, np.maximum))
+    return np.column_stack([low, high]).reshape(-1)
 
 
 def draw_image(canvas: Canvas, image: Image) -> None:
