@@ -26,12 +26,16 @@ class Residual(nn.Module):
         return x + y
 
 
+FIRST_BIAS = -1.0
+"""Of the gates of a highway: at first, it hands on its input."""
+
+
 class Highway(nn.Linear):
-    """T y + (1 - T) x, T = σ(W_T x + b_T), b_T = -1 at first (Srivastava et al. 2015)."""
+    """T y + (1 - T) x, T = σ(W_T x + b_T), b_T = `FIRST_BIAS` at first (Srivastava et al. 2015)."""
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
-        nn.init.constant_(self.bias, -1.0)
+        nn.init.constant_(self.bias, FIRST_BIAS)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
         gate = torch.sigmoid(super().forward(x))

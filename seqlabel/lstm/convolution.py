@@ -28,7 +28,7 @@ from seqlabel.lstm.cell import AnyCell, Cell, as_cell
 from seqlabel.lstm.convolution_direction import run_compiled, why_not_compiled
 from seqlabel.lstm.options import Recurrence
 from seqlabel.lstm.reference import run_gates
-from seqlabel.lstm.rows import Rows, check_finite, check_lengths
+from seqlabel.lstm.rows import Rows, check_finite, check_lengths, check_type
 
 State = tuple[Tensor, Tensor]
 
@@ -141,6 +141,7 @@ class ConvLSTM(nn.Module):
                 f"maps of {tuple(x.shape[3:])}, but the peepholes are of {self.positions}: give "
                 "maps of this size, or positions=None"
             )
+        x = check_type(x, next(self.parameters()))
         rows = Rows.of(check_lengths(lengths, *x.shape[:2]), x.shape[1], x.device)
         frames = rows.pack(x)
         check_finite(frames.flatten(1), rows, x.flatten(2))

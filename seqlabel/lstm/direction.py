@@ -74,7 +74,7 @@ class DirectionRun:
     ) -> None:
         self.layer, self.cell, self.number = layer, layer.cell, number
         self.weights, self.state = weights, state
-        self.mask = None if layer.reads_state else mask
+        self.mask = mask
         self.fade = fade
         self.width = state[0].shape[1]
         self.cells = state[isinstance(layer.cell, Cell)].shape[1]

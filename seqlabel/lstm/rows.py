@@ -102,6 +102,22 @@ def check_lengths(lengths: Tensor | Sequence[int] | None, batch: int, frames: in
     return numbers
 
 
+def check_type(x: Tensor, weight: Tensor) -> Tensor:
+    """The input in the precision of the weights: cast under autocast, else as it is.
+
+    Raises InputError for another one.
+    """
+    if x.dtype == weight.dtype:
+        return x
+    if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
+        return x.to(weight.dtype)
+    wanted = str(weight.dtype).removeprefix("torch.")
+    raise InputError(
+        f"the input is {str(x.dtype).removeprefix('torch.')}, the weights are {wanted}: give "
+        f"x.to(torch.{wanted})"
+    )
+
+
 def check_finite(x: Tensor, rows: Rows, padded: Tensor) -> None:
     """Raises InputError that names the first sequence of `padded` (B, T, F) with NaN or infinity.
 

@@ -16,7 +16,7 @@ from seqlabel.lstm.between import Between, Highway, connection, drop_frames, dro
 from seqlabel.lstm.cell import AnyCell, Cell, as_cell
 from seqlabel.lstm.elapsed import fades
 from seqlabel.lstm.options import Recurrence
-from seqlabel.lstm.rows import Rows, check_finite, check_lengths
+from seqlabel.lstm.rows import Rows, check_finite, check_lengths, check_type
 from seqlabel.lstm.weights import INITIALISATIONS, Direction
 
 State = tuple[Tensor, ...]
@@ -92,6 +92,7 @@ class LSTM(nn.Module):
         if init not in INITIALISATIONS:
             raise InputError(f"init={init!r} is not one of {', '.join(INITIALISATIONS)}")
         self.cell = project(cell, projection)
+        check_recurrent_dropout(self.cell, recurrent_dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.directions = bidirectional, 1 + bidirectional
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
@@ -181,6 +182,7 @@ class LSTM(nn.Module):
             raise InputError(
                 f"the input has shape {tuple(x.shape)}, expected (B, T, {self.input_size})"
             )
+        x = check_type(x, next(self.parameters()))
         if taps and (self.chunk or not all(1 <= n <= self.num_layers for n in taps)):
             raise InputError(
                 f"taps: no outputs of layers {', '.join(map(str, taps))} in a stack of "
@@ -268,6 +270,15 @@ def project(cell: AnyCell | str | Mapping[str, Any], projection: int) -> AnyCell
     if cell == "lstmp" and not projection:
         raise InputError("cell='lstmp' needs projection=R, the number of projected outputs")
     return made
+
+
+def check_recurrent_dropout(cell: AnyCell, p: float) -> None:
+    """Raise InputError for a cell whose recurrent source is its state, which is not masked."""
+    if p and isinstance(cell, Cell) and cell.peephole.startswith("state"):
+        raise InputError(
+            f"recurrent_dropout={p} masks the outputs that a cell reads, but this one reads its "
+            "state instead: leave it out"
+        )
 
 
 def _repack(y: Tensor, like: PackedSequence) -> PackedSequence:

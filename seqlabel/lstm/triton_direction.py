@@ -75,7 +75,7 @@ class DirectionRun:
         self.cell, self.rows, self.number, self.how = cell, rows, number, how
         self.weights, self.state = weights, state
         self.reads_state = cell.peephole.startswith("state")
-        self.mask = None if self.reads_state else mask
+        self.mask = mask
         self.fade = None if fade is None else fade.float()[:, None]
         self.width, self.cells = state[0].shape[1], state[1].shape[1]
         self.gates = Gates(cell, self.cells, how.truncate)

@@ -1,5 +1,6 @@
 """The weights of one direction of one layer, and the initialisations of the literature."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -48,6 +49,13 @@ class Direction(nn.Module):
         """Draws all weights; gate biases then get the constants of the scheme."""
         for name, weight in self.named_parameters():
             scheme.draw(name, weight, self.cells)
+        self.set_biases(scheme.biases, forget_bias)
+
+    @torch.no_grad()
+    def set_biases(
+        self, biases: Mapping[str, Sequence[float]], forget_bias: float | None = None
+    ) -> None:
+        """Constants for gate biases, repeated over the blocks; others stay as they are."""
         cell = self.cell
         if isinstance(cell, Cell):
             gates = cell.gates if cell.bias != "none" else ""
@@ -59,7 +67,7 @@ class Direction(nn.Module):
                 "forget_bias is given, but this cell has no bias of a forget gate: leave it out"
             )
         for place, gate in enumerate(gates):
-            steps = scheme.biases.get(gate, ())
+            steps = biases.get(gate, ())
             if gate == "f" and forget_bias is not None:
                 steps = (forget_bias,)
             if steps:

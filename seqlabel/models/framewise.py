@@ -79,11 +79,11 @@ class Framewise(nn.Module):
         return int(wrong.sum()), int(known.sum())
 
     def fitting(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Fitting:
-        """The output layer's inputs; targets: 1 for the label of a frame, 0 for others."""
+        """Targets: 1 for the label of a frame, 0 for others."""
         expected = frame_targets(encoded, lengths, batch)
         known = (expected != UNLABELLED)[:, :, None].expand(-1, -1, self.output.out_features)
         targets = F.one_hot((expected - 1).clamp(min=0), self.output.out_features)
-        return Fitting(self._delayed(encoded, lengths), targets.to(encoded.dtype), known)
+        return Fitting(targets.to(encoded.dtype), known)
 
     def squash(self, found: Tensor) -> Tensor:
         """Probabilities of the output layer's logits."""
@@ -100,10 +100,10 @@ class Framewise(nn.Module):
 
     def _scores(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, K-1) logits."""
-        return self.output(self._delayed(encoded, lengths))
+        return self.output(self.read(encoded, lengths))
 
-    def _delayed(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, E) what is read of frame t: output t + delay, the last at most."""
+    def read(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, E) what the output layer reads for frame t: output t + delay, the last at most."""
         if self.options.delay:
             frames = torch.arange(encoded.shape[1]) + self.options.delay
             last = (lengths.cpu() - 1).clamp(min=0)

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
-from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.dropout import Dropout
 from seqlabel.models.ctc import best_path, ctc_loss
+from seqlabel.models.inner_cells import check_inner_cell
 
 
 class HierarchicalCtc(nn.Module):
@@ -52,11 +52,7 @@ class HierarchicalCtc(nn.Module):
         weights: tuple[float, ...] = ()
 
         def __post_init__(self) -> None:
-            if is_timed(as_cell(self.cell)):
-                raise InputError(
-                    f"cell = {self.cell!r} needs the time between frames, which only the encoder "
-                    "gets"
-                )
+            check_inner_cell(self.cell)
             if self.hidden < 1 or self.layers < 1 or not 0 <= self.dropout < 1:
                 raise InputError("hidden and layers must be at least 1, dropout in [0, 1)")
             if any(weight < 0 for weight in self.weights) or (
@@ -81,7 +77,7 @@ class HierarchicalCtc(nn.Module):
                 f"criterion.weights: {len(self.weights)} for {len(sizes)} levels; give one for "
                 "each, the finest level first and the labels last"
             )
-        self.stacks = nn.ModuleList(
+        stacks = [
             LSTM(
                 below,
                 options.hidden,
@@ -92,10 +88,10 @@ class HierarchicalCtc(nn.Module):
                 variational=options.variational,
             )
             for below in sizes[:-1]
-        )
+        ]
+        self.stacks = nn.ModuleList(stacks)
         self.dropout = Dropout(options.dropout, options.variational)
-        above = options.hidden * (1 + options.bidirectional)
-        widths = [encoder_size] + [above] * len(levels)
+        widths = [encoder_size, *(stack.output_size for stack in stacks)]
         self.layers = nn.ModuleList(
             nn.Linear(width, size) for width, size in zip(widths, sizes, strict=True)
         )

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from seqlabel.config import did_you_mean
 from seqlabel.errors import InputError
 from seqlabel.lstm import INITIALISATIONS, LSTM
+from seqlabel.lstm.between import FIRST_BIAS, Highway
 from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.chunks import check_options
 from seqlabel.lstm.dropout import Dropout
-from seqlabel.lstm.stack import project
+from seqlabel.lstm.stack import check_recurrent_dropout, project
+from seqlabel.lstm.weights import Direction
 from seqlabel.models.convolution import ConvEncoder, ConvOptions
 from seqlabel.models.encoder import FrameEncoder
 from seqlabel.models.pyramid import Pyramid, PyramidOptions
@@ -38,7 +40,8 @@ class ModelOptions:
     for all frames in all of these places, but for "mdlstm". recurrent_dropout: on the recurrent
     source, one mask for all frames.
     between: connection of layers, see `LSTM`. init: a name of `seqlabel.lstm.INITIALISATIONS`;
-    initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), 0 for `init`.
+    initial_range: all weights uniform in ±initial_range instead (Graves 2013: 0.1), except a
+    `forget_bias` that is given; 0 for `init`.
     truncate, tbptt: truncation of the gradient through time, see `LSTM`.
     forget_bias: initial bias of the forget gates, "none" for that of `init`.
     subsample: after layer `subsample_after`, that many neighbouring outputs become one frame.
@@ -78,7 +81,9 @@ class ModelOptions:
         if self.encoder == "mdlstm":
             as_cell(self.cell)
         else:
-            project(self.cell, self.projection).shapes(1, self.hidden)
+            cell = project(self.cell, self.projection)
+            cell.shapes(1, self.hidden)
+            check_recurrent_dropout(cell, self.recurrent_dropout)
         if self.layers < 1 or self.initial_range < 0:
             raise InputError("layers must be at least 1, initial_range not negative")
         if not 0 <= self.dropout < 1 or not 0 <= self.recurrent_dropout < 1:
@@ -137,9 +142,19 @@ def make_encoder(inputs: int, options: ModelOptions) -> FrameEncoder:
     else:
         encoder = Encoder(inputs, options)
     if options.initial_range:
-        for weight in encoder.parameters():
-            nn.init.uniform_(weight, -options.initial_range, options.initial_range)
+        _draw_within(encoder, options.initial_range, options.forget_bias)
     return encoder
+
+
+def _draw_within(encoder: nn.Module, limit: float, forget_bias: float | None) -> None:
+    """All weights uniform in ±limit, but a forget bias that is given and those of highways."""
+    for weight in encoder.parameters():
+        nn.init.uniform_(weight, -limit, limit)
+    for module in encoder.modules():
+        if isinstance(module, Direction):
+            module.set_biases({}, forget_bias)
+        elif isinstance(module, Highway):
+            nn.init.constant_(module.bias, FIRST_BIAS)
 
 
 class Encoder(FrameEncoder):

@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqlabel.errors import InputError
 from seqlabel.lstm import LSTM
-from seqlabel.lstm.cell import as_cell, is_timed
 from seqlabel.lstm.reference import step
 from seqlabel.lstm.weights import Direction
+from seqlabel.models.inner_cells import check_inner_cell
 
 State = tuple[Tensor, ...]
 
@@ -25,8 +24,7 @@ class PredictionNetwork(nn.Module):
 
     def __init__(self, labels: int, hidden: int, cell: str = "peephole") -> None:
         super().__init__()
-        if is_timed(as_cell(cell)):
-            raise InputError(f"cell {cell!r}: no time passes between labels; use one without decay")
+        check_inner_cell(cell)
         self.labels = labels
         self.lstm = LSTM(labels - 1, hidden, cell=cell)
         self.output_size: int = self.lstm.output_size

@@ -100,8 +100,12 @@ class Regression(nn.Module):
         return float(errors.detach().double().sum()), int(known.sum())
 
     def fitting(self, encoded: Tensor, lengths: Tensor, batch: Any) -> Fitting:
-        """The output layer's inputs and the normalised targets."""
-        return Fitting(encoded, *self._expected(encoded, lengths, batch))
+        """The normalised targets."""
+        return Fitting(*self._expected(encoded, lengths, batch))
+
+    def read(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, E) what the output layer reads for each frame: the encoder's output."""
+        return encoded
 
     def squash(self, found: Tensor) -> Tensor:
         """Normalised predictions of the output layer's numbers, probabilities of "bernoulli"."""

@@ -13,10 +13,10 @@ from seqlabel.errors import InputError
 class Fitting(NamedTuple):
     """What the outputs of a criterion with a target for each frame are to be.
 
-    Its output layer maps `inputs` to D numbers, which `squash` makes comparable to `targets`.
+    Its output layer maps what `read` gives, (B, T, E), to D numbers, which `squash` makes
+    comparable to `targets`.
     """
 
-    inputs: Tensor  # (B, T, E)
     targets: Tensor  # (B, T, D)
     known: Tensor  # (B, T, D) bool: where there is a target
 

@@ -11,6 +11,7 @@ from seqlabel.alphabet import Alphabet
 from seqlabel.decoding.checks import check_n_best
 from seqlabel.decoding.results import Result
 from seqlabel.errors import InputError
+from seqlabel.models.inner_cells import check_inner_cell
 from seqlabel.models.joint import OutputNetwork, Product
 from seqlabel.models.prediction import PredictionNetwork
 from seqlabel.models.transducer_search import BeamSearch, greedy
@@ -43,6 +44,7 @@ class Transducer(nn.Module):
         most_per_frame: int = 5
 
         def __post_init__(self) -> None:
+            check_inner_cell(self.cell)
             if min(self.prediction, self.hidden, self.most_per_frame) < 1 or self.label_epochs < 0:
                 raise InputError(
                     "criterion: prediction, hidden and most_per_frame must be at least 1, "

@@ -258,11 +258,13 @@ class Trial:
         self.phase, self.sequences, self.feedback = owner.phase, owner.sequences, owner.feedback
         self.networks = Networks(owner.layer.cell, weights, owner.layer.hidden_size)
         self.states: list[State] = []
-        self.outputs: list[Tensor] = []  # (P, N, T, H), without the frames of the free run
+        self.outputs: list[Tensor] = []  # (P, N, T, H) read of each frame before the free run
+        criterion = owner.owner.model.criterion
         for part in self.sequences:
             read = part.x[:, : part.x.shape[1] - self.phase.free_run]
             y, state = self.networks.run(read)
-            self.outputs.append(y)
+            lengths = torch.full((y.shape[0] * y.shape[1],), y.shape[2])
+            self.outputs.append(criterion.read(y.flatten(0, 1), lengths).view_as(y))
             self.states.append(state)
         self.readout = self._readout()
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from seqlabel.data import Batch, make_batches
 from seqlabel.data.batches import BatchPlan, padding_share
 from seqlabel.errors import InputError
-from seqlabel.lstm import LSTM
+from seqlabel.lstm import LSTM, MDLSTM
 from seqlabel.models.model import Model
 from seqlabel.training.method_options import KalmanPhase
 from seqlabel.training.phase_record import PhaseRecord, Run, rng_of
@@ -163,14 +163,15 @@ def measure(model: Model, batch: Batch, start: int, end: int) -> tuple[Tensor, T
         with torch.no_grad():
             loss = float(model.criterion.losses(encoded, lengths, batch).double().sum())
         known = fitting.known[:, start:end]
-        found = model.criterion.squash(model.criterion.output(fitting.inputs[:, start:end]))
+        read = model.criterion.read(encoded, lengths)[:, start:end]
+        found = model.criterion.squash(model.criterion.output(read))
     return found[known], fitting.targets[:, start:end][known], loss
 
 
 @contextmanager
 def plain_operations(model: nn.Module) -> Iterator[None]:
     """Compute LSTM layers with operations that autograd can differentiate for many outputs."""
-    layers = [layer for layer in model.modules() if isinstance(layer, LSTM)]
+    layers = [layer for layer in model.modules() if isinstance(layer, LSTM | MDLSTM)]
     wanted = [layer.wanted_backend for layer in layers]
     for layer in layers:
         layer.backend = "reference"

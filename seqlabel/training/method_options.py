@@ -115,6 +115,7 @@ class EvolinoPhase(AnyPhase):
     """
 
     method: Literal["evolino"] = "evolino"
+    patience: int = 0
     population: int = 20
     trials: int = 2
     initial: float = 0.5
@@ -133,6 +134,11 @@ class EvolinoPhase(AnyPhase):
         if self.population < 2:
             raise InputError(
                 f"population = {self.population}: there is nothing to compare; give at least 2"
+            )
+        if self.burst and 0 < self.patience <= self.burst:
+            raise InputError(
+                f"patience = {self.patience} ends the phase before burst = {self.burst} "
+                "generations without a better network; set patience above it, or one of them to 0"
             )
         if not 0 < self.parents < 1:
             raise InputError(f"parents = {self.parents}: must be between 0 and 1")
@@ -186,6 +192,8 @@ def check_criterion(phase: MethodPhase, criterion: Any, options: Any) -> None:
             f"{where}: this method fits one target per frame, which criterion.kind = {kind!r} "
             "does not have; use 'framewise' or 'regression', or method 'gradient' or 'evolution'"
         )
+    elif getattr(options, "weighted", False):
+        raise InputError(f"{where}: fits all frames alike; set criterion.weighted = false")
     elif kind == "regression" and options.loss not in FITTED_LOSSES[phase.method]:
         known = " or ".join(map(repr, FITTED_LOSSES[phase.method]))
         raise InputError(f"{where}: needs criterion.loss = {known}, not {options.loss!r}")

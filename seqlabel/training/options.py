@@ -59,7 +59,7 @@ class Phase(AnyPhase):
     views of each utterance, with masks, input noise and dropout of their own, are trained to agree
     (`seqlabel.models.consistency`). An update takes twice the time. intermediate: weight w of the
     loss of a lower layer's outputs in the sum (Lee & Watanabe 2021: 0.3; 0: off), those of
-    `intermediate_layer`, numbered from 1 (0: the middle one, the upper of two); the output layer is
+    `intermediate_layer`, numbered from 1 (0: the middle one, the lower of two); the output layer is
     the same. teacher: a model directory, or the name of a model that comes with the package, of the
     same labels, features and frames, which reads the frames without masks and noise; "ema" is the
     average of the network's own weights that `ema` asks for (mean teacher, Tarvainen & Valpola

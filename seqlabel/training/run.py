@@ -255,7 +255,7 @@ def normalise_values(
                     f"{training.utterance(n).id}: values outside 0 ... 1; criterion.loss = "
                     "'bernoulli' is for these, 'squared' and 'gaussian' for others"
                 )
-        return
+        mean, std = np.zeros_like(mean), np.ones_like(std)  # whatever `initial` has
     device = criterion.mean.device
     criterion.mean = torch.from_numpy(mean).float().to(device)
     criterion.std = torch.from_numpy(std).float().to(device)

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlabel.errors import InputError
-from seqlabel.lstm import LSTM, PRESETS, Cell, amx, dots, products, tiles
+from seqlabel.lstm import LSTM, MDLSTM, PRESETS, Cell, ConvLSTM, amx, dots, products, tiles
 from seqlabel.lstm.backend import Task, choose
 from seqlabel.lstm.cell import Gru, is_timed
 from seqlabel.lstm.options import Recurrence
@@ -222,8 +223,15 @@ def test_gradients_over_many_frames_and_ragged_sizes(cell, way):
 
 
 @pytest.mark.parametrize("unit", ["tiles", "dots"])
-@pytest.mark.parametrize("options", [{}, {"recurrent_dropout": 0.3}, {"tbptt": 4}])
-@pytest.mark.parametrize("cell", ["lstm", "FGR", "lstmp", "tlstm", "peephole-state", "gru"])
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        (cell, options)
+        for cell in ("lstm", "FGR", "lstmp", "tlstm", "peephole-state", "gru")
+        for options in ({}, {"recurrent_dropout": 0.3}, {"tbptt": 4})
+        if (cell, *options) != ("peephole-state", "recurrent_dropout")
+    ],
+)
 def test_all_ways_round_the_same_numbers(cell, options, unit, monkeypatch):
     layer = make(cell, bf16=True, **options)
     take(unit, monkeypatch)
@@ -317,3 +325,28 @@ def test_bad_values_and_shapes_are_named():
         make("lstm", num_layers=1).load_torch(theirs)
     with pytest.raises(InputError, match="no such cell"):
         make("peephole").torch_state_dict()
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.int64, torch.uint8, torch.bfloat16])
+@pytest.mark.parametrize("layer", [LSTM(3, 4), MDLSTM(3, 4, dims=1), ConvLSTM(3, 4)], ids=str)
+def test_an_input_of_another_type_than_the_weights_is_refused(layer, kind):
+    shape = (2, 5, 3, 2, 2) if isinstance(layer, ConvLSTM) else (2, 5, 3)
+    name = str(kind).removeprefix("torch.")
+    with pytest.raises(InputError, match=f"input is {name}, the weights are float32: give x.to"):
+        layer(torch.ones(shape, dtype=kind))
+
+
+def test_under_autocast_the_input_is_cast_to_the_weights():
+    torch.manual_seed(0)
+    below, layer = nn.Linear(3, 3), LSTM(3, 4)
+    x = torch.randn(2, 5, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, _ = layer(below(x))
+        expected, _ = layer(below(x).float())
+    assert torch.equal(y, expected)
+
+
+@pytest.mark.parametrize("cell", ["peephole-state", "peephole-state-diagonal"])
+def test_a_source_that_is_not_masked_has_no_recurrent_dropout(cell):
+    with pytest.raises(InputError, match="reads its state instead: leave it out"):
+        LSTM(3, 4, cell=cell, recurrent_dropout=0.5)

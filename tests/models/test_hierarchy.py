@@ -110,6 +110,12 @@ def test_a_level_sends_error_back_through_what_it_sees_of_the_one_below():
     torch.testing.assert_close(criterion.layers[0].bias.grad, da.sum(dim=(0, 1)))
 
 
+def test_the_cells_above_may_be_projected():
+    options = HierarchicalCtc.Options(hidden=3, cell={"projection": 2})
+    criterion = make(3, (4,), options)
+    assert [s.shape[2] for s in criterion.scores(frames(), LENGTHS)] == [4, 3]
+
+
 def test_all_levels_are_read_in_one_call():
     phones, words = Alphabet(["p", "q", "r"], "phone"), ["one", "two"]
     alphabet = Alphabet(words, "word", [("phone", phones)])

@@ -100,7 +100,7 @@ def test_dropout_is_that_of_the_encoder_s_outputs():
     assert 0.2 < dropped < 0.8
 
 
-def test_the_middle_layer_is_the_upper_of_two():
+def test_the_middle_layer_is_the_lower_of_two():
     phase = Phase(intermediate=0.3)
     assert [make_terms(phase, layers).layer for layers in (2, 3, 4, 5)] == [1, 2, 2, 3]
     assert make_terms(Phase(intermediate=0.3, intermediate_layer=1), 5).layer == 1

@@ -10,6 +10,7 @@ from seqlabel.data.batches import elapsed_times
 from seqlabel.data.tensors import Batch
 from seqlabel.errors import InputError
 from seqlabel.lstm.dropout import Dropout
+from seqlabel.models.criteria import find_criterion
 from seqlabel.models.model import Model
 from seqlabel.models.network import Encoder, ModelOptions, join_frames, join_times
 
@@ -112,6 +113,18 @@ def test_initial_range_bounds_every_weight():
     assert float(values.std()) == pytest.approx(0.1 / math.sqrt(3), rel=0.1)
 
 
+def test_initial_range_leaves_a_forget_bias_and_highways_alone():
+    shape = ModelOptions(
+        hidden=6, layers=2, cell="lstm", between="highway", initial_range=0.1, forget_bias=5.0
+    )
+    model = Model(3, 4, shape, {"kind": "ctc"})
+    biases = {name: b.detach() for name, b in model.named_parameters() if name.endswith("bias")}
+    of_cells = [b for name, b in biases.items() if ".layers." in name]
+    assert [int((b == 5.0).sum()) for b in of_cells] == [6] * 4
+    (highway,) = [b for name, b in biases.items() if ".connections." in name]
+    assert torch.equal(highway, torch.full((12,), -1.0))
+
+
 def test_a_row_without_a_loss_is_nan_and_reaches_the_weights():
     torch.manual_seed(0)
     model = Model(3, 4, ModelOptions(hidden=4, layers=1), {"kind": "ctc"})
@@ -139,8 +152,14 @@ def test_options_that_contradict_are_refused():
         ModelOptions(chunk=4, bidirectional=False)
     with pytest.raises(InputError, match="tbptt and chunk exclude each other"):
         ModelOptions(chunk=4, tbptt=2)
-    with pytest.raises(InputError, match="no time passes between labels"):
-        Model(3, 4, ModelOptions(), {"kind": "transducer", "cell": "tlstm"})
+    for kind, cell, message in (
+        ("transducer", "tlstm", "needs the time between frames"),
+        ("transducer", "lstmp", "lacks the number of its outputs"),
+        ("transducer", "foo", "unknown cell 'foo'"),
+        ("levels", "lstmp", "lacks the number of its outputs"),
+    ):
+        with pytest.raises(InputError, match=message):
+            find_criterion({"kind": kind, "cell": cell})
     with pytest.raises(InputError, match="subsample_after"):
         ModelOptions(layers=2, subsample=2, subsample_after=2)
     with pytest.raises(InputError, match="did you mean 'ctc'"):

@@ -12,6 +12,7 @@ from seqlabel.models.criteria import CRITERIA
 from seqlabel.models.model import Model
 from seqlabel.models.network import ModelOptions
 from seqlabel.models.regression import Regression
+from seqlabel.training.run import normalise_values
 
 LOSSES = ("squared", "gaussian", "bernoulli")
 
@@ -144,6 +145,21 @@ def test_least_squares_are_reached():
     optimiser.step(step)
     found = model.outputs(encoded, torch.tensor([50]))[0].detach().numpy()
     np.testing.assert_allclose(found, x @ solution, atol=1e-6)
+
+
+def test_probabilities_have_no_statistics_whatever_the_weights_bring(tmp_path):
+    """Those of another loss come along with `initial`."""
+
+    class Values(list):
+        values_of = list.__getitem__
+
+        def value_statistics(self):
+            return np.array([0.3, 0.6]), np.array([0.4, 0.5])
+
+    own = criterion("squared")
+    own.options = Regression.Options(loss="bernoulli", size=2)
+    normalise_values(own, Values([np.array([[0.0, 1.0], [1.0, np.nan]])]), None, tmp_path, tmp_path)
+    assert (own.mean.tolist(), own.std.tolist()) == ([0.0, 0.0], [1.0, 1.0])
 
 
 def test_the_size_of_what_comes_next_is_that_of_a_frame():

@@ -11,6 +11,7 @@ from seqlabel.lstm import LSTM
 from seqlabel.models.framewise import Framewise
 from seqlabel.models.model import Model
 from seqlabel.models.network import ModelOptions
+from seqlabel.models.pyramid import PyramidOptions
 from seqlabel.models.regression import Regression
 from seqlabel.training.kalman import KalmanFilter, jacobian, measure, relative, unit_groups
 
@@ -103,6 +104,28 @@ def test_the_utterances_of_a_batch_are_measurements_of_one_update():
         assert loss == pytest.approx(sum(each for _, _, each in alone), rel=1e-5)
         stacked = torch.cat([jacobian(y, weights) for y, _, _ in alone if len(y)])
         assert torch.allclose(jacobian(found, weights), stacked, atol=1e-6)
+
+
+def test_derivatives_of_cells_over_pixels_are_those_of_finite_differences():
+    torch.manual_seed(0)
+    shape = PyramidOptions(cells=(2,), tanh=(), blocks=((1, 2),))
+    options = ModelOptions(encoder="mdlstm", mdlstm=shape)
+    model = Model(4, 3, options, {"kind": "framewise"}).double()
+    batch = Batch(
+        torch.rand(1, 5, 4, dtype=torch.float64), torch.tensor([5]),
+        torch.ones(1, 1, dtype=torch.int64), torch.ones(1, dtype=torch.int64), ("a",),
+        torch.tensor([[1, 1, 2, 2, 1]]),
+    )  # fmt: skip
+    weight = next(model.parameters())
+    found = jacobian(measure(model, batch, 0, 5)[0], [weight])[:, 0]
+    first = float(weight.detach().flatten()[0])
+    ends = []
+    for step in (1e-6, -1e-6):
+        with torch.no_grad():
+            weight.view(-1)[0] = first + step
+        ends.append(measure(model, batch, 0, 5)[0].detach())
+    assert torch.allclose(found, (ends[0] - ends[1]) / 2e-6, atol=1e-7)
+    assert found.abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "softmax", "squared"])

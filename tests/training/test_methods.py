@@ -1,6 +1,7 @@
 """Phases by other methods: resumed, in several processes, on criteria they can take or cannot."""
 
 import csv
+import itertools
 import os
 import subprocess
 import sys
@@ -237,7 +238,7 @@ def test_what_framewise_training_fits(delay):
     )  # fmt: skip
     encoded = torch.randn(2, 5, 3)
     fitting = criterion.fitting(encoded, batch.lengths, batch)
-    found = criterion.squash(criterion.output(fitting.inputs))
+    found = criterion.squash(criterion.output(criterion.read(encoded, batch.lengths)))
     expected = criterion.outputs(encoded, batch.lengths)[:, :, 1:].exp()
     assert torch.allclose(found, expected, atol=1e-6)
     assert fitting.known[:, :, 0].tolist() == (labels != -1).tolist()
@@ -256,15 +257,46 @@ def test_what_regression_fits():
     encoded = torch.randn(1, 3, 3)
     fitting = criterion.fitting(encoded, batch.lengths, batch)
     assert fitting.known.tolist() == [[[True, True], [True, False], [False, False]]]
-    found = criterion.squash(criterion.output(fitting.inputs))
+    found = criterion.squash(criterion.output(criterion.read(encoded, batch.lengths)))
     assert torch.equal(found, criterion.outputs(encoded, batch.lengths))
     plain = Regression(3, 2, Regression.Options(size=2), inputs=3)
     assert torch.equal(plain.squash(encoded), encoded)
 
 
+def test_evolino_fits_the_outputs_that_are_read_later(tmp_path):
+    """The label of a frame is what the network sees two frames later."""
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 4), ("dev", 2)):
+        rows = []
+        for n in range(count):
+            seen = rng.integers(0, 2, 50)
+            np.save(tmp_path / f"{name}{n}.npy", 2.0 * seen - 1)
+            changes = [0, *(1 + np.flatnonzero(np.diff(seen[2:]))).tolist(), 48]
+            segments = [["ab"[seen[2 + a]], a, b] for a, b in itertools.pairwise(changes)]
+            labels = [label for label, _, _ in segments]
+            source = f"{name}{n}.npy"
+            row = {"kind": "series", "source": source, "labels": labels, "segments": segments}
+            rows.append(row)
+        write_jsonl(tmp_path / f"{name}.jsonl", rows)
+    assert main(["prepare", "manifest", str(tmp_path), str(tmp_path / "data")]) == 0
+    (tmp_path / "c.toml").write_text(
+        "[features]\nkind = 'series'\nsize = 1\n"
+        "[model]\ncell = 'lstm'\nhidden = 4\nlayers = 1\nbidirectional = false\n"
+        "[criterion]\nkind = 'framewise'\ndelay = 2\n"
+        "[[phases]]\nmethod = 'evolino'\nmonitor = 'frame_error'\nepochs = 2\nwashout = 5\n"
+        "population = 6\ninput_scale = 1.0\n"
+    )
+    train(Experiment.load(tmp_path / "c.toml"), tmp_path / "data", tmp_path / "exp", Workers())
+    error = [float(row["dev_frame_error_rate"]) for row in read_log(tmp_path / "exp" / "log.csv")]
+    assert min(error) < 0.05  # guessing costs a half
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (["criterion={kind='framewise', weighted=true}"],
+         "phase evolino, method = 'evolino': fits all frames alike; set criterion.weighted"),
+        (["phases=[{method='evolino', patience=20}]"], "patience = 20 ends the phase before burst"),
         (["criterion={kind='ctc'}"],
          r"phase evolino, method = 'evolino': this method fits one target per frame"),
         (["criterion={kind='ctc'}", "phases=[{method='kalman'}]"],

@@ -12,6 +12,7 @@ from seqlabel.errors import InputError
 from seqlabel.lstm.multidimensional import diagonal, fused, reference
 from seqlabel.lstm.multidimensional.cell import Forget, MapCell
 from seqlabel.lstm.multidimensional.grid import Grid, check_sizes
+from seqlabel.lstm.rows import check_type
 from seqlabel.lstm.weights import INITIALISATIONS, Direction
 
 Backend = Literal["reference", "diagonal", "fused"]
@@ -118,6 +119,7 @@ class MDLSTM(nn.Module):
 
     def packed(self, x: Tensor, grid: Grid) -> Tensor:
         """The same on packed pixels: x (P, F) -> (P, 2^D H)."""
+        x = check_type(x, next(self.parameters()))
         if not isfinite(x.detach().sum().item()):
             _name_the_first(x, grid)
         run = _RUN[self.backend]
