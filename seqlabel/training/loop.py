@@ -136,12 +136,28 @@ class PhaseLoop:
 
     def _update(self, group: Sequence[Batch], utterances: int, seed: Sequence[int]) -> None:
         """One update from the batches of `group`, this process's share of `utterances`."""
-        run, phase, clock, progress = self.owner, self.phase, self.owner.clock, self.owner.progress
+        progress = self.owner.progress
         self.optimiser.zero_grad(set_to_none=True)
         number = int(rng_of(seed).integers(2**62))
-        torch.manual_seed(number + run.workers.rank)
+        torch.manual_seed(number + self.owner.workers.rank)
+        total, culprits = self._gradients(group, utterances, number)
+        with self.owner.clock("step"):
+            if not self._step(group, total, culprits):
+                return
+        progress.loss_sum += total
+        progress.utterances += sum(len(b.ids) for b in group if b.weight)
+        progress.frames += sum(b.frames for b in group if b.weight)
+
+    def _gradients(
+        self, group: Sequence[Batch], utterances: int, number: int
+    ) -> tuple[float, list[str]]:
+        """Add up the gradients of all batches, with the weight noise of this number.
+
+        Returns the sum of the losses, and the utterances whose loss is not finite.
+        """
+        phase, clock, world = self.phase, self.owner.clock, self.owner.workers.world
         total, culprits = 0.0, []
-        noisy = weight_noise(run.model, phase.weight_noise, number)
+        noisy = weight_noise(self.owner.model, phase.weight_noise, number)
         if self.noise is not None:
             noisy = self.noise.drawn(number)
         with noisy, ExitStack() as stack:
@@ -156,34 +172,34 @@ class PhaseLoop:
                     if batch.weight and not math.isfinite(value)
                 ]
                 # DistributedDataParallel takes the mean over processes of what must be a sum.
-                scale = batch.weight * run.workers.world / utterances
+                scale = batch.weight * world / utterances
                 with clock("backward"):
                     (losses.sum() * scale).backward()
                 total += float(losses.detach().sum()) * batch.weight
                 stack.close()
-        with clock("step"):
-            if self.noise is not None:
-                self.noise.add_gradients()
-            norm = clip_gradient(self.trained, phase)
-            # A process that skipped an update alone would continue with other weights than the
-            # rest.
-            failed = not math.isfinite(float(norm)) or not math.isfinite(total)
-            if run.workers.any([failed])[0]:
-                limit = min(run.experiment.training.nonfinite_limit, max(self.updates_per_epoch, 2))
-                culprits = run.workers.share(culprits)
-                present = run.workers.share([id for b in group if b.weight for id in b.ids])
-                skip_update(progress, culprits, present, float(norm), limit)
-                return
-            progress.skipped_in_row = 0
-            for options in self.optimiser.param_groups:
-                options["lr"] = self.rate()
-            self.optimiser.step()
-            progress.update += 1
-            if self.ema is not None:
-                self.ema.update(run.model)
-        progress.loss_sum += total
-        progress.utterances += sum(len(b.ids) for b in group if b.weight)
-        progress.frames += sum(b.frames for b in group if b.weight)
+        return total, culprits
+
+    def _step(self, group: Sequence[Batch], total: float, culprits: list[str]) -> bool:
+        """Change the weights; False, in all processes, if loss or gradient of one is not finite."""
+        run, progress = self.owner, self.owner.progress
+        if self.noise is not None:
+            self.noise.add_gradients()
+        norm = float(clip_gradient(self.trained, self.phase))
+        # A process that skipped an update alone would continue with other weights than the rest.
+        if run.workers.any([not math.isfinite(norm) or not math.isfinite(total)])[0]:
+            limit = min(run.experiment.training.nonfinite_limit, max(self.updates_per_epoch, 2))
+            culprits = run.workers.share(culprits)
+            present = run.workers.share([id for b in group if b.weight for id in b.ids])
+            skip_update(progress, culprits, present, norm, limit)
+            return False
+        progress.skipped_in_row = 0
+        for options in self.optimiser.param_groups:
+            options["lr"] = self.rate()
+        self.optimiser.step()
+        progress.update += 1
+        if self.ema is not None:
+            self.ema.update(run.model)
+        return True
 
     def _evaluate_epoch(self, epoch: int) -> DevScore:
         """Dev scores of the (averaged) weights, which are kept if they are the best so far."""

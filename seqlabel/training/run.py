@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,36 +12,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqlabel.alphabet import Alphabet
-from seqlabel.config import build
 from seqlabel.data import Dataset
 from seqlabel.errors import InputError
-from seqlabel.features.normalisation import Statistics
+from seqlabel.features.front_end import FrontEnd
 from seqlabel.files import fingerprint, read_json, sole_writer
 from seqlabel.lstm.runtime import flush_denormals
+from seqlabel.models.model import Model
 from seqlabel.models.regression import Regression
 from seqlabel.models.transducer import Transducer
 from seqlabel.pretrained import resolve
-from seqlabel.training.checkpoint import load_checkpoint
+from seqlabel.training.checkpoint import Progress
 from seqlabel.training.distribution import Workers
 from seqlabel.training.experiment import Experiment
 from seqlabel.training.initial import take_initial
 from seqlabel.training.label_model import pretrain_prediction
+from seqlabel.training.method_options import MethodPhase
 from seqlabel.training.monitor import Monitor
 from seqlabel.training.phase_record import Run
 from seqlabel.training.phases import run_phases
 from seqlabel.training.precision import Precision, set_precision
+from seqlabel.training.resuming import check_same_data, check_same_signals, earlier_run
 from seqlabel.training.run_directory import (
-    ALPHABET,
-    CHECKPOINTS,
-    LOG,
     RUN,
-    STATISTICS,
     WEIGHTS,
-    differences,
     load_weights,
     make_model,
-    read_log,
     write_description,
 )
 from seqlabel.training.setup import leave_out, load_datasets, name_unusable
@@ -84,71 +79,42 @@ def _train(
     tensorboard: bool,
 ) -> Run:
     experiment = experiment.for_corpus(data)
-    checkpoint = None
-    if resume:
-        checkpoint = load_checkpoint(folder / CHECKPOINTS)
-        if checkpoint is not None:
-            check_same(experiment, checkpoint[0], folder, workers)
-            if checkpoint[1].finished:
-                log.info("%s: training is already finished", folder)
-        elif len(read_log(folder / LOG)) > 1:  # the first epoch may be logged and not yet kept
-            raise InputError(
-                f"{folder}: has a run without a checkpoint; train into another "
-                "--out, or remove this folder"
-            )
-    elif (folder / LOG).exists() or any((folder / CHECKPOINTS).glob("*.pt")):
-        raise InputError(
-            f"{folder}: already has a run; add --resume to continue it, or choose another --out"
-        )
-    if experiment.initial and checkpoint is None:
+    checkpoint = earlier_run(experiment, folder, workers, resume)
+    state, progress = checkpoint or (None, None)
+    if experiment.initial and state is None:
         load_weights(resolve(experiment.initial) / WEIGHTS)  # before hours of features
-    ahead = experiment.phases
-    if checkpoint is not None:
-        progress = checkpoint[1]
-        ahead = () if progress.finished else experiment.phases[progress.phase :]
-    teachers = load_teachers(ahead, experiment, folder)
-    if checkpoint is not None and teachers:
+    teachers = load_teachers(_ahead(experiment, progress), experiment, folder)
+    if state is not None and teachers:
         check_same_teachers(teachers, folder)
     configure_torch(experiment)
     front_end, training, dev = load_datasets(experiment, data, workers)
     for teacher in teachers.values():
         teacher.check_data(training.alphabet, front_end)
     content = fingerprint(dataset.utterances.content for dataset in (training, dev))
-    if checkpoint is not None:
+    if state is not None:
         check_same_data(training.alphabet, content, data, folder)
         check_same_signals(front_end.statistics, data, folder)
-    torch.manual_seed(experiment.seed)
-    model = make_model(experiment, front_end, training.alphabet)
-    taken: set[str] = set()
-    if experiment.initial and checkpoint is None:
-        taken = take_initial(model, experiment, front_end, training.alphabet)
-    if (
-        isinstance(model.criterion, Transducer)
-        and checkpoint is None
-        and not taken.issuperset(prediction_weights(model.criterion))
-    ):
-        pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
+    model = _make_model(experiment, front_end, training, dev, begins=state is None)
     model.to(workers.device)
     known = None
-    if checkpoint is not None and experiment.training.bf16 == "auto":
+    if state is not None and experiment.training.bf16 == "auto":
         known = Precision.of_run(read_json(folder / RUN), str(folder / RUN))
     batch = experiment.batches.usual_size(training.lengths)
     precision = set_precision(model, experiment.training.bf16, batch, workers, known)
     for teacher in teachers.values():
         set_precision(teacher.model.to(workers.device), precision.bf16, batch, workers)
-    everything = len(training)
     metric = training.alphabet.metric
     if isinstance(model.criterion, Regression):
         metric = NORMALISED_ERROR
-        began = None if checkpoint is None else checkpoint[0]["model"]
+        began = None if state is None else state["model"]
         normalise_values(model.criterion, training, began, data, folder)
-    training, skipped = leave_out(training, model, "train")
+    usable, skipped = leave_out(training, model, "train")
     name_unusable(dev, model, "dev")
-    if checkpoint is None and workers.first:
+    if state is None and workers.first:
         facts = {
             "data": str(data.resolve()),
             "data_fingerprint": content,
-            "training_utterances": everything,
+            "training_utterances": len(training),
             "skipped": {entry.id: entry.reason for entry in skipped},
             "dev_utterances": len(dev),
             "weights": model.weight_count,
@@ -159,16 +125,46 @@ def _train(
         write_description(folder, experiment, training.alphabet, front_end, facts)
     board = folder / "tensorboard" if tensorboard else None
     monitor = Monitor(folder, metric, workers.first, board)
-    run = Run(experiment, model, training, dev, folder, workers, monitor, teachers=teachers)
-    if checkpoint is not None:
-        run.checkpoint, run.progress = checkpoint
-        if not workers.first:  # the checkpoint holds the sums over all processes
-            run.progress = replace(run.progress, loss_sum=0.0, utterances=0.0, frames=0.0)
-        monitor.resume(run.progress.epochs_done)
-        run.named = all_snapshots(folder), snapshots_of(folder, run.progress)
+    run = Run(experiment, model, usable, dev, folder, workers, monitor, teachers=teachers)
+    if state is not None and progress is not None:
+        _go_on(run, state, progress)
     with stopping_politely(run):
         run_phases(run)
     return run
+
+
+def _ahead(experiment: Experiment, progress: Progress | None) -> Sequence[MethodPhase]:
+    """The phases that are still to be run."""
+    if progress is None:
+        return experiment.phases
+    return () if progress.finished else experiment.phases[progress.phase :]
+
+
+def _make_model(
+    experiment: Experiment, front_end: FrontEnd, training: Dataset, dev: Dataset, begins: bool
+) -> Model:
+    """The network; where a run `begins`, with the weights of `initial` and trained on labels."""
+    torch.manual_seed(experiment.seed)
+    model = make_model(experiment, front_end, training.alphabet)
+    taken: set[str] = set()
+    if experiment.initial and begins:
+        taken = take_initial(model, experiment, front_end, training.alphabet)
+    if (
+        isinstance(model.criterion, Transducer)
+        and begins
+        and not taken.issuperset(prediction_weights(model.criterion))
+    ):
+        pretrain_prediction(model.criterion, training.targets, dev.targets, experiment.seed)
+    return model
+
+
+def _go_on(run: Run, state: dict[str, Any], progress: Progress) -> None:
+    """Let a run begin where its checkpoint was written."""
+    if not run.workers.first:  # the checkpoint holds the sums over all processes
+        progress = replace(progress, loss_sum=0.0, utterances=0.0, frames=0.0)
+    run.checkpoint, run.progress = state, progress
+    run.monitor.resume(progress.epochs_done)
+    run.named = all_snapshots(run.folder), snapshots_of(run.folder, progress)
 
 
 def configure_torch(experiment: Experiment) -> None:
@@ -176,58 +172,6 @@ def configure_torch(experiment: Experiment) -> None:
     if experiment.training.threads:
         torch.set_num_threads(experiment.training.threads)
     flush_denormals()
-
-
-def check_same(
-    experiment: Experiment, state: dict[str, Any], folder: Path, workers: Workers
-) -> None:
-    """Check that a resumed run has the same configuration; the number of processes may differ."""
-    # options that are new in this version have their defaults
-    before = build(Experiment, state.pop("config"), str(folder)).to_table()
-    changed = differences(before, experiment.to_table())
-    if changed:
-        raise InputError(
-            f"{folder}: the run was started with another configuration ({'; '.join(changed)}); "
-            "resume with the old one, or train into another --out"
-        )
-    world = state.pop("world")
-    if world != workers.world:
-        log.warning(
-            "resuming a run of %d processes with %d: batches and updates stay the same, "
-            "rounding and dropout masks do not",
-            world,
-            workers.world,
-        )
-
-
-def check_same_data(alphabet: Alphabet, content: str, data: Path, folder: Path) -> None:
-    """Check that a resumed run has the same utterances and symbols.
-
-    Raises InputError if they differ or are not known.
-    """
-    run = read_json(folder / RUN)
-    began_with = run.get("data_fingerprint") if isinstance(run, dict) else None
-    if (began_with, Alphabet.load(folder / ALPHABET)) != (content, alphabet):
-        raise InputError(
-            f"{data}: not the utterances, labels and symbols of the run in {folder}; "
-            "resume with those, or train into another --out"
-        )
-
-
-def check_same_signals(statistics: Statistics | None, data: Path, folder: Path) -> None:
-    """Check that a resumed run has features of the same mean and deviation.
-
-    They differ if signals were edited in the meantime.
-    """
-    if statistics is None:
-        return
-    began_with = Statistics.load(folder / STATISTICS)
-    for now, then in ((statistics.mean, began_with.mean), (statistics.std, began_with.std)):
-        if now.shape != then.shape or not np.allclose(now, then, rtol=1e-3, atol=1e-5):
-            raise InputError(
-                f"{data}: the signals have changed since the run in {folder} began; put "
-                "them back, or train into another --out"
-            )
 
 
 def normalise_values(
