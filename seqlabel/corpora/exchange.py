@@ -122,8 +122,9 @@ def _cuts(utterances: Sequence[Utterance]) -> Iterator[dict[str, Any]]:
             if tag in utterance.tags:
                 supervision[key] = utterance.tags[tag]
         if utterance.words:
+            # Like the supervision's start, the times of an alignment count from the cut's.
             supervision["alignment"] = {
-                "word": [[w, start + a, round(b - a, 8), None] for w, a, b in utterance.words]
+                "word": [[w, a, round(b - a, 8), None] for w, a, b in utterance.words]
             }
         yield {
             "id": utterance.id,

@@ -7,6 +7,7 @@ recordings with transforms or that are not files, are errors.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,19 @@ __all__ = ["Options", "prepare"]
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 
+TAGS = {"sex": "gender", "language": "language"}
+"""Tag of a manifest -> key of a supervision."""
+
 
 def prepare(source: Path, options: Options) -> Prepared:
     """The supervisions of all cuts; raises InputError naming file and line."""
     if not source.is_dir():
-        return prepared_rows("lhotse", _rows_of_cuts(source, ""), options, source)
+        pieces = _pieces_of_cuts(source, "")
+        return prepared_rows("lhotse", (piece.row() for piece in pieces), options, source)
     files = sorted(path for suffix in SUFFIXES for path in source.glob(f"*{suffix}"))
     cuts = [path for path in files if "cuts" in path.name]
     if cuts:
-        rows = (row for path in cuts for row in _rows_of_cuts(path, set_named(path.name)))
+        rows = (p.row() for path in cuts for p in _pieces_of_cuts(path, set_named(path.name)))
         return prepared_rows("lhotse", rows, options, source)
     pairs = [
         (path, path.with_name(path.name.replace("recordings", "supervisions")))
@@ -38,45 +43,134 @@ def prepare(source: Path, options: Options) -> Prepared:
     ]
     if not pairs:
         raise InputError(f"{source}: no file named cuts or recordings ({', '.join(SUFFIXES)})")
-    rows = (row for pair in pairs for row in _rows_of_pair(*pair, set_named(pair[0].name)))
+    rows = (p.row() for pair in pairs for p in _pieces_of_pair(*pair, set_named(pair[0].name)))
     return prepared_rows("lhotse", rows, options, source)
 
 
-def _rows_of_cuts(path: Path, name: str) -> Iterator[Row]:
-    for number, cut in read_jsonl(path):
-        where = f"{path}:{number}"
-        kind = cut.get("type", "MonoCut")
-        if "tracks" in cut or kind == "MixedCut":
+@dataclass(frozen=True)
+class _Piece:
+    """A supervision and the stretch of a recording that it transcribes, in seconds.
+
+    zero: time in the recording from which the alignment counts. channel: in lhotse's numbers.
+    path: the list, for relative sources. where: beginning of messages.
+    """
+
+    recording: Mapping[str, Any]
+    supervision: Mapping[str, Any]
+    start: float
+    end: float
+    zero: float
+    channel: Any
+    id: Any
+    set: str
+    path: Path
+    where: str
+
+    def row(self) -> Row:
+        """The keys of a manifest; raises InputError for what a manifest cannot express."""
+        source, held = _source(self.recording, self.where)
+        row: dict[str, Any] = {
+            "id": self.id,
+            "kind": "speech",
+            "source": resolve(source, self.path.parent),
+            "text": _text(self.supervision, "text", self.where),
+            "set": self.set,
+        }
+        whole = _number(self.recording, "duration", self.where, 0.0)
+        if self.start != 0 or abs(self.end - whole) >= 1e-3:
+            row |= {"start": self.start, "end": self.end}
+        channel = self._channel(source, held)
+        if channel is not None:
+            row["channel"] = channel
+        if isinstance(self.supervision.get("speaker"), str):
+            row["speaker"] = self.supervision["speaker"]
+        tags = {key: self.supervision.get(name) for key, name in TAGS.items()}
+        row["tags"] = {tag: value for tag, value in tags.items() if isinstance(value, str)}
+        alignment = self.supervision.get("alignment")
+        if isinstance(alignment, dict) and isinstance(alignment.get("word"), list):
+            row["words"] = self._words(alignment["word"])
+        return Row(self.where, self.path.resolve().parent, row)
+
+    def _channel(self, source: str, held: list[Any]) -> int | None:
+        """The position of the channel in the file, None for a file of one."""
+        channel = self.channel
+        if isinstance(channel, list) and len(channel) == 1:
+            channel = channel[0]
+        if isinstance(channel, list):
+            raise InputError(f"{self.where}: channels {channel}; choose one channel")
+        if channel is not None and channel not in held:
             raise InputError(
-                f"{where}: a mixed cut; save it with CutSet.save_audios, and use the cuts of the "
-                f"result"
+                f"{self.where}: channel {str(channel)[:40]} of {source}, whose channels are "
+                f"{str(held)[1:-1][:40]}; correct the cut, or the recording"
             )
-        if kind not in ("MonoCut", "MultiCut"):
-            raise InputError(f"{where}: type {kind!r} is not a cut of a recording; leave it out")
-        recording = cut.get("recording")
-        if not isinstance(recording, dict):
-            raise InputError(f"{where}: a cut without recording; add it in lhotse")
-        start = _number(cut, "start", where, 0.0)
-        duration = _number(cut, "duration", where)
-        supervisions = cut.get("supervisions")
-        if not isinstance(supervisions, list) or not supervisions:
-            raise InputError(f"{where}: a cut without supervisions, so its text is not known")
-        for supervision in supervisions:
-            if not isinstance(supervision, dict):
-                raise InputError(f"{where}: a supervision that is not an object")
-            first, length, key = start, duration, cut.get("id")
-            if len(supervisions) > 1:
-                first = start + _number(supervision, "start", where, 0.0)
-                length = _number(supervision, "duration", where)
-                key = supervision.get("id")
-            stretch = _stretch(recording, first, length, where)
-            channel = cut.get("channel")
-            if not isinstance(channel, int):  # none, or those of a MultiCut
-                channel = supervision.get("channel", channel)
-            yield _row(recording, supervision, stretch, channel, key, name, path, where)
+        return held.index(channel) if len(held) > 1 and channel is not None else None
+
+    def _words(self, items: list[Any]) -> list[list[Any]]:
+        """[word, start, end] of items (symbol, start, duration, score), from the piece's start.
+
+        Rounded to 8 places, as lhotse's own times are.
+        """
+        shift = self.zero - self.start
+        try:
+            return [
+                [item[0], round(item[1] + shift, 8), round(item[1] + item[2] + shift, 8)]
+                for item in items
+            ]
+        except (TypeError, LookupError, OverflowError):
+            raise InputError(
+                f"{self.where}: alignment.word is not a list of [symbol, start, duration]"
+            ) from None
 
 
-def _rows_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[Row]:
+def _pieces_of_cuts(path: Path, name: str) -> Iterator[_Piece]:
+    for number, cut in read_jsonl(path):
+        yield from _pieces_of_cut(cut, path, name, f"{path}:{number}")
+
+
+def _pieces_of_cut(cut: Mapping[str, Any], path: Path, name: str, where: str) -> Iterator[_Piece]:
+    """The supervisions of a cut; their times, and those of alignments, count from its start."""
+    kind = cut.get("type", "MonoCut")
+    if "tracks" in cut or kind == "MixedCut":
+        raise InputError(
+            f"{where}: a mixed cut; save it with CutSet.save_audios, and use the cuts of the result"
+        )
+    if kind not in ("MonoCut", "MultiCut"):
+        raise InputError(f"{where}: type {kind!r} is not a cut of a recording; leave it out")
+    recording = cut.get("recording")
+    if not isinstance(recording, dict):
+        raise InputError(f"{where}: a cut without recording; add it in lhotse")
+    zero = _number(cut, "start", where, 0.0)
+    duration = _number(cut, "duration", where)
+    supervisions = cut.get("supervisions")
+    if not isinstance(supervisions, list) or not supervisions:
+        raise InputError(f"{where}: a cut without supervisions, so its text is not known")
+    for supervision in supervisions:
+        if not isinstance(supervision, dict):
+            raise InputError(f"{where}: a supervision that is not an object")
+        start, length, key = zero, duration, cut.get("id")
+        if len(supervisions) > 1:
+            start = zero + _number(supervision, "start", where, 0.0)
+            length = _number(supervision, "duration", where)
+            key = supervision.get("id")
+        channel = cut.get("channel")
+        if not isinstance(channel, int):  # none, or those of a MultiCut
+            channel = supervision.get("channel", channel)
+        yield _Piece(
+            recording,
+            supervision,
+            start,
+            start + length,
+            zero=zero,
+            channel=channel,
+            id=key,
+            set=name,
+            path=path,
+            where=where,
+        )
+
+
+def _pieces_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[_Piece]:
+    """Supervisions; their times, and those of alignments, count from the recording's start."""
     known = {
         _text(recording, "id", f"{recordings}:{number}"): recording
         for number, recording in read_jsonl(recordings)
@@ -90,56 +184,19 @@ def _rows_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[R
                 "lhotse.qa.fix_manifests removes these"
             )
         start, length = (_number(supervision, key, where) for key in ("start", "duration"))
-        stretch = _stretch(recording, start, length, where)
         channel, key = supervision.get("channel"), supervision.get("id")
-        yield _row(recording, supervision, stretch, channel, key, name, supervisions, where)
-
-
-def _row(
-    recording: Mapping[str, Any],
-    supervision: Mapping[str, Any],
-    stretch: Mapping[str, float],
-    channel: Any,
-    key: Any,
-    name: str,
-    path: Path,
-    where: str,
-) -> Row:
-    source, held = _source(recording, where)
-    row: dict[str, Any] = {
-        "id": key,
-        "kind": "speech",
-        "source": resolve(source, path.parent),
-        "text": _text(supervision, "text", where),
-        "set": name,
-        **stretch,
-    }
-    if isinstance(channel, list) and len(channel) == 1:
-        channel = channel[0]
-    if isinstance(channel, list):
-        raise InputError(f"{where}: channels {channel}; choose one channel")
-    if channel is not None and channel not in held:
-        raise InputError(
-            f"{where}: channel {str(channel)[:40]} of {source}, whose channels are "
-            f"{str(held)[1:-1][:40]}; correct the cut, or the recording"
+        yield _Piece(
+            recording,
+            supervision,
+            start,
+            start + length,
+            zero=0.0,
+            channel=channel,
+            id=key,
+            set=name,
+            path=supervisions,
+            where=where,
         )
-    if len(held) > 1 and channel is not None:
-        row["channel"] = held.index(channel)
-    if isinstance(supervision.get("speaker"), str):
-        row["speaker"] = supervision["speaker"]
-    tags = {"sex": supervision.get("gender"), "language": supervision.get("language")}
-    row["tags"] = {tag: value for tag, value in tags.items() if isinstance(value, str)}
-    alignment = supervision.get("alignment")
-    if isinstance(alignment, dict) and isinstance(alignment.get("word"), list):
-        # of lhotse's items (symbol, start, duration, score), counted from the recording's start
-        try:
-            first = float(stretch.get("start", 0.0))
-            row["words"] = [[w[0], w[1] - first, w[1] + w[2] - first] for w in alignment["word"]]
-        except (TypeError, LookupError):
-            raise InputError(
-                f"{where}: alignment.word is not a list of [symbol, start, duration]"
-            ) from None
-    return Row(where, path.resolve().parent, row)
 
 
 def _source(recording: Mapping[str, Any], where: str) -> tuple[str, list[Any]]:
@@ -157,16 +214,6 @@ def _source(recording: Mapping[str, Any], where: str) -> tuple[str, list[Any]]:
         raise InputError(f"{where}: a recording of type {kind!r}; save it as a file")
     held = channels if isinstance(channels, list) else [0]
     return _text(sources[0], "source", where), held
-
-
-def _stretch(
-    recording: Mapping[str, Any], start: float, duration: float, where: str
-) -> dict[str, float]:
-    """Start and end, unless they are those of the recording."""
-    whole = _number(recording, "duration", where, 0.0)
-    if start == 0 and abs(duration - whole) < 1e-3:
-        return {}
-    return {"start": start, "end": start + duration}
 
 
 def _text(value: Mapping[str, Any], key: str, where: str) -> str:

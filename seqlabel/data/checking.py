@@ -26,6 +26,9 @@ from seqlabel.progress import progress_bar
 _SILENT = 1e-4
 """Audio whose samples all lie within this (three steps of 16 bits) holds no speech."""
 
+_CLOSE = 1e-6
+"""Seconds by which times may differ; a manifest rounds durations to microseconds."""
+
 TRAINED = ("train", "dev")
 """The sets that a training uses."""
 
@@ -65,7 +68,7 @@ def find_problems(
     output of the network. framewise: whether training is. Problems are signals that cannot be
     read, silent audio, no or unknown labels, fewer frames than CTC needs for the labels, features
     that are no numbers, targets that do not fit the frames, hand labels that differ from the labels
-    or leave the signal, an id in two sets; in the sets train and dev also levels
+    or leave the signal, words outside it, an id in two sets; in the sets train and dev also levels
     without labels, with unknown ones or with too many, and for framewise training the lack of hand
     labels. Unknown labels outside the training set are no problem, but a remark (`find_remarks`).
     """
@@ -129,8 +132,16 @@ def _faults(
         if tuple(segment.label for segment in utterance.segments) != utterance.labels:
             yield "hand labels and labels differ"
         timed = utterance.kind != "image"
-        if timed and utterance.segments[-1].end > utterance.duration + 1e-6:
+        if timed and utterance.segments[-1].end > utterance.duration + _CLOSE:
             yield "hand labels end after the signal"
+    if utterance.kind != "image":
+        for word in utterance.words:
+            if not -_CLOSE <= word.start <= word.end <= utterance.duration + _CLOSE:
+                yield (
+                    f"word {word.label!r} from {word.start:g} to {word.end:g} s, but the signal "
+                    f"from 0 to {utterance.duration:g} s"
+                )
+                break
     try:
         signal = read_signal(utterance, extractor)
         frames = extractor(signal)

@@ -9,7 +9,7 @@ import soundfile
 
 from seqlabel.cli import main
 from seqlabel.corpora.exchange import WRITERS, export
-from seqlabel.corpora.manifest import Utterance, read_manifest
+from seqlabel.corpora.manifest import Segment, Utterance, read_manifest
 from seqlabel.data.signals import read_signal
 from seqlabel.errors import InputError
 from seqlabel.features.fbank import Fbank
@@ -90,7 +90,7 @@ def cut(wavs, **changes):
         "num_samples": 3 * RATE,
         "duration": 3.0,
     }
-    words = [["no", 0.75, 0.5, None], ["good", 1.25, 0.25, 0.9]]
+    words = [["no", 0.25, 0.5, None], ["good", 0.75, 0.25, 0.9]]
     supervision = {
         "id": "b-1", "recording_id": "b", "start": 0.0, "duration": 1.5, "channel": 1,
         "text": "no good", "speaker": "s2", "gender": "m", "language": "en",
@@ -118,6 +118,40 @@ def test_lhotse_cuts(tmp_path, wavs, pack, prepare):
     assert [tuple(word) for word in one.words] == [("no", 0.25, 0.75), ("good", 0.75, 1.0)]
     places = {key: (u.start, u.end, u.text) for key, u in found.items() if key != "cut"}
     assert places == {"two-0": (0.5, 1.0, "yes"), "two-1": (1.0, 1.5, "no")}
+
+
+ALIGNED = {"word": [["yes", 0.75, 0.25, None]]}
+
+
+def test_lhotse_alignments_count_from_the_cut_and_in_supervisions_from_the_recording(
+    tmp_path, wavs, write, prepare
+):
+    """As `supervision.start` does (lhotse 1.33: `SupervisionSegment.with_offset` shifts both)."""
+    several = cut(wavs, start=1.0)
+    several["supervisions"] = [
+        {"id": f"s{n}", "start": n / 2, "duration": 0.5, "text": "yes", "alignment": ALIGNED}
+        for n in (0, 1)
+    ]
+    found, _ = prepare("lhotse", write(tmp_path, {"cuts.jsonl": [several]}) / "cuts.jsonl")
+    assert {key: (u.start, u.words) for key, u in found.items()} == {
+        "s0": (1.0, (("yes", 0.75, 1.0),)), "s1": (1.5, (("yes", 0.25, 0.5),))
+    }  # fmt: skip
+    alone = {**several["supervisions"][1], "recording_id": "b", "channel": 0}
+    files = {"recordings.jsonl": [several["recording"]], "supervisions.jsonl": [alone]}
+    found, _ = prepare("lhotse", write(tmp_path / "pair", files))
+    assert (found["s1"].start, found["s1"].words) == (0.5, (("yes", 0.25, 0.5),))
+
+
+def test_words_of_lhotse_cuts_come_back(tmp_path, wavs, prepare):
+    late = Utterance(
+        "late", wavs / "a.wav", "speech", ("x",), "x", start=2.0, end=3.0, duration=1.0,
+        words=(Segment("x", 0.5, 0.75),),
+    )  # fmt: skip
+    export(tmp_path / "cuts.jsonl", [late], "lhotse")
+    (written,) = (json.loads(line) for line in (tmp_path / "cuts.jsonl").read_text().splitlines())
+    assert written["supervisions"][0]["alignment"] == {"word": [["x", 0.5, 0.25, None]]}
+    found, _ = prepare("lhotse", tmp_path / "cuts.jsonl")
+    assert (found["late"].start, found["late"].words) == (2.0, late.words)
 
 
 def test_supervisions_of_a_cut_of_several_channels_name_their_own(tmp_path, wavs, write, prepare):
@@ -187,6 +221,10 @@ LHOTSE_FAULTS = {
     ),
     "words": (
         changed(lambda c: c["supervisions"][0].update(alignment={"word": [["no", "0.7", 1]]})),
+        r"alignment.word is not a list of \[symbol, start, duration\]",
+    ),
+    "words without end": (
+        changed(lambda c: c["supervisions"][0].update(alignment={"word": [["no", 10**400, 1]]})),
         r"alignment.word is not a list of \[symbol, start, duration\]",
     ),
     "number": (

@@ -56,6 +56,14 @@ FAULTS = {
     "no labels": (lambda data: change(data, labels=(), segments=()), "no labels"),
     "other hand labels": (lambda data: change(data, labels=("b",)), "labels and labels differ"),
     "hand labels past the end": (lambda data: change(data, duration=0.2), "end after the signal"),
+    "words before the start": (
+        lambda data: change(data, words=(Segment("w", -0.01, 0.1), Segment("v", -1, 0))),
+        "word 'w' from -0.01 to 0.1 s, but the signal from 0 to 0.25 s",
+    ),
+    "words past the end": (
+        lambda data: change(data, words=(Segment("w", 0, 0.2), Segment("v", 0.2, 0.26))),
+        "word 'v' from 0.2 to 0.26 s, but the signal",
+    ),
     "id in two sets": (lambda data: change(data, id="train"), "the id also occurs in train"),
     "empty set": (lambda data: (data / "test.jsonl").write_text(""), "the set is empty"),
 }  # fmt: skip
