@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlabel.corpora.manifest import Utterance
+from seqlabel.corpora.nist import stm_line
 from seqlabel.errors import InputError
 from seqlabel.files import whole_file, whole_folder
 from seqlabel.inputs.audio import AudioHeader, read_audio_header
@@ -168,12 +169,10 @@ def write_stm(path: Path, utterances: Sequence[Utterance]) -> None:
                 f".stm; rename one"
             )
         end = utterance.end or utterance.duration or read_audio_header(utterance.source).duration
-        speaker = re.sub(r"\s", "_", utterance.speaker) or "unknown"
-        subset = utterance.tags.get("subset", "")
-        words = ([f"<{subset}>"] if subset else []) + text_of(utterance).split()
-        channel = (utterance.channel or 0) + 1
-        times = f"{utterance.start:.3f} {end:.3f}"
-        lines.append(f"{name} {channel} {speaker} {times} {' '.join(words)}".rstrip())
+        channel = name, str((utterance.channel or 0) + 1)
+        speaker, subset = utterance.speaker or "unknown", utterance.tags.get("subset", "")
+        words = text_of(utterance).split()
+        lines.append(stm_line(channel, speaker, utterance.start, end, subset, words))
     with whole_file(path) as stream:
         stream.write("\n".join(lines) + "\n")
 

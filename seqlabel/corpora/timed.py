@@ -8,14 +8,14 @@ contain `train`, `dev` or `test`, these are the sets; if none does, sets are dra
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from seqlabel.corpora import own_data
-from seqlabel.corpora.nist import IGNORED, CtmLine, read_ctm_lines, read_stm_lines, unescape
+from seqlabel.corpora.nist import CtmLine, read_ctm_lines, read_stm_lines, unescape
 from seqlabel.corpora.own_data import SUFFIXES
 from seqlabel.corpora.prepared import Prepared
 from seqlabel.corpora.rows import Row, prepared_rows
@@ -35,6 +35,9 @@ class Options(own_data.Options):
     tier: of a TextGrid, if there are several; a tier called words has the words.
     intervals: whether the intervals of a tier are labels (or words) of one utterance, or
     utterances.
+
+    Channels in .stm and .ctm are A and B, or count from 1 as in NIST's tools; in a file that has a
+    channel 0 they count from 0, as in Kaldi. That of a mono recording may have any name.
     """
 
     audio: str = ""
@@ -97,18 +100,34 @@ Rows = Iterator[tuple[str, dict[str, Any]]]
 """(place for messages, keys of a row)"""
 
 
-def _channel(name: str, source: str) -> dict[str, int]:
-    """NIST's channels: 1, 2, ... or A, B; that of a mono file may be called anything."""
-    if read_audio_header(source).channels == 1:
-        return {}
-    if name.isdecimal():
-        return {"channel": max(0, int(name[:9]) - 1)}
-    return {"channel": "AB".index(name.upper())} if name.upper() in ("A", "B") else {}
+class Channels:
+    """Channels of recordings by their names in one file.
+
+    Whether they count from 0 is a property of the file, because a recording may have lines of its
+    second channel only.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._first = 0 if any(name.isdecimal() and int(name[:9]) == 0 for name in names) else 1
+
+    def is_first(self, name: str) -> bool:
+        """Whether this is the name of a recording's first channel."""
+        return name in (str(self._first), "A")
+
+    def keys(self, name: str, source: str) -> dict[str, int]:
+        """`channel` of a manifest; none for a mono file and for a name that is not known."""
+        if read_audio_header(source).channels == 1:
+            return {}
+        if name.isdecimal():
+            return {"channel": int(name[:9]) - self._first}
+        return {"channel": "AB".index(name.upper())} if name.upper() in ("A", "B") else {}
 
 
 def _stm(path: Path, recordings: Recordings, options: Options) -> Rows:
-    for line in read_stm_lines(path):
-        if line.words == [IGNORED]:
+    lines = list(read_stm_lines(path))
+    channels = Channels(line.channel[1] for line in lines)
+    for line in lines:
+        if line.ignored:
             continue
         recording, channel = line.channel
         times = f"{round(line.start * 100):06d}-{round(line.end * 100):06d}"
@@ -124,7 +143,7 @@ def _stm(path: Path, recordings: Recordings, options: Options) -> Rows:
                 "text": ("" if " " in words else " ").join(words),
                 "speaker": line.speaker,
                 "tags": {"subset": line.subset} if line.subset else {},
-                **_channel(channel, source),
+                **channels.keys(channel, source),
             },
         )
 
@@ -133,12 +152,13 @@ def _ctm(path: Path, recordings: Recordings, options: Options) -> Rows:
     lines: dict[tuple[str, str], list[CtmLine]] = {}
     for line in read_ctm_lines(path):
         lines.setdefault(line.channel, []).append(line)
+    channels = Channels(channel for _, channel in lines)
     for (recording, channel), found in lines.items():
         where = found[0].where
         intervals = [Interval(line.label, line.start, line.end) for line in found]
         source = recordings.find(recording, where)
-        values = {"source": source, **_channel(channel, source)}
-        values["id"] = recording if channel in ("1", "A") else f"{recording}-{channel}"
+        values = {"source": source, **channels.keys(channel, source)}
+        values["id"] = recording if channels.is_first(channel) else f"{recording}-{channel}"
         yield where, {**values, **_labelled(intervals, options, where)}
 
 

@@ -349,6 +349,34 @@ def test_what_is_written_comes_back(tmp_path, wavs, kind, name, capsys, write, p
         assert sorted(found) == sorted(u.id for u in before)
 
 
+def test_stm_keeps_words_that_sclite_would_read_as_something_else(tmp_path, wavs, prepare):
+    texts = ("<noise> hello {a} you", "<x2a> (laughs)", ";; @", "plain")
+    spoken = [
+        Utterance(
+            text,
+            wavs / "a.wav",
+            "speech",
+            (),
+            text,
+            "s 1",
+            start=n,
+            end=n + 0.5,
+            tags={"subset": tag},
+        )
+        for n, (text, tag) in enumerate(zip(texts, ("", "", "f0 <m>", ""), strict=True))
+    ]
+    export(tmp_path / "out.stm", spoken, "stm")
+    assert (tmp_path / "out.stm").read_text().splitlines() == [
+        "a 1 s_1 0.000 0.500 <> <noise> hello <x7b>a<x7d> you",
+        "a 1 s_1 1.000 1.500 <> <x3c>x2a> <x28>laughs<x29>",
+        "a 1 s_1 2.000 2.500 <f0__m_> <x3b><x3b> <x40>",
+        "a 1 s_1 3.000 3.500 plain",
+    ]
+    found, _ = prepare("timed", tmp_path / "out.stm", audio=str(wavs))
+    tags = [{}, {}, {"subset": "f0__m_"}, {}]
+    assert [(u.text, u.tags) for u in found.values()] == list(zip(texts, tags, strict=True))
+
+
 def test_what_a_format_cannot_hold_is_refused(tmp_path, wavs):
     speech = Utterance("a b", wavs / "b.wav", "speech", ("x",), "x", channel=1)
     with pytest.raises(InputError, match="ids in Kaldi lists have no white space"):

@@ -29,6 +29,38 @@ def test_stm(tmp_path, wavs, write, prepare):
         assert [(u.text, u.channel) for u in found.values()] == [("word", None)]
 
 
+def test_ignored_segments_are_no_text_in_any_case(wavs, write, prepare):
+    """TED-LIUM writes them in lower case."""
+    text = "a 1 s 0 1 <o,,unknown> ignore_time_segment_in_scoring\na 1 s 1 2 yes\n"
+    found, _ = prepare("timed", write(wavs, {"x.stm": text}) / "x.stm")
+    assert [(u.start, u.text) for u in found.values()] == [(1.0, "yes")]
+
+
+def test_channels_count_from_one_or_from_zero(wavs, write, prepare):
+    """From zero if a line of the file says so, also where a recording has its second alone."""
+    for names, expected in (("12", [0, 1]), ("AB", [0, 1]), ("01", [0, 1])):
+        lines = "".join(f"b {name} s {n} {n + 1} word\n" for n, name in enumerate(names))
+        found, _ = prepare("timed", write(wavs, {"x.stm": lines}) / "x.stm")
+        assert [u.channel for u in found.values()] == expected, names
+        ctm = "".join(f"b {name} 0.5 0.5 word\n" for name in names)
+        found, _ = prepare("timed", write(wavs, {"x.ctm": ctm}) / "x.ctm")
+        assert {key: u.channel for key, u in found.items()} == {"b": 0, f"b-{names[1]}": 1}
+    write(wavs, {"x.stm": "a 0 s 0 1 word\nb 1 s 0 1 word\n"})
+    found, _ = prepare("timed", wavs / "x.stm")
+    assert {u.source.stem: u.channel for u in found.values()} == {"a": None, "b": 1}
+    write(wavs, {"x.stm": "b 0 s 0 1 word\nb 2 s 0 1 word\n"})
+    with pytest.raises(InputError, match=r"x\.stm:2: channel 2 of .*which has 2, counted from 0"):
+        prepare("timed", wavs / "x.stm")
+
+
+def test_codes_of_surrogates_stay_as_they_are_written(tmp_path, wavs, write, prepare):
+    text = "a 1 s 0 1 word <xd800> <x0dfff> <xd7ff> <xe000>\n"
+    found, prepared = prepare("timed", write(wavs, {"x.stm": text}) / "x.stm", unit="word")
+    (utterance,) = found.values()
+    assert utterance.text == "word <xd800> <x0dfff> \ud7ff \ue000"
+    prepared.save(tmp_path / "data")
+
+
 def test_files_are_named_after_sets_all_or_none(wavs, write, prepare):
     """A transcript for testing is not mixed into training because another has no set."""
     lines = {f"{name}.stm": f"a 1 s {n} {n + 1} word\n" for n, name in enumerate("abc")}

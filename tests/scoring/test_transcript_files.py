@@ -110,6 +110,14 @@ def test_recordings_are_cut_at_the_segments(tmp_path):
         score(reference, other, "plain")
 
 
+def test_segments_are_ignored_in_any_case(tmp_path):
+    """As in TED-LIUM, and as sclite reads it."""
+    lines = f"rec A s 0 5 <o> {IGNORED.lower()}\nrec A s 5 6 a\n"
+    found = read_transcripts(written(tmp_path / "r.stm", lines))
+    assert labels(found) == {"rec": ("a",)}
+    assert [(part.start, part.end) for part in found.ignored] == [(0.0, 5.0)]
+
+
 AB = "rec A s 0 5 a b\nrec B t 0 5 c d\n"
 
 

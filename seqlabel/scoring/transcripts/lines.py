@@ -4,10 +4,9 @@ The label " " is written `<space>`, and characters with a special meaning in the
 code in hexadecimal: `<x2a>` is an asterisk.
 """
 
-import re
 from sys import intern
 
-from seqlabel.corpora.nist import unescape
+from seqlabel.corpora.nist import escape, unescape
 from seqlabel.scoring.transcripts.transcript import Transcript
 
 
@@ -29,11 +28,3 @@ def split_labels(key: str, words: list[str]) -> Transcript:
     # Characters with spaces among them join to running text.
     text = ("" if " " in labels else " ").join(labels)
     return Transcript(key, labels, text)
-
-
-def escape(label: str, special: str = "") -> str:
-    """A label as one word: no white space, no character of `special`."""
-    if label == " ":
-        return "<space>"
-    pattern = rf"[\s{re.escape(special)}]|<(?=x[0-9a-f]+>)"
-    return re.sub(pattern, lambda match: f"<x{ord(match[0]):x}>", label)

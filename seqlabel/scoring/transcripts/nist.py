@@ -11,17 +11,17 @@ from pathlib import Path
 
 from seqlabel.corpora.nist import (
     IGNORED,
+    SPECIAL,
     Channel,
+    escape,
     lines_of,
     read_ctm_lines,
     read_stm_lines,
+    stm_line,
 )
 from seqlabel.errors import InputError
-from seqlabel.scoring.transcripts.lines import escape, join_labels, labels_of, split_labels
+from seqlabel.scoring.transcripts.lines import join_labels, labels_of, split_labels
 from seqlabel.scoring.transcripts.transcript import Segment, Span, Transcript, Transcripts
-
-SPECIAL = "{}@;*()"
-"""Characters with a special meaning in sclite."""
 
 
 def read_trn(path: Path) -> Transcripts:
@@ -84,14 +84,14 @@ def read_stm(path: Path) -> Transcripts:
     """
     rows = list(read_stm_lines(path))
     names = _channel_names(row.channel for row in rows)
-    scored = Counter(row.channel for row in rows if row.words != [IGNORED])
+    scored = Counter(row.channel for row in rows if not row.ignored)
     segments: dict[str, Segment] = {}
     ignored: list[Segment] = []
 
     def transcripts() -> Iterator[Transcript]:
         for row in rows:
             segment = Segment(row.channel, row.start, row.end)
-            if row.words == [IGNORED]:
+            if row.ignored:
                 ignored.append(segment)
                 continue
             key = names[row.channel]
@@ -112,20 +112,15 @@ def read_stm(path: Path) -> Transcripts:
 def stm_lines(transcripts: Transcripts) -> Iterator[str]:
     """The lines of an .stm file; utterances that are not segments are recordings of their own."""
     for part in transcripts.ignored:
-        recording, channel = part.channel
-        yield f"{recording} {channel} {recording} {part.start:.3f} {part.end:.3f} {IGNORED}"
+        yield stm_line(part.channel, part.channel[0], part.start, part.end, "", [IGNORED])
     for key in sorted(transcripts.by_id):
         transcript = transcripts.by_id[key]
         # Without a known duration the end is after the last label.
         end = transcript.duration or max((span[2] for span in transcript.spans), default=0) + 1
         place = transcripts.segments.get(key, Segment((key, "1"), 0.0, end))
-        speaker = re.sub(r"\s", "_", transcript.speaker) or key
-        subset = transcript.tags.get("subset", "")
-        labels = join_labels(transcript, SPECIAL)
-        if subset or labels.startswith("<"):
-            labels = f"<{subset}> {labels}"
-        times = f"{place.start:.3f} {place.end:.3f}"
-        yield f"{' '.join(place.channel)} {speaker} {times} {labels}".rstrip()
+        subset, labels = transcript.tags.get("subset", ""), labels_of(transcript)
+        speaker = transcript.speaker or key
+        yield stm_line(place.channel, speaker, place.start, place.end, subset, labels)
 
 
 def _transcript(key: str, words: list[str], where: str) -> Transcript:
