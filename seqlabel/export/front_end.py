@@ -60,8 +60,10 @@ def _static(graph: Graph, extractor: Fbank | Mfcc, samples: str, lengths: str) -
     length, step = extractor.window_samples, extractor.step_samples
 
     def count(numbers: str) -> str:
-        whole = graph.add("Div", graph.add("Sub", numbers, integers(length)), integers(step))
-        return graph.add("Add", whole, integers(1))
+        """Windows in so many samples: (n - length + step) / step, 0 below a window."""
+        room = graph.add("Add", numbers, integers(step - length))
+        # Div truncates towards zero: what is missing of a window must not count as 0 steps
+        return graph.add("Div", graph.add("Max", room, integers(0)), integers(step))
 
     first = graph.add(
         "Mul", numbers_up_to(graph, count(size_of(graph, samples, 1))), integers(step)

@@ -72,6 +72,21 @@ def test_frames_are_the_same(features, options, spoken):
         np.testing.assert_allclose(row[:count], expected, atol=2e-4)
 
 
+@pytest.mark.parametrize("step", [10.0, 40.0])
+def test_signals_shorter_than_a_window_have_no_frame(step, spoken):
+    """A window has 200 samples; what is missing of one may be less or more than a step."""
+    extractor = make_extractor({"kind": "fbank", "rate": 8000, "step": step})
+    front_end = FrontEnd(extractor, FrontEndOptions(normalise="none", stack=2, stride=2))
+    lengths = np.array([4000, 200, 199, 121, 120, 1])
+    samples = np.tile(spoken(0.5), (6, 1))
+    _, counts = run(front_end, samples, lengths)
+    windows = 1 + 3800 // extractor.step_samples
+    assert counts.tolist() == [-(-windows // 2), 1, 0, 0, 0, 0]
+    frames, counts = run(front_end, samples[:, :199], np.minimum(lengths, 199))
+    assert frames.shape[1] == 0
+    assert not counts.any()
+
+
 def test_constant_features_are_only_centred():
     """A signal of zeros has no deviation to divide by."""
     options = FrontEndOptions(normalise="utterance")
