@@ -9,6 +9,7 @@ import soundfile
 import seqlabel
 from seqlabel import long
 from seqlabel.corpora.manifest import Utterance
+from seqlabel.errors import InputError
 from seqlabel.features.frames import Frames
 from seqlabel.inputs import read_audio
 from seqlabel.long import Plan, find_seam, run_windows
@@ -109,6 +110,18 @@ def model():
     if "an4" not in names():
         pytest.skip("no model an4 comes along")
     return seqlabel.load("an4")
+
+
+def test_an_error_in_a_long_recording_names_it_once(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(long, "SECONDS", 9.0)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 16000 * 20), 16000)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError) as error:
+        model.read(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert str(error.value).count(str(path)) == 1
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seqlabel.errors import InputError
+from seqlabel.errors import InputError, one_line
 from seqlabel.inputs.ink import Ink
 from seqlabel.inputs.shards import open_signal
 
 
 @contextlib.contextmanager
 def naming(name: str | os.PathLike[str]) -> Iterator[None]:
-    """Put `name` before the message of an InputError raised inside."""
+    """Put `name` before the message of an InputError raised inside, unless it begins with it."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{os.fspath(name)}: {error}") from None
+        prefix = f"{os.fspath(name)}: "
+        if str(error).startswith(one_line(prefix)):
+            raise
+        raise InputError(f"{prefix}{error}") from None
 
 
 def read_bytes(path: str | os.PathLike[str], blank: bool = False) -> bytes:
