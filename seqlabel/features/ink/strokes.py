@@ -59,6 +59,7 @@ class Strokes:
         self._points = 0
         self._columns: int | None = None
         self._last_time = -np.inf
+        self._settled = self._points, self._columns, self._last_time  # after the last whole stroke
         self._ended: list[np.ndarray] = []  # x, y, t of the strokes that have ended
 
     @property
@@ -71,7 +72,8 @@ class Strokes:
 
         Returns the frames of a stroke that ended, with times and stroke numbers as in the whole
         ink (their `period` has no meaning), None if none ended. Raises InputError for points that
-        are invalid in an `Ink`, for other columns than before, and for times that go back.
+        are invalid in an `Ink`, for other columns than before, and for times that go back, none of
+        which is then taken; and for a stroke whose features cannot be computed, which is dropped.
         """
         try:
             piece = np.asarray(points, dtype=np.float64)
@@ -85,7 +87,14 @@ class Strokes:
                 )
             if len(piece):
                 self._append(piece)
-        return self._end() if pen_up and self._open else None
+        if not (pen_up and self._open):
+            return None
+        try:
+            return self._end()
+        except InputError as error:
+            self._open = []
+            self._points, self._columns, self._last_time = self._settled
+            raise InputError(f"stroke {len(self._ended)}: {error}") from None
 
     @property
     def _timed(self) -> bool:
@@ -129,5 +138,6 @@ class Strokes:
             first, others = first[:1], others[-_CONTEXT:]
         self._before = [first, *others]
         self._open = []
+        self._settled = self._points, self._columns, self._last_time
         self._ended.append(stroke[:, :3])
         return Frames(frames.x[known:], frames.times[known:], frames.period, numbers)
