@@ -36,7 +36,7 @@ class Windows:
     def push(self, x: np.ndarray) -> np.ndarray:
         """x: (n,) samples, float or int16, n may be 0. InputError as in `Audio`."""
         rate, step = self._extractor.rate, self._extractor.step_samples
-        if len(x) or x.ndim != 1:
+        if x.ndim != 1 or len(x):
             samples = Audio(x, rate).samples
             self._kept = np.concatenate([self._kept, samples[self._skip :]])
             self._skip = max(0, self._skip - len(samples))

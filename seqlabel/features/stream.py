@@ -110,7 +110,11 @@ class FrontEndStream:
             return self._count(self._chain.push(self._of_strokes(signal, pen_up)))
         if pen_up:
             raise InputError("pen_up is for ink; this front end reads speech")
-        return self._count(self._chain.push(np.asarray(signal)))
+        try:
+            samples = np.asarray(signal)
+        except (TypeError, ValueError):
+            raise InputError("audio: samples are not an array of numbers (n,)") from None
+        return self._count(self._chain.push(samples))
 
     def finish(self) -> np.ndarray:
         """The remaining frames. Raises InputError if the signal has no frame."""

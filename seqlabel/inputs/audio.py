@@ -37,11 +37,11 @@ class Audio:
             samples = samples.astype(np.float32) / 32768
         elif samples.dtype.kind != "f":
             raise InputError(f"audio: samples of type {samples.dtype}; float or int16 is expected")
-        samples = np.ascontiguousarray(samples, dtype=np.float32)
         if samples.ndim != 1:
             raise InputError(
                 f"audio: samples of shape {samples.shape}; one channel (N,) is expected"
             )
+        samples = np.ascontiguousarray(samples, dtype=np.float32)
         if not len(samples):
             raise InputError("audio: no samples")
         if not np.isfinite(samples).all():
