@@ -178,6 +178,9 @@ class Counting:
     def partial(self) -> Any:
         return self.running.partial()
 
+    def check_n_best(self, n_best: int) -> None:
+        self.running.check_n_best(n_best)
+
     def finish(self, n_best: int) -> Any:
         return self.running.finish(n_best)
 

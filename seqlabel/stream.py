@@ -15,7 +15,6 @@ its probabilities up to rounding. Requirements for streaming:
     decoder         greedy, or a beam search with or without n-gram and lexicon
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -50,6 +49,9 @@ class DecoderStream(Protocol):
 
     def stable(self) -> tuple[str, ...]: ...
 
+    def check_n_best(self, n_best: int, /) -> None:
+        """Raise InputError for a number that `finish` refuses."""
+
     def finish(self, n_best: int = 1, /) -> Result: ...
 
 
@@ -71,8 +73,8 @@ class Endpoints:
         before      it has been silent so long from its beginning: it is dropped without a result
         longest     it has lasted so long, and the frame is silent
 
-    and the next frame begins the next utterance, at zero state as in training. A bidirectional
-    network has nevertheless used its look-ahead after the end.
+    (inf: never), and the next frame begins the next utterance, at zero state as in training. A
+    bidirectional network has nevertheless used its look-ahead after the end.
     """
 
     trailing: float = 1.0
@@ -81,7 +83,7 @@ class Endpoints:
     silence: tuple[str, ...] = (" ", "sil", "h#", "pau")
 
     def __post_init__(self) -> None:
-        if not min(self.trailing, self.before, self.longest) > 0:
+        if not all(seconds > 0 for seconds in (self.trailing, self.before, self.longest)):  # or NaN
             raise InputError("endpoints: trailing, before and longest must be above 0 seconds")
 
     def silent(self, alphabet: Alphabet) -> np.ndarray:
@@ -95,9 +97,7 @@ class _Rules:
     def __init__(self, endpoints: Endpoints, alphabet: Alphabet, period: float) -> None:
         self._silent = endpoints.silent(alphabet)
         seconds = endpoints.trailing, endpoints.before, endpoints.longest
-        self._trailing, self._before, self._longest = (
-            math.ceil(s / period - 1e-9) for s in seconds
-        )
+        self._trailing, self._before, self._longest = (s / period - 1e-9 for s in seconds)  # frames
         self.begin()
 
     def begin(self) -> None:
@@ -149,7 +149,8 @@ class Stream:
         Speech: samples (n,) in [-1, 1] or int16, at the model's rate. Ink: points (n, 2 to 4) of
         one stroke, which ends after them with `pen_up`. n may be 0.
         Returns the utterances that endpoints ended; none without endpoints.
-        Raises InputError for unusable input, none of which is then taken.
+        Raises InputError for unusable input, none of which is then taken; a stroke without features
+        is dropped.
         """
         frames = self._front_end.push(signal, pen_up)
         outputs = self._network.push(frames)
@@ -201,8 +202,10 @@ class Stream:
         have the numbers of their strokes.
 
         What is left belongs to it, silent or not; after an endpoint it may be empty. Raises
-        InputError where the whole signal has no frame.
+        InputError where the whole signal has no frame, and for an `n_best` that the decoder
+        refuses, after which the stream goes on.
         """
+        self._decoding.check_n_best(n_best)
         self._decode(self._network.push(self._front_end.finish()))
         self._decode(self._network.finish())
         return self._result(n_best) if self._outputs else Result((), 0.0)

@@ -109,6 +109,9 @@ class Recorder:
     def push(self, log_probs):
         self.chunks.append(np.array(log_probs))
 
+    def check_n_best(self, n_best):
+        pass
+
 
 @pytest.mark.parametrize("kind", list(NETS))
 @pytest.mark.parametrize("options", [{}, {"criterion": "framewise", "delay": 4}])
@@ -225,6 +228,36 @@ def test_ink_is_read_stroke_by_stroke():
         reader.stream(endpoints=Endpoints())
 
 
+def test_a_stroke_without_features_is_dropped_and_the_ink_goes_on():
+    reader = ink_reader()
+    rng = np.random.default_rng(2)
+    strokes = [np.cumsum(rng.normal(0, 1, (12, 2)), axis=0) for _ in range(3)]
+    far, lone = [[0, 0], [1e7, 0]], [[0, 0, 99]]
+    stream = reader.stream()
+    for bad in (far, strokes[0], far, strokes[1], far, strokes[2]):
+        stream.push(bad[:1])
+        if bad is far:
+            stream.push(bad[1:])
+            with pytest.raises(InputError, match="into more than"):
+                stream.push([], pen_up=True)
+        else:
+            stream.push(bad[1:], pen_up=True)
+    with pytest.raises(InputError, match="3 columns after points with 2"):
+        stream.push(lone, pen_up=True)
+    stream.push(far)
+    with pytest.raises(InputError, match="into more than"):
+        stream.finish()
+    result, whole = stream.finish(), reader.read(Ink(strokes))
+    assert result.labels == whole.labels
+    assert [s[:3] for s in result.spans] == [s[:3] for s in whole.spans]
+
+    timed = reader.stream()  # the times and columns of a dropped stroke bind no other
+    with pytest.raises(InputError, match="into more than"):
+        timed.push([[0, 0, 5], [1e7, 0, 6]], pen_up=True)
+    timed.push([[0, 0, 1, 0.5], [1, 1, 2, 0.5]], pen_up=True)
+    assert timed.finish().log_prob < 0
+
+
 @pytest.mark.parametrize("times", [True, False])
 @pytest.mark.parametrize("columns", [2, 3, 4])
 def test_results_of_streams_know_their_strokes_as_those_of_whole_ink(times, columns):
@@ -257,8 +290,35 @@ def test_what_cannot_stream_says_why_and_has_no_bound():
         assert model.latency == math.inf
         with pytest.raises(InputError, match=message):
             model.stream()
-    with pytest.raises(InputError, match="must be above 0 seconds"):
-        Endpoints(trailing=0)
+    for wrong in (0, -math.inf, math.nan):
+        for name in ("trailing", "before", "longest"):
+            with pytest.raises(InputError, match="must be above 0 seconds"):
+                Endpoints(**{name: wrong})
+
+
+def test_endpoints_at_infinity_never_come():
+    model = recognizer()
+    samples = sound(2, 9000)
+    stream = model.stream(endpoints=Endpoints(math.inf, math.inf, math.inf))
+    assert stream.push(samples) == []
+    assert stream.finish().labels == model.read(samples).labels
+    ended = model.stream(endpoints=Endpoints(math.inf, math.inf, 0.5)).push(samples)
+    assert ended == model.stream(endpoints=Endpoints(9.0, 9.0, 0.5)).push(samples) != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"), [("greedy", 5), ("greedy", 0), ("beam", 0), ("beam", 1.5)]
+)
+def test_a_number_of_results_that_cannot_be_ends_no_stream(kind, wrong):
+    model = recognizer()
+    samples = sound(4, 2000)
+    stream = model.stream(decoder(kind))
+    stream.push(samples[:700])
+    with pytest.raises(InputError, match="n_best is"):
+        stream.finish(wrong)
+    stream.push(samples[700:])
+    model.decoder = decoder(kind)
+    assert stream.finish().labels == model.read(samples).labels
 
 
 def test_bad_signals_are_named_and_the_stream_goes_on():
@@ -270,6 +330,10 @@ def test_bad_signals_are_named_and_the_stream_goes_on():
         (np.array([np.nan], np.float32), "NaN or infinite"),
         (samples[:10, None], "one channel"),
         (["a"], "float or int16"),
+        ("a", "float or int16"),
+        (None, "float or int16"),
+        (0.5, r"shape \(\)"),
+        ([[1.0, 2.0], [1.0]], "not an array of numbers"),
     ):
         with pytest.raises(InputError, match=message):
             stream.push(piece)

@@ -122,6 +122,10 @@ class GreedyStream:
         """All labels so far: more frames add to them (unless one makes all impossible)."""
         return self.partial().labels
 
+    def check_n_best(self, n_best: int) -> None:
+        """Raise InputError for more than one result."""
+        check_one_best(n_best)
+
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError if there are none."""
         check_one_best(n_best)

@@ -68,6 +68,10 @@ class BeamStream:
         """The labels that every later result begins with (unless a frame makes all impossible)."""
         return self._decoder.spelling.partial([Hypothesis(self._search.stable(), 0.0)]).labels
 
+    def check_n_best(self, n_best: int) -> None:
+        """Raise InputError unless it is an integer of at least 1."""
+        check_n_best(n_best)
+
     def finish(self, n_best: int = 1) -> Result:
         """The result of all frames pushed. Raises InputError if there are none."""
         n_best = check_n_best(n_best)

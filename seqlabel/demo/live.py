@@ -71,5 +71,8 @@ class _Watched:
     def stable(self) -> tuple[str, ...]:
         return self.decoding.stable()
 
+    def check_n_best(self, n_best: int, /) -> None:
+        self.decoding.check_n_best(n_best)
+
     def finish(self, n_best: int = 1, /) -> Result:
         return self.decoding.finish(n_best)
