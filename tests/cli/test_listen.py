@@ -195,10 +195,14 @@ class FakeSound:
         if device == "absent":
             raise ValueError("No input device matching 'absent'")
         if device == 7:
-            raise self.PortAudioError("Error querying device 7")
+            raise self.PortAudioError("Error querying device 7", -9996)
+        if device == 8:
+            raise self.PortAudioError("Error opening InputStream: Invalid sample rate", -9997)
         self.asked = samplerate, channels, dtype
 
         def start():
+            if device == 9:
+                raise self.PortAudioError("Error starting stream:\nUnanticipated host error", -9999)
             status = SimpleNamespace(input_overflow=self.overflow)
             callback(self.block[:, None], len(self.block), None, status)
 
@@ -248,6 +252,20 @@ def test_an_absent_microphone_is_named(listen, monkeypatch, name, message):
     assert code == 2
     assert message in error
     assert "python -m sounddevice" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"), [("8", "Invalid sample rate"), ("9", "Unanticipated host error")]
+)
+def test_a_microphone_that_cannot_be_opened_is_not_absent(listen, monkeypatch, name, cause):
+    fake = FakeSound(np.zeros(9, np.float32))
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    code, _, error = listen("--microphone", name)
+    assert (code, error.count("\n")) == (2, 1)
+    assert f"the microphone '{name}' cannot be opened at 16000 samples per second: " in error
+    assert cause in error
+    assert "pipe samples in" in error
+    assert fake.closed == (name == "9")
 
 
 def test_a_missing_extra_and_a_missing_library_are_named(listen, monkeypatch):
