@@ -1,6 +1,7 @@
 """The forward pass: signals or utterances through the front end and the network, into outputs.
 
-Short signals are computed in batches, long ones in overlapping windows (`seqlabel.long`).
+Short signals are computed in batches. Long ones are computed in parts: by networks that stream one
+after the other, as in a stream, by others in overlapping windows (`seqlabel.long`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -132,7 +133,7 @@ class Forward:
         return getattr(self.front_end.extractor, "rate", None)
 
     def __call__(self, inputs: Sequence[Input]) -> Iterator[Output]:
-        """The outputs of some signals in their order; long signals are computed in windows."""
+        """The outputs of some signals in their order; long signals are computed in parts."""
         plan = self._plan
         long = any(plan.needed(len(i.frames)) for i in inputs) and self._kind not in WHOLE
         if self.network.takes_samples or not long:
@@ -141,7 +142,7 @@ class Forward:
         for i in inputs:
             if plan.needed(len(i.frames)):
                 times = partial(_cut, i.frames.times)
-                yield self._output(i, self._in_windows([i.x], times, i.frames.period))
+                yield self._output(i, self._in_parts([i.x], times, i.frames.period))
             else:
                 yield from self._compute([i])
 
@@ -255,7 +256,7 @@ class Forward:
                 return np.asarray(start + self._period * np.arange(first, first + count))
 
             with naming(utterance.source):
-                outputs = self._in_windows(pieces, times, self._period)
+                outputs = self._in_parts(pieces, times, self._period)
         every = self.network.subsample
         return Output(
             outputs,
@@ -265,16 +266,19 @@ class Forward:
             labels=self.labels,
         )
 
-    def _in_windows(
+    def _in_parts(
         self,
         pieces: Iterable[np.ndarray],
         times: Callable[[int, int], np.ndarray],
         period: float,
     ) -> np.ndarray:
-        """The outputs (T', N) of a signal whose frames come in pieces, computed in windows.
+        """The outputs (T', N) of a long signal whose frames come in pieces.
 
-        times: (first frame, number of frames) -> seconds.
+        times: (first frame, number of frames) -> seconds. Those of a network that streams equal
+        those of its stream, bit for bit.
         """
+        if isinstance(self.network, StreamingNetwork) and self.network.waits is not None:
+            return self._streamed(self.network, pieces)
         labels = self.labels if self.network.per_label else 0
 
         def compute(windows: Sequence[Frames]) -> list[np.ndarray]:
@@ -284,6 +288,16 @@ class Forward:
             return Frames(x, times(first, len(x)), period)
 
         return run_windows(pieces, self._plan, window, compute, labels)
+
+    def _streamed(self, network: StreamingNetwork, pieces: Iterable[np.ndarray]) -> np.ndarray:
+        """The outputs (T', N) of frames in pieces, with the states carried from one to the next."""
+        stream, size = network.stream(), self._plan.size
+        parts = [
+            stream.push(piece[start : start + size])  # whose hidden states are held together
+            for piece in pieces
+            for start in range(0, len(piece), size)
+        ]
+        return np.concatenate([*parts, stream.finish()])
 
     def _compute(self, inputs: Sequence[Input]) -> Iterator[Output]:
         lengths = np.array([len(i.x) for i in inputs])

@@ -1,5 +1,6 @@
 """Long signals in overlapping windows: memory bounded by a batch of windows, whatever the length.
 
+A network that streams carries its states along instead (`seqlabel.forward`).
 A bidirectional network needs some context on either side of a frame, not the whole signal.
 Neighbouring windows overlap and are joined in the middle of their overlap, at the frame where both
 agree with the highest probability, preferably on blanks. A label on one side of it in one window is

@@ -5,14 +5,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import seqlabel
 from seqlabel import long
+from seqlabel.alphabet import Alphabet
 from seqlabel.corpora.manifest import Utterance
 from seqlabel.errors import InputError
+from seqlabel.features.fbank import Fbank
 from seqlabel.features.frames import Frames
+from seqlabel.features.front_end import FrontEnd, FrontEndOptions
 from seqlabel.inputs import read_audio
 from seqlabel.long import Plan, find_seam, run_windows
+from seqlabel.models.inference import TorchNetwork
+from seqlabel.models.model import Model
+from seqlabel.models.network import ModelOptions
 from seqlabel.pretrained import names
 
 K = 5
@@ -103,6 +110,37 @@ def test_windows_cover_every_frame_in_steps_of_the_subsampling(every, length):
     for (a, first), (b, _) in pairwise(windows):
         assert a + len(first) - b == 18
     assert windows[-1][0] + len(windows[-1][1]) == length
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"bidirectional": False}, {"bidirectional": False, "subsample": 3}, {"chunk": 5}],
+    ids=str,
+)
+def test_a_network_that_streams_reads_a_long_recording_as_its_stream(
+    options, tmp_path, monkeypatch
+):
+    """Its states pass from one part to the next, so there is no seam."""
+    torch.manual_seed(3)
+    front_end = FrontEnd(Fbank(rate=4000, filters=6), FrontEndOptions("none", 2, 2))
+    network = Model(front_end.dim, 4, ModelOptions(hidden=8, layers=2, **options), {"kind": "ctc"})
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.normal_(0, 0.7)
+    alphabet = Alphabet("ab ", "character")
+    model = seqlabel.Recognizer(TorchNetwork(network), alphabet, front_end)
+    samples = np.random.default_rng(0).normal(0, 0.1, 4000 * 6).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 4000, subtype="FLOAT")
+    stream = model.stream()
+    stream.push(samples)
+    expected = stream.finish()
+    monkeypatch.setattr(long, "SECONDS", 1.0)
+    monkeypatch.setattr(long, "OVERLAP", 0.2)
+    monkeypatch.setattr(long, "BLOCK", 0.7)
+    assert model.read(samples) == expected
+    assert model.read(tmp_path / "a.wav") == expected
+    ((_, output),) = model.outputs([Utterance("a", tmp_path / "a.wav", "speech", ())])
+    assert model.decode([output]) == [expected]
 
 
 @pytest.fixture(scope="module")
