@@ -41,6 +41,7 @@ class Shape:
     at a time, a chunk with its look-ahead; outputs and states are those of the chunk.
     timed: whether "elapsed" (B, T) is an input: the seconds since the previous frame.
     waits: maximum number of later frames that an output waits for, none for all of them.
+    delayed: whether criterion.delay is the reason for this, and the model directory can stream.
     """
 
     input: Literal["frames", "samples"] = "frames"
@@ -50,6 +51,7 @@ class Shape:
     lookahead: int = 0
     timed: bool = False
     waits: int | None = None
+    delayed: bool = False
 
 
 @dataclass(frozen=True)

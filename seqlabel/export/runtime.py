@@ -55,10 +55,7 @@ class OnnxNetwork:
     def stream(self) -> "OnnxStream":
         """The same for frames in pieces; InputError for a graph that takes whole signals only."""
         if self.shape.waits is None:
-            raise InputError(
-                "this exported model takes whole signals only; export a unidirectional one or one "
-                "with chunk and lookahead, without --front-end, for streams"
-            )
+            raise InputError(f"this exported model cannot stream: {_why_whole(self.shape)}")
         return OnnxStream(self)
 
     def zero_states(self, batch: int) -> States:
@@ -146,6 +143,27 @@ class OnnxStream:
             start += self._step
         self._frames = self._frames[start:].copy()
         return np.concatenate(parts)
+
+
+def _why_whole(shape: Shape) -> str:
+    """Why a graph takes whole signals only, with the way out."""
+    if shape.timed:
+        return (
+            "its cells need the time between frames, which streams lack; train and export one with "
+            "a cell without decay"
+        )
+    if shape.input == "samples":
+        return (
+            "a graph of samples takes whole signals only; export it without --front-end for streams"
+        )
+    if shape.delayed:
+        return (
+            "a graph with criterion.delay takes whole signals only; stream with the model directory"
+        )
+    return (
+        "it takes whole signals only; export a unidirectional one or one with chunk and lookahead, "
+        "of criterion.kind = 'ctc' or 'framewise'"
+    )
 
 
 def _threads(setting: str) -> int:

@@ -40,7 +40,10 @@ def export(
     if the package onnx is missing.
     """
     check_installed()
-    experiment, alphabet, features, model = load_model(resolve(folder))
+    path = resolve(folder)
+    if path.is_file() and path.suffix == ".onnx":
+        raise InputError(f"{path}: an exported model; export takes a model directory")
+    experiment, alphabet, features, model = load_model(path)
     if 4 * model.weight_count > MOST_BYTES:
         raise InputError(
             f"{folder}: {4 * model.weight_count / 1e9:.1f} GB of weights, but an ONNX file has at "
@@ -90,9 +93,12 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
             "cells with decay in chunks have no ONNX form: export a network without chunk, or use "
             "the model directory"
         )
-    delayed = isinstance(model.criterion, Framewise) and model.criterion.options.delay
+    delayed = isinstance(model.criterion, Framewise) and model.criterion.options.delay > 0
     states: dict[str, tuple[int, int]] = {}
-    most = None if front_end or delayed else waits(model)
+    most = waits(model)
+    delayed = delayed and most is not None
+    if front_end or delayed:
+        most = None
     if most is not None:
         lower = encoder.lower
         sizes = lower.cell.state_sizes(lower.hidden_size)
@@ -102,7 +108,7 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
     return Shape(
         "samples" if front_end else "frames",
         options.subsample, states, options.chunk, options.lookahead,
-        options.timed, most,
+        options.timed, most, delayed,
     )  # fmt: skip
 
 

@@ -108,8 +108,15 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 def load_model(folder: Path) -> tuple[Experiment, Alphabet, FrontEnd, Model]:
     """Rebuild a trained model from its directory; InputError for missing or unsuitable files."""
+    if folder.is_file():
+        raise InputError(f"{folder}: a file, not a model directory; seqlabel train writes one")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such model directory; seqlabel train writes one")
+    if not (folder / RUN).exists():
+        raise InputError(
+            f"{folder}: not a model directory (no {RUN}); seqlabel train writes one, with all of "
+            "its files"
+        )
     _check_length(folder / RUN, LONGEST_ALPHABET)
     run = read_json(folder / RUN)
     if not isinstance(run, dict) or run.get("format") != FORMAT:

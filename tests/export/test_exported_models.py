@@ -89,6 +89,8 @@ def test_samples_in(normalise, directory, recordings, tmp_path):
     assert_same_reading(seqlabel.load(folder), exported, recordings)
     with pytest.raises(InputError, match="is shorter than a window"):
         exported.read(np.zeros(100, np.float32))
+    with pytest.raises(InputError, match="export it without --front-end for streams"):
+        exported.network.stream()
     sound = Audio(np.random.default_rng(1).normal(0, 0.1, 16000), 16000)
     assert exported.read(sound) == exported.read(sound.at_rate(8000))
 
@@ -291,6 +293,12 @@ def test_impossible_exports_write_nothing(table, arguments, words, directory, tm
 def test_bad_names(directory, tmp_path, capsys):
     assert main(["export", str(tmp_path / "absent"), str(tmp_path / "m.onnx")]) == 2
     assert "no such model directory" in capsys.readouterr().err
+    (tmp_path / "s.onnx").write_bytes(b"")
+    assert main(["export", str(tmp_path / "s.onnx"), str(tmp_path / "m.onnx")]) == 2
+    assert "s.onnx: an exported model; export takes a model directory" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["export", str(tmp_path / "empty"), str(tmp_path / "m.onnx")]) == 2
+    assert "empty: not a model directory (no run.json)" in capsys.readouterr().err
     assert main(["export", str(directory(SPEECH)), str(tmp_path / "m.bin")]) == 2
     assert "must end in .onnx" in capsys.readouterr().err
     with pytest.raises(InputError, match="device 'tpu': onnxruntime has no such device"):
