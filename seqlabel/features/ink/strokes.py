@@ -59,7 +59,8 @@ class Strokes:
         self._points = 0
         self._columns: int | None = None
         self._last_time = -np.inf
-        self._settled = self._points, self._columns, self._last_time  # after the last whole stroke
+        # points, columns and time after the last whole stroke
+        self._settled: tuple[int, int | None, float] = 0, None, -np.inf
         self._ended: list[np.ndarray] = []  # x, y, t of the strokes that have ended
 
     @property
