@@ -177,7 +177,7 @@ def _scan(graph: Graph, cell: Cell, w: dict[str, Any], run: Run) -> Ran:
     states = run.states or [_zeros(graph, x, size) for size in sizes]
     *finals, y = graph.node(
         "Scan", [*states, net, inside, *fade], outputs=len(sizes) + 1,
-        num_scan_inputs=2 + len(fade), body=_step(cell, w, sizes, rows),
+        num_scan_inputs=2 + len(fade), body=_step(graph, cell, w, sizes, rows),
     )  # fmt: skip
     y = graph.add("Where", inside, y, np.zeros(1, np.float32))
     if run.backwards:
@@ -191,12 +191,12 @@ def _zeros(graph: Graph, x: str, size: int) -> str:
     return graph.add("ConstantOfShape", shape)
 
 
-def _step(cell: Cell, w: dict[str, Any], sizes: Sequence[int], rows: int) -> Any:
+def _step(graph: Graph, cell: Cell, w: dict[str, Any], sizes: Sequence[int], rows: int) -> Any:
     """The body of the Scan: states and W x + b of one frame -> new states and the output.
 
     The equations and their names are those of `seqlabel.lstm.reference.step`.
     """
-    g = Graph("step")
+    g = Graph("step", graph)
     names = list(cell.state)
     n_gates = rows - sizes[1]
 

@@ -1,5 +1,6 @@
 """ONNX graphs, node by node."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +23,17 @@ Value = str | np.ndarray | np.generic
 
 
 class Graph:
-    """Nodes in the order in which they were added; each returns the name of its output."""
+    """Nodes in the order in which they were added; each returns the name of its output.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    outer: the graph that this one is the body of a node in; it keeps the constants of both.
+    """
+
+    def __init__(self, name: str, outer: "Graph | None" = None) -> None:
+        self.name, self._outer = name, outer
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
         self._count = 0
+        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def new_name(self, kind: str) -> str:
         """A name that no other value of the graph has."""
@@ -36,10 +41,20 @@ class Graph:
         return f"{self.name}.{kind}.{self._count}"
 
     def constant(self, array: np.ndarray | np.generic) -> str:
-        """The name of a constant."""
-        name = self.new_name("constant")
-        self.constants[name] = np.asarray(array, order="C")
-        return name
+        """The name of a constant; equal constants are one, because weights may be used twice."""
+        if self._outer is not None:
+            return self._outer.constant(array)
+        array = np.asarray(array, order="C")
+        key = array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).digest()
+        if key not in self._known:
+            name = self._known[key] = self.new_name("constant")
+            self.constants[name] = array
+        return self._known[key]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all constants."""
+        return sum(array.nbytes for array in self.constants.values())
 
     def node(
         self, kind: str, inputs: Sequence[Value], outputs: int = 1, **options: Any

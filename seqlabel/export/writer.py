@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("seqlabel")
 
 MOST_BYTES = 2**31 - 2**20
-"""Maximum bytes of weights: an ONNX file is a protobuf message of at most 2 GB."""
+"""Maximum bytes of constants: an ONNX file is a protobuf message of at most 2 GB."""
 
 
 def export(
@@ -44,11 +44,6 @@ def export(
     if path.is_file() and path.suffix == ".onnx":
         raise InputError(f"{path}: an exported model; export takes a model directory")
     experiment, alphabet, features, model = load_model(path)
-    if 4 * model.weight_count > MOST_BYTES:
-        raise InputError(
-            f"{folder}: {4 * model.weight_count / 1e9:.1f} GB of weights, but an ONNX file has at "
-            "most 2 GB; read with the model directory"
-        )
     if front_end and features.options.normalise == "speaker":
         log.warning(
             "normalise = 'speaker': the graph sees one signal and takes its mean and deviation, as "
@@ -113,7 +108,7 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
 
 
 def to_onnx(model: Model, description: Description) -> "onnx.ModelProto":
-    """The graph of a model with its description."""
+    """The graph of a model with its description; InputError for one that no file can hold."""
     import onnx
 
     model = model.cpu().eval()
@@ -149,6 +144,11 @@ def to_onnx(model: Model, description: Description) -> "onnx.ModelProto":
         rows = [graph.add("Unsqueeze", state, np.array([0])) for state in final]
         graph.name_output(graph.add("Concat", *rows, axis=0), f"{name}n")
         outputs.append(tensor_info(f"{name}n", np.float32, [layers, "B", width]))
+    if graph.bytes > MOST_BYTES:
+        raise InputError(
+            f"{graph.bytes / 1e9:.1f} GB of weights and other constants, but an ONNX file has at "
+            "most 2 GB; use the model directory"
+        )
     proto = onnx.helper.make_model(
         graph.to_proto(inputs, outputs),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],

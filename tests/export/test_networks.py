@@ -1,12 +1,14 @@
 """Every network in ONNX equals the same one in torch, at every length, whatever is beside it."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.data.batches import BatchOptions
 from seqlabel.errors import InputError
+from seqlabel.export import writer
 from seqlabel.export.cells import has_operator
 from seqlabel.export.description import Description
 from seqlabel.export.runtime import OnnxNetwork, load_onnx
@@ -246,11 +248,43 @@ def test_streams(options, length, tmp_path):
     np.testing.assert_array_equal(again, streamed[0])
 
 
-def test_whole_graphs_do_not_stream(tmp_path):
-    _, net = both(tmp_path)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "takes whole signals only; export a unidirectional one"),
+        ({"criterion": {"kind": "framewise", "delay": 3}}, "export a unidirectional one"),
+        ({"cell": "tlstm", "bidirectional": False}, "time between frames.* a cell without decay"),
+        (
+            {"criterion": {"kind": "framewise", "delay": 3}, "bidirectional": False},
+            "a graph with criterion.delay takes whole signals only; stream with the model dir",
+        ),
+    ],
+    ids=str,
+)
+def test_whole_graphs_do_not_stream(options, message, tmp_path):
+    _, net = both(tmp_path, **options)
     assert net.waits is None
-    with pytest.raises(InputError, match="takes whole signals only; export a unidirectional one"):
+    with pytest.raises(InputError, match=message):
         net.stream()
+
+
+@pytest.mark.parametrize("cell", [{"cell": "lstm"}, {"cell": "lstmp", "projection": 12}], ids=str)
+def test_a_file_has_every_constant_once(cell, tmp_path, monkeypatch):
+    """The forward direction of a latency-controlled layer is in its graph twice."""
+    torch_net, _ = both(tmp_path, chunk=6, lookahead=4, hidden=20, **cell)
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    bodies = [option.g for node in graph.node for option in node.attribute if option.HasField("g")]
+    assert not any(body.initializer for body in bodies)
+    arrays = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer]
+    kept = {(array.dtype.str, array.shape, array.tobytes()) for array in arrays}
+    assert len(kept) == len(arrays)
+    size = sum(array.nbytes for array in arrays)
+    assert size < 4.5 * torch_net.model.weight_count
+    monkeypatch.setattr(writer, "MOST_BYTES", size)
+    both(tmp_path, chunk=6, lookahead=4, hidden=20, **cell)
+    monkeypatch.setattr(writer, "MOST_BYTES", size - 1)
+    with pytest.raises(InputError, match="an ONNX file has at most 2 GB; use the model directory"):
+        both(tmp_path, chunk=6, lookahead=4, hidden=20, **cell)
 
 
 def test_states_stay_where_a_sequence_ends(tmp_path):
