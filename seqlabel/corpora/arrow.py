@@ -8,6 +8,7 @@ pip install seqlabel[datasets].
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,17 +72,27 @@ def _rows(path: Path, name: str, root: Path, options: Options) -> Iterator[Row]:
         except ValueError as error:
             raise _unreadable(path, error) from None
         for values in rows:
-            where = f"{path}, row {number}"
-            text = values[options.text_column]
-            if not isinstance(text, str):
-                raise InputError(f"{where}: {options.text_column} is {str(text)[:40]!r}, not text")
-            key = str(values[options.id_column]) if options.id_column else f"{prefix}-{number:06d}"
-            audio = _source(values[options.audio_column], key, path, where, options)
-            row: dict[str, Any] = {"id": key, "source": audio, "text": text, "set": name}
-            if options.speaker_column and values[options.speaker_column] is not None:
-                row["speaker"] = str(values[options.speaker_column])
-            yield Row(where, path.resolve().parent, {**row, "kind": "speech"})
+            where, key = f"{path}, row {number}", f"{prefix}-{number:06d}"
+            yield Row.made(where, partial(_row, path, values, name, key, where, options))
             number += 1
+
+
+def _row(
+    path: Path, values: dict[str, Any], name: str, key: str, where: str, options: Options
+) -> Row:
+    """The row of some values in the set `name`; key: its id, if no column has ids."""
+    text = values[options.text_column]
+    if not isinstance(text, str):
+        raise InputError(f"{where}: {options.text_column} is {str(text)[:40]!r}, not text")
+    if options.id_column:
+        if values[options.id_column] in (None, ""):
+            raise InputError(f"{where}: no id in {options.id_column}")
+        key = str(values[options.id_column])
+    audio = _source(values[options.audio_column], key, path, where, options)
+    row: dict[str, Any] = {"id": key, "source": audio, "text": text, "set": name}
+    if options.speaker_column and values[options.speaker_column] is not None:
+        row["speaker"] = str(values[options.speaker_column])
+    return Row(where, path.resolve().parent, {**row, "kind": "speech"})
 
 
 def _source(value: Any, key: str, path: Path, where: str, options: Options) -> str:

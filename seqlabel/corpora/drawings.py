@@ -42,7 +42,7 @@ def prepare(source: Path, options: Options) -> Prepared:
             raise InputError(f"{path}: the name must end in .ndjson; rename the file")
     skip = SkipBad(options.skip_bad)
     reader = _Reader(options, source.is_dir())
-    utterances = list(skip.read_each(progress_bar(_lines(files), "reading"), reader))
+    utterances = skip.read_all(progress_bar(_lines(files), "reading"), reader, source)
     if not utterances:
         raise InputError(f"{source}: no usable lines")
     splits = divide(utterances, [reader.sets[u.id] for u in utterances], options)

@@ -43,7 +43,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     skip = SkipBad(options.skip_bad)
     reader = _Reader(source, kind, options.unit, Measure(options))
     named = [(utterance_id(path, source), path) for path in files]
-    utterances = list(skip.read_each(progress_bar(named, "reading"), reader))
+    utterances = skip.read_all(progress_bar(named, "reading"), reader, source)
     splits = divide(utterances, [_set_folder(u.source, source) for u in utterances], options)
     found = prepared_own_data("folder", kind, options, splits, skip.reasons, reader.measure.rates)
     return found.noting(*_transcripts_alone(source, files))

@@ -7,6 +7,7 @@ sets (data/train, data/dev_clean, data/test). Recordings must be files: commands
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def _rows(folder: Path, name: str) -> Iterator[Row]:
     texts = _table(folder / "text")
     speakers, sexes = _optional(folder / "utt2spk"), _optional(folder / "spk2gender")
     segments = _optional(folder / "segments")
-    for utterance, (text, where) in texts.items():
+
+    def make(utterance: str, text: str, where: str) -> Row:
         row: dict[str, Any] = {"id": utterance, "text": text, "kind": "speech", "set": name}
         recording = utterance
         if segments:
@@ -68,7 +70,10 @@ def _rows(folder: Path, name: str) -> Iterator[Row]:
             row["speaker"] = speaker
         if speaker in sexes:
             row["tags"] = {"sex": sexes[speaker][0]}
-        yield Row(where, folder.resolve(), row, place)
+        return Row(where, folder.resolve(), row, place)
+
+    for utterance, (text, where) in texts.items():
+        yield Row.made(where, partial(make, utterance, text, where))
 
 
 def _segment(text: str, where: str) -> tuple[str, dict[str, Any]]:

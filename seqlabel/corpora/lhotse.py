@@ -8,6 +8,7 @@ recordings with transforms or that are not files, are errors.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,11 @@ TAGS = {"sex": "gender", "language": "language"}
 def prepare(source: Path, options: Options) -> Prepared:
     """The supervisions of all cuts; raises InputError naming file and line."""
     if not source.is_dir():
-        pieces = _pieces_of_cuts(source, "")
-        return prepared_rows("lhotse", (piece.row() for piece in pieces), options, source)
+        return prepared_rows("lhotse", _rows_of_cuts(source, ""), options, source)
     files = sorted(path for suffix in SUFFIXES for path in source.glob(f"*{suffix}"))
     cuts = [path for path in files if "cuts" in path.name]
     if cuts:
-        rows = (p.row() for path in cuts for p in _pieces_of_cuts(path, set_named(path.name)))
+        rows = (row for path in cuts for row in _rows_of_cuts(path, set_named(path.name)))
         return prepared_rows("lhotse", rows, options, source)
     pairs = [
         (path, path.with_name(path.name.replace("recordings", "supervisions")))
@@ -43,7 +43,7 @@ def prepare(source: Path, options: Options) -> Prepared:
     ]
     if not pairs:
         raise InputError(f"{source}: no file named cuts or recordings ({', '.join(SUFFIXES)})")
-    rows = (p.row() for pair in pairs for p in _pieces_of_pair(*pair, set_named(pair[0].name)))
+    rows = (row for pair in pairs for row in _rows_of_pair(*pair, set_named(pair[0].name)))
     return prepared_rows("lhotse", rows, options, source)
 
 
@@ -122,9 +122,16 @@ class _Piece:
             ) from None
 
 
-def _pieces_of_cuts(path: Path, name: str) -> Iterator[_Piece]:
+def _rows_of_cuts(path: Path, name: str) -> Iterator[Row]:
     for number, cut in read_jsonl(path):
-        yield from _pieces_of_cut(cut, path, name, f"{path}:{number}")
+        where = f"{path}:{number}"
+        try:
+            pieces = list(_pieces_of_cut(cut, path, name, where))
+        except InputError as error:
+            yield Row(where, Path(), {}, fault=str(error))
+            continue
+        for piece in pieces:
+            yield Row.made(where, piece.row)
 
 
 def _pieces_of_cut(cut: Mapping[str, Any], path: Path, name: str, where: str) -> Iterator[_Piece]:
@@ -169,14 +176,14 @@ def _pieces_of_cut(cut: Mapping[str, Any], path: Path, name: str, where: str) ->
         )
 
 
-def _pieces_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[_Piece]:
-    """Supervisions; their times, and those of alignments, count from the recording's start."""
+def _rows_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator[Row]:
     known = {
         _text(recording, "id", f"{recordings}:{number}"): recording
         for number, recording in read_jsonl(recordings)
     }
-    for number, supervision in read_jsonl(supervisions):
-        where = f"{supervisions}:{number}"
+
+    def make(supervision: Mapping[str, Any], where: str) -> Row:
+        """Times of a supervision, and those of its alignment, count from the recording's start."""
         recording = known.get(_text(supervision, "recording_id", where))
         if recording is None:
             raise InputError(
@@ -184,19 +191,22 @@ def _pieces_of_pair(recordings: Path, supervisions: Path, name: str) -> Iterator
                 "lhotse.qa.fix_manifests removes these"
             )
         start, length = (_number(supervision, key, where) for key in ("start", "duration"))
-        channel, key = supervision.get("channel"), supervision.get("id")
-        yield _Piece(
+        return _Piece(
             recording,
             supervision,
             start,
             start + length,
             zero=0.0,
-            channel=channel,
-            id=key,
+            channel=supervision.get("channel"),
+            id=supervision.get("id"),
             set=name,
             path=supervisions,
             where=where,
-        )
+        ).row()
+
+    for number, supervision in read_jsonl(supervisions):
+        where = f"{supervisions}:{number}"
+        yield Row.made(where, partial(make, supervision, where))
 
 
 def _source(recording: Mapping[str, Any], where: str) -> tuple[str, list[Any]]:

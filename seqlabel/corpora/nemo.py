@@ -4,6 +4,7 @@ SRC is such a file, or a folder with files with their set in the name (train_man
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def prepare(source: Path, options: Options) -> Prepared:
 
 def _rows(path: Path, name: str) -> Iterator[Row]:
     seen: dict[str, int] = {}
-    for number, value in read_jsonl(path):
-        where = f"{path}:{number}"
+
+    def make(value: dict[str, Any], where: str) -> Row:
         audio, text = value.get("audio_filepath"), value.get("text")
         if not isinstance(audio, str) or not audio:
             raise InputError(
@@ -54,7 +55,11 @@ def _rows(path: Path, name: str) -> Iterator[Row]:
             key = f"{key}-{round(row['start'] * 1000):08d}-{round(row['end'] * 1000):08d}"
         seen[key] = seen.get(key, 0) + 1
         row["id"] = key if seen[key] == 1 else f"{key}-{seen[key]}"
-        yield Row(where, path.resolve().parent, row)
+        return Row(where, path.resolve().parent, row)
+
+    for number, value in read_jsonl(path):
+        where = f"{path}:{number}"
+        yield Row.made(where, partial(make, value, where))
 
 
 def _stretch(value: dict[str, Any], where: str) -> dict[str, float]:

@@ -39,6 +39,21 @@ class SkipBad:
                     ) from None
                 self.reasons[name] = str(error)
 
+    def read_all(
+        self,
+        items: Iterable[tuple[str, Item]],
+        read: Callable[[Item], Utterance],
+        source: str | os.PathLike[str],
+    ) -> list[Utterance]:
+        """All that `read_each` yields; InputError if it leaves out every one, naming `source`."""
+        found = list(self.read_each(items, read))
+        if self.reasons and not found:
+            raise InputError(
+                f"{os.fspath(source)}: none of {len(self.reasons)} can be used, the first since "
+                f"{next(iter(self.reasons.values()))}"
+            )
+        return found
+
 
 @dataclass(frozen=True)
 class Prepared:

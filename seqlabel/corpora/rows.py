@@ -6,7 +6,7 @@ and `set` (train, dev or test). A series does without both: its values may be wh
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,22 @@ class Row:
     """A line of a list.
 
     where: beginning of its messages. folder: of relative sources. segment: beginning of messages
-    about start, end and channel, if another line gives these.
+    about start, end and channel, if another line gives these. fault: why the line has no values.
     """
 
     where: str
     folder: Path
     values: Mapping[str, Any]
     segment: str = ""
+    fault: str = ""
+
+    @classmethod
+    def made(cls, where: str, make: Callable[[], "Row"]) -> "Row":
+        """The row of `make`, or one with its InputError, which may be left out with that row."""
+        try:
+            return make()
+        except InputError as error:
+            return cls(where, Path(), {}, fault=str(error))
 
 
 def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Path) -> Prepared:
@@ -60,6 +69,8 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
     completion = Completion(options)
 
     def read(row: Row) -> Utterance:
+        if row.fault:
+            raise InputError(row.fault)
         values = dict(row.values)
         given = values.pop("set", "")
         known = known_set(str(given))
@@ -72,8 +83,8 @@ def prepared_rows(corpus: str, rows: Iterable[Row], options: Options, source: Pa
         return utterance
 
     named = ((row.where, row) for row in progress_bar(rows, "reading"))
-    utterances = list(skip.read_each(named, read))
-    if not utterances and not skip.reasons:
+    utterances = skip.read_all(named, read, source)
+    if not utterances:
         raise InputError(f"{source}: no recordings in the list")
     kinds = {utterance.kind for utterance in utterances}
     if len(kinds) > 1:

@@ -85,7 +85,7 @@ def prepare(source: Path, options: Options) -> Prepared:
                     raise
                 skip.reasons[str(shard)] = str(error)
 
-    utterances = list(skip.read_each(samples(), reader))
+    utterances = skip.read_all(samples(), reader, source)
     kinds = {utterance.kind for utterance in utterances}
     if len(kinds) > 1:
         there = sorted(kinds, reverse=True)

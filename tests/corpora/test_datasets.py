@@ -59,6 +59,22 @@ def test_datasets_faults_are_named(tmp_path, table, monkeypatch, prepare):
         prepare("datasets", path)
 
 
+def test_rows_without_text_or_id_are_left_out_where_that_is_wanted(tmp_path, wavs, prepare):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    sound = {"bytes": None, "path": str(wavs / "a.wav")}
+    columns = {"audio": [sound] * 4, "text": ["a", None, "b", "c"], "id": ["u", "v", "w", None]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
+    options = {"id_column": "id", "audio": str(tmp_path / "written")}
+    with pytest.raises(InputError, match=r"row 1: text is 'None', not text .--set skip_bad=true"):
+        prepare("datasets", tmp_path / "x.parquet", **options)
+    found, prepared = prepare("datasets", tmp_path / "x.parquet", skip_bad=True, **options)
+    assert list(found) == ["u", "w"]
+    assert [reason.partition("row ")[2] for reason in prepared.skipped.values()] == [
+        "1: text is 'None', not text", "3: no id in id",
+    ]  # fmt: skip
+
+
 def test_a_file_of_sound_is_that_of_one_row(tmp_path, wavs, prepare):
     """Recordings of equal length do not stand in for each other."""
     pyarrow = pytest.importorskip("pyarrow")

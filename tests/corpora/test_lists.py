@@ -82,6 +82,17 @@ def test_kaldi_faults_are_named(tmp_path, wavs, file, content, message, write, p
         prepare("kaldi", folder)
 
 
+def test_utterances_of_kaldi_that_do_not_fit_are_left_out_where_that_is_wanted(
+    tmp_path, wavs, write, prepare
+):
+    files = kaldi(wavs)
+    folder = write(tmp_path / "data", {**files, "text": files["text"] + "unknown nothing\n"})
+    with pytest.raises(InputError, match=r"unknown is not in (segments|wav\.scp).*skip_bad=true"):
+        prepare("kaldi", folder)
+    found, prepared = prepare("kaldi", folder, skip_bad=True)
+    assert (len(found), len(prepared.skipped)) == (files["text"].strip().count("\n") + 1, 1)
+
+
 def cut(wavs, **changes):
     recording = {
         "id": "b",
@@ -241,6 +252,9 @@ def test_lhotse_faults_are_named(tmp_path, wavs, name, write, prepare):
     write(tmp_path, {"cuts.jsonl": [make(wavs)]})
     with pytest.raises(InputError, match=rf"cuts\.jsonl:1: .*{message}"):
         prepare("lhotse", tmp_path / "cuts.jsonl")
+    write(tmp_path, {"cuts.jsonl": [make(wavs), cut(wavs, id="sound")]})
+    found, prepared = prepare("lhotse", tmp_path / "cuts.jsonl", skip_bad=True)
+    assert (list(found), len(prepared.skipped)) == (["sound"], 1)
 
 
 def test_lhotse_folders_without_lists_or_with_ones_that_do_not_fit(tmp_path, wavs, write, prepare):
@@ -279,6 +293,9 @@ def test_nemo(tmp_path, wavs, write, prepare):
          "speaker": 7},
     ]  # fmt: skip
     found, _ = prepare("nemo", write(tmp_path, {"list.json": rows}) / "list.json")
+    write(tmp_path, {"more.json": [*rows, {"text": "a"}, {**rows[1], "shard_id": 3}]})
+    found, prepared = prepare("nemo", tmp_path / "more.json", skip_bad=True)
+    assert (len(found), len(prepared.skipped)) == (2, 2)
     (whole,) = [u for u in found.values() if not u.start]
     (part,) = [u for u in found.values() if u.start]
     assert (whole.end, whole.duration, whole.text) == (0.0, 4.0, "all")

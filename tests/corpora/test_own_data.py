@@ -131,6 +131,14 @@ def test_bad_files_stop_or_are_skipped_by_name(voices, fault, words):
     assert list(prepared.skipped) == ["anna/take_1"]
 
 
+def test_if_nothing_can_be_used_the_first_reason_is_told(tmp_path):
+    for n in range(3):
+        (tmp_path / f"{n}.wav").write_bytes(b"RIFF")
+        (tmp_path / f"{n}.txt").write_text("x")
+    with pytest.raises(InputError, match=r"none of 3 can be used, the first since .*0\.wav: not"):
+        folder.prepare(tmp_path, Options(skip_bad=True))
+
+
 def test_an_empty_transcript_is_not_a_missing_one(voices):
     (voices / "anna/take 1.txt").write_text(" \n")
     prepared = folder.prepare(voices, Options(dev=0.0, test=0.0))
