@@ -145,6 +145,17 @@ def test_words_that_are_not_spoken_are_left_out(align_verb, written, spoken, mis
     assert [e["start"] for e in row["labels"]] == pytest.approx([0.01, 0.03, 0.05, 0.07, 0.09])
 
 
+@pytest.mark.parametrize("written", ["ab bbcbbcbb cbcbbcbc", "ab cbcbbcbc bbcbbcbb abcabcabc"])
+def test_no_separator_is_left_of_the_last_words(align_verb, written):
+    code, printed, out = align_verb("ab", written, "--format", "json", "--skip-words")
+    assert code == 0
+    row = row_of(out)
+    assert row["left_out"] == written.split()[1:]
+    assert [(e["label"], e["start"]) for e in row["labels"]] == [
+        ("a", pytest.approx(0.01)), ("b", pytest.approx(0.03))
+    ]  # fmt: skip
+
+
 def test_an_exact_transcript_stays_as_it_is(align_verb):
     _, _, out = align_verb("ab. ca.", "ab. ca.", "--format", "json")
     exact = row_of(out)
@@ -184,7 +195,7 @@ def test_where_stars_and_words_lie():
     assert freedom_of(text, ABC, stars="words").stars == (0, 4, 6, 9, 10)
     assert freedom_of(text, ABC, stars="ends").stars == (0, 10)
     assert freedom_of(text, ABC, skip_words=True).words == (
-        (0, 4), (4, 6), (6, 9), (9, 10), (8, 10)
+        (0, 4), (4, 6), (6, 9), (9, 10), (2, 5), (5, 8), (8, 10)
     )  # fmt: skip
     assert freedom_of((), ABC, stars="ends", skip_words=True) == Freedom(stars=(0,))
     assert freedom_of(("aa", "n"), PHONES, stars="ends").stars == (0, 2)

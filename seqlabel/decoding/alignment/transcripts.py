@@ -48,8 +48,8 @@ def freedom_of(
     if skip_words and words:
         starts = [first for first, _ in words[1:]] + [len(labels)]
         optional = [(first, end) for (first, _), end in zip(words, starts, strict=True)]
-        if len(words) > 1 and alphabet.joined:  # the last one goes with the separator before it
-            optional.append((words[-2][1], len(labels)))
+        if alphabet.joined:  # behind the last word that is spoken is no separator
+            optional += [(a_end, b_end) for (_, a_end), (_, b_end) in pairwise(words)]
     return Freedom(wildcard, tuple(sorted(places)), words=tuple(optional))
 
 
