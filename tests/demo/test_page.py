@@ -344,6 +344,19 @@ def test_a_sound_file_is_read_in_place_of_a_microphone(page, sound, tmp_path: Pa
     until(page, "document.querySelector('#trouble').textContent.includes('no.wav')")
 
 
+def test_a_long_sound_file_is_read_up_to_the_end_of_a_recording(page, sound, tmp_path: Path):
+    quiet = np.random.default_rng(0).normal(0, 0.003, 61 * RATE).astype(np.float32)
+    write_wav(tmp_path / "long.wav", np.concatenate([sound("cab", 8), quiet]), RATE)
+    page.run("document.querySelector('#tab-speech').click()")
+    node = page.call("DOM.getDocument")["root"]["nodeId"]
+    field = page.call("DOM.querySelector", nodeId=node, selector="#file")["nodeId"]
+    page.call("DOM.setFileInputFiles", nodeId=field, files=[str(tmp_path / "long.wav")])
+    until(page, "document.querySelector('#text').textContent.startsWith('cab')")
+    notice = page.run("document.querySelector('#trouble').textContent")
+    assert notice.startswith("A recording ends after 60 s.")
+    assert page.run("document.querySelector('#trouble').hidden") is False
+
+
 @pytest.mark.parametrize(
     ("failure", "message"),
     [("NotFoundError", "There is no microphone"), ("NotAllowedError", "was not allowed")],

@@ -110,7 +110,7 @@ find("clear").addEventListener("click", () => { stopReplay(); pad.clear(); });
 
 const spectrogram = new Spectrogram(find("spectrogram"));
 let microphone = null;
-let recording = null; // {id, rate, pieces that wait, samples sent, ended}
+let recording = null; // {id, rate, pieces that wait, samples sent, ended, notice}
 let loudness = 0;
 
 const level = new Surface(find("level"), (context, width, height, colours) => {
@@ -136,7 +136,7 @@ const readSound = new Latest(async () => {
   const begin = performance.now();
   const read = await ask(`sound?${query}`, packed(pieces));
   if (current !== recording) return;
-  trouble(null);
+  trouble(current.notice);
   show("speech", read, performance.now() - begin);
   spectrogram.colour(read.letters);
 }, (error) => { trouble(error); stop(); });
@@ -144,7 +144,7 @@ const readSound = new Latest(async () => {
 function beginRecording(rate) {
   const id = Array.from(crypto.getRandomValues(new Uint8Array(16)),
     (byte) => byte.toString(16).padStart(2, "0")).join("");
-  recording = { id, rate, pieces: [], sent: 0, ended: false, again: false };
+  recording = { id, rate, pieces: [], sent: 0, ended: false, again: false, notice: null };
   spectrogram.clear(rate, LONGEST);
   show("speech", null);
   find("speech-hint").hidden = true;
@@ -159,11 +159,14 @@ function hear(samples) {
     posteriors.surface.draw();
     readSound.request();
   }
-  loudness = Math.max(0.8 * loudness, ...samples.map(Math.abs));
+  loudness *= 0.8;
+  for (const sample of samples) loudness = Math.max(loudness, Math.abs(sample));
   level.draw();
   if (taken.length < samples.length) {
     stop();
-    trouble(new Error(`A recording ends after ${LONGEST} s. The sound until then is kept.`));
+    recording.notice = new Error(
+      `A recording ends after ${LONGEST} s. The sound until then is kept.`);
+    trouble(recording.notice);
   }
 }
 
