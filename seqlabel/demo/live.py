@@ -25,7 +25,9 @@ class Live:
         self.finished = False
 
     def push(self, samples: np.ndarray) -> None:
-        """Push samples (n,) at the model's rate."""
+        """Push samples (n,) at the model's rate; none at all also after the end."""
+        if not len(samples):
+            return
         self._stream.push(samples)
         self.taken += len(samples)
 

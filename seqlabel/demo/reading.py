@@ -116,6 +116,9 @@ class Reader:
         if recording.live is None or recording.live[0] != owner:
             recording.live = owner, Live(self.recognizer)
         live: Live = recording.live[1]
+        if live.finished and live.taken < recording.length:  # it takes nothing any more
+            live = Live(self.recognizer)
+            recording.live = owner, live
         live.push(recording.samples[live.taken :])
         if final:
             live.finish()

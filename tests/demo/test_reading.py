@@ -172,6 +172,18 @@ def test_another_decoder_hears_the_recording_from_its_beginning(client, sound):
     assert (again["text"], again["scale"]) == ("abcb", "posterior")
 
 
+def test_a_recording_that_has_ended_is_read_again_and_continued(client, sound):
+    recording = name()
+    samples = sound("abcb", 5)
+    ended = client.hear(samples[:9000], recording, final=1)[1]
+    for final in (1, 0):
+        status, again = client.hear(samples[:0], recording, 9000, final=final)
+        assert status == 200
+        assert again | {"ms": 0} == ended | {"ms": 0}
+    status, answer = client.hear(samples[9000:], recording, 9000, final=1)
+    assert (status, answer["text"], answer["stable"]) == (200, "abcb", 4)
+
+
 def test_a_model_of_whole_signals_reads_anew_each_time(readers, sound, monkeypatch):
     from seqlabel.demo import reading
     from seqlabel.demo.recordings import Recording
