@@ -102,7 +102,7 @@ def main(args: argparse.Namespace) -> None:
         found = Result((), 0.0, spans).with_times(times, output.period).spans
         hits += [(utterance.id, hit) for hit in found]
         places = (
-            _words_of(utterance, output, alphabet)
+            _words_of(utterance, output, alphabet, keywords)
             if not args.inside
             else _places_inside(utterance, output, alphabet, keywords)
         )
@@ -118,6 +118,8 @@ def main(args: argparse.Namespace) -> None:
         _print_merit(known, truth, seconds, args.threshold)
         if unknown:
             print(f"word times unknown, not counted: {', '.join(sorted(unknown))}")
+    elif len(unknown) < len(utterances):
+        print(f"{args.data}: no keyword occurs in the transcripts, so there is no figure of merit")
 
 
 def _show(hits: Hits, out: Path | None, utterances: int) -> None:
@@ -152,19 +154,30 @@ def _places_inside(
     return found
 
 
-def _words_of(utterance: "Utterance", output: "Output", alphabet: "Alphabet") -> list[Place] | None:
+def _words_of(
+    utterance: "Utterance", output: "Output", alphabet: "Alphabet", keywords: Sequence["Keyword"]
+) -> list[Place] | None:
     """The words of the transcript with their times; None if not known.
 
-    Times of the manifest if it has them, else those of a forced alignment of characters.
+    Words and times of the manifest if it has them, else the keywords that are spelled as words of
+    a forced alignment of characters.
     """
-    from seqlabel.decoding.alignment.transcripts import word_spans
+    from seqlabel.decoding.alignment.transcripts import labels_of_words
 
     if utterance.words or utterance.text == "":
         return list(utterance.words)
     spans = _label_spans(utterance, output, alphabet) if alphabet.joined else None
     if spans is None:
         return None
-    return [(span.label, span.start, span.end) for span in word_spans(spans, alphabet.unit)]
+    names: dict[tuple[str, ...], list[str]] = {}
+    for keyword in keywords:
+        for spelling in keyword.spellings:
+            names.setdefault(spelling, []).append(keyword.name)
+    return [
+        (name, own[0].start, own[-1].end)
+        for own in labels_of_words(spans, alphabet.unit)
+        for name in names.get(tuple(span.label for span in own), ())
+    ]
 
 
 def _label_spans(

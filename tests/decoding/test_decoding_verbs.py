@@ -142,6 +142,25 @@ def test_spot_prints_hits_and_the_figure_of_merit(letters, tmp_path, capsys):
     assert "keywords:1: TWO: label 'T' is not in the alphabet" in capsys.readouterr().err
 
 
+def test_keywords_occur_where_their_spelling_does(letters, tmp_path, capsys):
+    """The name of a keyword need not be how it is written; two may be spelled alike."""
+    write_manifest(tmp_path / "t.jsonl", [utterance(tmp_path, "x", "ONE NO", text="ONE NO")])
+    arguments = ["spot", letters, tmp_path / "t.jsonl", "--keywords", tmp_path / "keywords"]
+    for keywords, occurs in (
+        ("ONE\nNO\n", {"ONE": 1, "NO": 1}),
+        ("one O N E\nno N O\n", {"one": 1, "no": 1}),
+        ("1 N\n1 O N E\n1st O N E\nNO E E\n", {"1": 1, "1st": 1}),
+    ):
+        (tmp_path / "keywords").write_text(keywords)
+        assert run(*arguments, "--threshold", "1") == 0
+        _, table = capsys.readouterr().out.split("merit\n")
+        rows = [line.split() for line in table.splitlines()]
+        assert {row[0]: int(row[1]) for row in rows[:-1] if row[1] != "0"} == occurs
+    (tmp_path / "keywords").write_text("EEN\n")
+    assert run(*arguments, "--threshold", "1") == 0
+    assert "t.jsonl: no keyword occurs in the transcripts" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("inside", [(), ("--inside",)])
 def test_false_alarms_in_silence_are_counted(letters, tmp_path, capsys, inside):
     """Nothing is said in `s`; of `u` and `v` it is not known what is said."""

@@ -109,7 +109,8 @@ def mark_labels(spans: Sequence[Span], alphabet: Alphabet, threshold: float) -> 
 def mark_words(spans: Sequence[Span], alphabet: Alphabet, threshold: float) -> Marked:
     """The words of characters or subwords, see `word_spans`; unknown if one of their labels is."""
     unknown = [
-        any(span.label not in alphabet for span in own) for own in _words(spans, alphabet.unit)
+        any(span.label not in alphabet for span in own)
+        for own in labels_of_words(spans, alphabet.unit)
     ]
     return _marked(word_spans(spans, alphabet.unit), unknown, threshold)
 
@@ -127,12 +128,12 @@ def word_spans(spans: Sequence[Span], unit: str = "character") -> list[Span]:
             own[-1].end,
             min(span.probability for span in own),
         )
-        for own in _words(spans, unit)
+        for own in labels_of_words(spans, unit)
     ]
 
 
-def _words(spans: Sequence[Span], unit: str) -> Iterator[Sequence[Span]]:
-    """The labels of each word."""
+def labels_of_words(spans: Sequence[Span], unit: str) -> Iterator[Sequence[Span]]:
+    """The labels of each word of characters or subwords, see `word_spans`."""
     for first, last in _stretches([span.label for span in spans], unit):
         first += spans[first].label == MARK and unit == "subword"
         if first < last:  # else a mark with nothing behind it
