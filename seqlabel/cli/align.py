@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqlabel.corpora.manifest import Utterance
     from seqlabel.decoding.alignment.transcripts import Marked
+    from seqlabel.decoding.results import Span
 
 HELP = "align known transcripts: CTM, TextGrid, JSON or TIMIT .PHN"
 
@@ -86,6 +87,7 @@ def main(args: argparse.Namespace) -> None:
         boundary_errors,
         without_gaps,
     )
+    from seqlabel.decoding.alignment.files import check_tiers
     from seqlabel.decoding.alignment.transcripts import (
         freedom_of,
         has_words,
@@ -153,9 +155,16 @@ def main(args: argparse.Namespace) -> None:
         tiers = {"labels": mark_labels(shown, alphabet, args.threshold)}
         if has_words(alphabet):
             tiers["words"] = mark_words(spans, alphabet, args.threshold)
+        item = Aligned(utterance, tiers, end, left_out(labels, result, alphabet.unit))
+        if args.format == "textgrid":
+            try:
+                check_tiers(_textgrid_tiers(item), end, utterance.id)
+            except InputError as error:
+                skipped.append(str(error))
+                continue
         if utterance.segments:
             errors += boundary_errors(shown, utterance.segments)
-        aligned.append(Aligned(utterance, tiers, end, left_out(labels, result, alphabet.unit)))
+        aligned.append(item)
     if not aligned:
         raise InputError(f"{args.data}: nothing could be aligned; {'; '.join(skipped[:1])}")
     WRITERS[args.format](args.out, aligned)
@@ -197,13 +206,18 @@ def _write_textgrids(out: Path, aligned: Sequence[Aligned]) -> None:
     from seqlabel.decoding.alignment.files import write_textgrid
 
     for a in aligned:
-        tiers = {name: marked.spans for name, marked in a.tiers.items()}
-        last = list(a.tiers.values())[-1]
-        tiers["confidence"] = tuple(s._replace(label=f"{s.probability:.2f}") for s in last.spans)
-        pairs = list(zip(last.spans, last.marks, strict=True))
-        if any(last.marks):
-            tiers["marks"] = tuple(s._replace(label=" ".join(m)) for s, m in pairs if m)
-        write_textgrid(out / f"{_stem(a.utterance)}.TextGrid", tiers, a.end)
+        write_textgrid(out / f"{_stem(a.utterance)}.TextGrid", _textgrid_tiers(a), a.end)
+
+
+def _textgrid_tiers(a: Aligned) -> dict[str, "Sequence[Span]"]:
+    """The tiers of an utterance, the confidence of the last one, and any marks."""
+    tiers: dict[str, Sequence[Span]] = {name: marked.spans for name, marked in a.tiers.items()}
+    last = list(a.tiers.values())[-1]
+    tiers["confidence"] = tuple(s._replace(label=f"{s.probability:.2f}") for s in last.spans)
+    pairs = list(zip(last.spans, last.marks, strict=True))
+    if any(last.marks):
+        tiers["marks"] = tuple(s._replace(label=" ".join(m)) for s, m in pairs if m)
+    return tiers
 
 
 def _write_json(out: Path, aligned: Sequence[Aligned]) -> None:

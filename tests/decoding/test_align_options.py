@@ -1,6 +1,7 @@
 """`seqlabel align` for transcripts that are not exact, on frames that say a known text."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -39,24 +40,31 @@ def frames_of(text, unsure=(), alphabet=ABC):
 
 @pytest.fixture
 def align_verb(monkeypatch, tmp_path, capsys):
-    """(what is said, what is written, options) -> (exit code, what is printed, folder)."""
+    """(what is said, what is written, options) -> (exit code, what is printed, folder).
 
-    def run(said, written, *options, unsure=(), alphabet=ABC):
+    still: of a second utterance `v` like the first, all frames have the same time.
+    """
+
+    def run(said, written, *options, unsure=(), alphabet=ABC, still=False):
         frames = frames_of(said, unsure, alphabet)
         times = np.arange(len(frames)) * PERIOD
-        output = SimpleNamespace(log_probs=frames, times=times, period=PERIOD)
+        outputs = {
+            name: SimpleNamespace(log_probs=frames, times=t, period=PERIOD)
+            for name, t in (("u", times), ("v", 0 * times))
+        }
         model = SimpleNamespace(
             network=SimpleNamespace(per_label=True),
             kind="speech",
             alphabet=alphabet,
-            outputs=lambda us: ((u, output) for u in us),
+            outputs=lambda us: ((u, outputs[u.id]) for u in us),
         )
         monkeypatch.setattr(seqlabel.recognizer, "load", lambda name, device: model)
         source = tmp_path / "u.wav"
         duration = len(frames) * PERIOD
         soundfile.write(source, np.zeros(round(duration * RATE), np.int16), RATE)
         utterance = Utterance("u", source, "speech", tuple(written), duration=duration)
-        write_manifest(tmp_path / "t.jsonl", [utterance])
+        items = [utterance, replace(utterance, id="v")] if still else [utterance]
+        write_manifest(tmp_path / "t.jsonl", items)
         out = tmp_path / "out"
         code = main(
             ["align", "model", str(tmp_path / "t.jsonl"), "--out", str(out), *options]
@@ -70,6 +78,17 @@ def align_verb(monkeypatch, tmp_path, capsys):
 def row_of(folder):
     (line,) = (folder / "alignments.jsonl").read_text().splitlines()
     return json.loads(line)
+
+
+def test_labels_without_duration_are_skipped_by_textgrid_alone(align_verb):
+    code, printed, out = align_verb("ab", "ab", "--format", "textgrid", still=True)
+    assert code == 0
+    assert "2 labels of 1 utterances aligned" in printed
+    assert "skipped: v: tier labels: 'a' has no duration" in printed
+    assert [path.name for path in out.iterdir()] == ["u.TextGrid"]
+    code, printed, _ = align_verb("ab", "ab", "--format", "json", still=True)
+    assert code == 0
+    assert "4 labels of 2 utterances aligned" in printed
 
 
 def test_symbols_that_the_model_lacks_get_times_and_a_mark(align_verb):
@@ -147,7 +166,7 @@ def test_words_that_are_not_spoken_are_left_out(align_verb, written, spoken, mis
 
 @pytest.mark.parametrize("written", ["ab bbcbbcbb cbcbbcbc", "ab cbcbbcbc bbcbbcbb abcabcabc"])
 def test_no_separator_is_left_of_the_last_words(align_verb, written):
-    code, printed, out = align_verb("ab", written, "--format", "json", "--skip-words")
+    code, _, out = align_verb("ab", written, "--format", "json", "--skip-words")
     assert code == 0
     row = row_of(out)
     assert row["left_out"] == written.split()[1:]

@@ -233,6 +233,10 @@ def test_text_grid(tmp_path):
     for wrong, duration in ((spans[:1], 0.2), (after, 0.35), (before, 1.0)):
         with pytest.raises(InputError, match=f"outside 0..{duration:.3f} s, the recording"):
             write_textgrid(tmp_path / "b", {"x": wrong}, duration)
+    for end in (0.2, 0.2 + 1e-7):
+        with pytest.raises(InputError, match=r"b: tier x: 'b' has no duration, .* use json or ctm"):
+            still = [Span("a", 0.1, 0.2, 1), Span("b", 0.2, end, 1), Span("c", end, 0.5, 1)]
+            write_textgrid(tmp_path / "b", {"x": still}, 1)
     assert not (tmp_path / "b").exists()
 
 

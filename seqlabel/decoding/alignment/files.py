@@ -16,7 +16,7 @@ def write_textgrid(
 
     tiers: name -> spans in seconds, in order and without overlaps; what lies between them is
     written as an empty interval. duration: of the recording, in seconds.
-    Raises InputError for spans that overlap or lie outside the recording.
+    Raises InputError as `check_tiers` does.
     """
     lines = [
         'File type = "ooTextFile"',
@@ -49,6 +49,15 @@ def write_textgrid(
         stream.write("\n".join(lines) + "\n")
 
 
+def check_tiers(tiers: Mapping[str, Sequence[Span]], duration: float, name: str) -> None:
+    """Raise InputError for spans that overlap, have no duration or lie outside the recording.
+
+    tiers, duration: see `write_textgrid`; `name` begins messages.
+    """
+    for tier, spans in tiers.items():
+        _cover(spans, duration, f"{name}: tier {tier}")
+
+
 def write_phn(path: str | os.PathLike[str], spans: Sequence[Span], rate: int) -> None:
     """Write `begin end label` lines in samples, as TIMIT's .PHN and .WRD files have them.
 
@@ -69,6 +78,12 @@ def write_phn(path: str | os.PathLike[str], spans: Sequence[Span], rate: int) ->
 def _cover(spans: Sequence[Span], duration: float, where: str) -> list[tuple[str, float, float]]:
     """The spans and the gaps between them, from 0 to the end; Praat takes no empty stretch."""
     nothing = 5e-7  # half of the last digit that is written
+    for span in spans:
+        if round(span.end, 6) == round(span.start, 6):
+            raise InputError(
+                f"{where}: {span.label!r} has no duration, which a TextGrid cannot hold; use json "
+                f"or ctm"
+            )
     for a, b in pairwise(spans):
         if b.start < a.end - nothing:
             raise InputError(f"{where}: {a.label!r} and {b.label!r} overlap")
