@@ -77,9 +77,11 @@ class Gate:
 
     def _is_ours(self, given: str) -> bool:
         """Whether a Host is an address (names can be made to point anywhere) or the server's own
-        name.
+        name. Without a port it is that of port 80.
         """
-        name, _, port = given.rpartition(":")
+        name, colon, port = given.rpartition(":")
+        if not colon or given.endswith("]"):
+            name, port = given, "80"
         if port != str(self.port):
             return False
         if name in ("localhost", self.host):

@@ -131,6 +131,28 @@ def test_beyond_this_machine_addresses_are_served_and_foreign_names_are_not():
     assert Gate("::1", 8765).address.startswith("http://[::1]:8765/")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_clients_leave_out_port_80(host):
+    from email.message import Message
+
+    headers = Message()
+    headers["Host"] = host
+    headers["Origin"] = f"http://{host}"
+    headers["Content-Type"] = "application/json"
+    for port, status in ((80, None), (8765, 421), (1, 421)):
+        gate = Gate("127.0.0.1", port)
+        refusal = gate.refusal("POST", f"/{gate.token}/ink", headers)
+        assert (refusal and refusal.status) == status
+        headers.replace_header("Host", f"{host}:{port}")
+        headers.replace_header("Origin", f"http://{host}:{port}")
+        assert gate.refusal("POST", f"/{gate.token}/ink", headers) is None
+        headers.replace_header("Host", host)
+        headers.replace_header("Origin", f"http://{host}")
+    headers.replace_header("Host", "evil.example")
+    gate = Gate("127.0.0.1", 80)
+    assert gate.refusal("GET", f"/{gate.token}/", headers).status == 421
+
+
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True),
