@@ -19,6 +19,8 @@ LONGEST_WAY = 200_000.0
 """Maximum length of the pen trajectory in CSS pixels: a hundred times across a wide screen."""
 MOST_CHARACTERS = 2000
 """Maximum characters of a transcript."""
+JOINERS = "\u200c\u200d"
+"""Unprintable characters that Persian and the scripts of India are spelled with."""
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -90,9 +92,9 @@ def transcript_of(value: Any) -> str:
     if len(value) > MOST_CHARACTERS:
         raise InputError(f"text: more than {MOST_CHARACTERS} characters; write less")
     text = clean_text(value)
-    if not text:
+    if not text.strip(JOINERS + " "):
         raise InputError("the text is empty; type what was written or said")
-    if not text.isprintable():
+    if not all(c.isprintable() or c in JOINERS for c in text):
         raise InputError("the text has an unprintable character; remove it")
     return text
 

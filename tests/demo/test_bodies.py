@@ -152,6 +152,7 @@ def test_samples_are_little_endian_integers():
         (["x"], "must be a string"),
         ("", "the text is empty"),
         (" \n\t ", "the text is empty"),
+        ("\u200d \u200c", "the text is empty"),
         (2001 * "x", "more than 2000 characters"),
         ("a\u0000b", "unprintable character"),
         ("a\u202eb", "unprintable character"),
@@ -164,6 +165,11 @@ def test_transcripts_are_text_on_a_line(value, message):
 
 def test_transcripts_are_tidied_as_prepare_does():
     assert transcript_of("  cafe\u0301 \n bar ") == "café bar"
+
+
+@pytest.mark.parametrize("text", ["می\u200cخواهم", "क्\u200dष"])
+def test_joiners_are_part_of_a_transcript(text):
+    assert transcript_of(text) == text
 
 
 def test_numbers_of_a_query():
