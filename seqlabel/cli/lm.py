@@ -80,7 +80,7 @@ def main(args: argparse.Namespace) -> None:
     inputs += [path or beside] if args.unit == "labels" else []
     for out in filter(None, (args.out, args.lexicon)):
         keep_apart(out, *inputs)
-    if args.lexicon is not None and args.lexicon.absolute() == args.out.absolute():
+    if args.lexicon is not None and args.lexicon.resolve() == args.out.resolve():
         raise InputError(f"--lexicon {args.lexicon}: is also --out; choose another name")
     if args.unit == "labels" and (path or beside.is_file()):
         alphabet = Alphabet.load(path or beside)

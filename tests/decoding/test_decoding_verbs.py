@@ -269,6 +269,7 @@ def test_lm_from_text(tmp_path, capsys):
         (["text", "marked", "--out", "x"], "marked, sentence 2: has <s>, </s> or <unk>"),
         (["text", "--out", "text"], "text: is also an input"),
         (["text", "--out", "x", "--unit", "words", "--lexicon", "./x"], "x: is also --out"),
+        (["text", "--out", "x", "--unit", "words", "--lexicon", "folder/../x"], "x: is also --out"),
         (
             ["text", "--out", "x", "--unit", "words", "--lexicon", "y", "--lexicon-size", "0"],
             "a --lexicon-size of at least 1",
