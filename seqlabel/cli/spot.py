@@ -93,7 +93,7 @@ def main(args: argparse.Namespace) -> None:
         spotter = Spotter(
             alphabet,
             keywords,
-            window=max(1, round(args.window / output.period)),
+            window=max(1, round(min(args.window / output.period, len(output.times)))),
             separator=" " if apart else None,
             threshold=min(args.threshold, RANKED),
         )

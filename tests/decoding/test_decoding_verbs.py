@@ -136,6 +136,8 @@ def test_spot_prints_hits_and_the_figure_of_merit(letters, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1].split() == ["(all)", "2", "0", "0", merit]
     assert run(*arguments, "--threshold", "0") == 2
     assert run(*arguments, "--window", "0") == 2
+    for window in ("1e30", "1e308"):
+        assert run(*arguments, "--threshold", "0.001", "--window", window) == 0
     capsys.readouterr()
     (tmp_path / "keywords").write_text("TWO\n")
     assert run(*arguments) == 2

@@ -110,6 +110,8 @@ def test_window_and_spellings():
     p = posteriors("AB", ABC := Alphabet("ABC"), frames=5)
     assert Spotter(ABC, keyword("AB"), window=6).spot(np.log(p))
     assert not Spotter(ABC, keyword("AB"), window=5).spot(np.log(p))
+    endless = Spotter(ABC, keyword("AB"), window=10**30).spot(np.log(p))
+    assert endless == Spotter(ABC, keyword("AB")).spot(np.log(p))
     both = Keyword("x", (("C",), ("A", "B")))
     (hit,) = Spotter(ABC, (both,)).spot(np.log(p))
     assert (hit.label, hit.start, hit.end) == ("x", 5, 11)

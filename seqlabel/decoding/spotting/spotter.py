@@ -129,7 +129,8 @@ class Spotter:
         """
         labels = np.array(self.alphabet.encode(spelling), np.int32)
         before, behind = self._surroundings(probs, labels)
-        return window_probabilities(probs, labels, before, behind, self.window or len(probs))
+        window = len(probs) if self.window is None else min(self.window, len(probs))
+        return window_probabilities(probs, labels, before, behind, window)
 
     def _surroundings(self, probs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What may stand before a first frame and behind a last one, (T,) each.
