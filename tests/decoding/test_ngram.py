@@ -133,6 +133,15 @@ def test_fit_counts_unknown_tokens_apart():
     assert fit.perplexity == pytest.approx(lm.perplexity(["a b", "x a"]))
 
 
+def test_the_perplexity_of_known_tokens_where_unknown_ones_are_impossible():
+    log_probs = np.array([-np.inf, 0, *np.log([0.2, 0.3, 0.3, 0.2])], np.float32)
+    unigrams = Ngrams(np.arange(6, dtype=np.int32)[:, None], log_probs, np.zeros(6, np.float32))
+    fit = NgramLM(WORDS, [unigrams]).fit(["a x b"])
+    assert fit.unknown == 1
+    assert fit.log_prob == fit.log_prob_unknown == -math.inf
+    assert fit.perplexity_known == pytest.approx((0.3 * 0.3 * 0.2) ** (-1 / 3))
+
+
 def test_start_and_end_may_be_left_out():
     lm = trigram_model()
     assert lm.score("a", start=False, end=False) / math.log(10) == pytest.approx(-0.5)

@@ -27,8 +27,13 @@ class Fit:
     sentences: int
     tokens: int
     unknown: int
-    log_prob: float
+    log_prob_known: float
     log_prob_unknown: float
+
+    @property
+    def log_prob(self) -> float:
+        """ln p of all tokens; -inf where <unk> is impossible and occurs."""
+        return self.log_prob_known + self.log_prob_unknown
 
     @property
     def perplexity(self) -> float:
@@ -39,7 +44,7 @@ class Fit:
     def perplexity_known(self) -> float:
         """The perplexity of the tokens in the vocabulary (their contexts as they are)."""
         known = max(self.tokens - self.unknown, 1)
-        return math.exp(min(-(self.log_prob - self.log_prob_unknown) / known, 700.0))
+        return math.exp(min(-self.log_prob_known / known, 700.0))
 
 
 class NgramLM:
@@ -146,19 +151,20 @@ class NgramLM:
     def fit(self, sentences: Iterable[str | Sequence[str]]) -> Fit:
         """Score sentences as in `score` and count unknown tokens."""
         count = tokens = unknown = 0
-        total = total_unknown = 0.0
+        total_known = total_unknown = 0.0
         for sentence in sentences:
             symbols = sentence.split() if isinstance(sentence, str) else sentence
             state = self.start
             for token in [*self.tokens(symbols), self._token[END]]:
                 log_prob, state = self.step(state, int(token))
-                total += log_prob
                 tokens += 1
                 if token == 0:
                     unknown += 1
                     total_unknown += log_prob
+                else:
+                    total_known += log_prob
             count += 1
-        return Fit(count, tokens, unknown, total, total_unknown)
+        return Fit(count, tokens, unknown, total_known, total_unknown)
 
     def perplexity(self, sentences: Iterable[str | Sequence[str]]) -> float:
         """exp of the mean -ln p(token) over all tokens and one </s> per sentence."""
