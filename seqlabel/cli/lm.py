@@ -144,7 +144,7 @@ def read_sentences(
         if unknown:
             _name_unknown(path, unknown, len(utterances), unit)
     else:
-        lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+        lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
         with naming(path):
             sentences = [
                 tuple(line.split()) if alphabet is None else alphabet.split(line) for line in lines

@@ -10,6 +10,7 @@ import soundfile
 
 from seqlabel.alphabet import Alphabet
 from seqlabel.cli import main
+from seqlabel.cli.lm import read_sentences
 from seqlabel.corpora.manifest import Segment, Utterance, read_manifest, write_manifest
 from seqlabel.decoding.lm.ngram import NgramLM
 from seqlabel.scoring.transcripts.files import read_transcripts
@@ -259,6 +260,13 @@ def test_lm_from_text(tmp_path, capsys):
     (tmp_path / "text").write_text("ONE\nNOX\n")
     assert run("lm", tmp_path / "text", "--alphabet", tmp_path / "letters.json", *arguments) == 2
     assert "text, sentence 2: symbol 'X'" in capsys.readouterr().err
+
+
+def test_sentences_end_with_their_lines(tmp_path):
+    """Unlike in `str.splitlines`, which breaks lines at eight more characters."""
+    text = "a b\u2028c\u0085d\x0ce\x0bf\u2029g\r\nb c\n"
+    (tmp_path / "text").write_text(text, newline="")
+    assert read_sentences(tmp_path / "text", "train", "words") == [tuple("abcdefg"), ("b", "c")]
 
 
 @pytest.mark.parametrize(

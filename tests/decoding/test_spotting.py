@@ -130,6 +130,8 @@ def test_keyword_files(tmp_path):
         Keyword("ONE", (("O", "N", "E"),)),
         Keyword("TWO", (("T", "U"), ("T", "O"))),
     ]
+    path.write_text("ONE\u2028O N\n")
+    assert read_keywords(path, LETTERS) == [Keyword("ONE", (("O", "N"),))]
     phones = Alphabet(["w", "ah", "n"])
     path.write_text("one w ah n\n")
     assert read_keywords(path, phones) == [Keyword("one", (("w", "ah", "n"),))]

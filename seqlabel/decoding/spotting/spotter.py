@@ -41,7 +41,7 @@ def read_keywords(path: str | os.PathLike[str], alphabet: Alphabet) -> list[Keyw
     Raises InputError, with file and line, for labels outside the alphabet, and for an empty file.
     """
     spellings: dict[str, list[tuple[str, ...]]] = {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         name, *labels = line.split() or [""]
         if not name or name.startswith("#"):
             continue
