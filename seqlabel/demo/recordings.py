@@ -68,7 +68,10 @@ class Recordings:
             return recording
 
     def begin(self, name: str, make: Callable[[], Recording]) -> Recording:
-        """A new recording of this name; InputError for a name that is taken or not 32 hex."""
+        """A new recording of this name; InputError for a name that is taken or not 32 hex.
+
+        An error of `make` leaves the name free.
+        """
         if not re.fullmatch("[0-9a-f]{32}", name):
             raise InputError("id: must be 32 hexadecimal digits")
         with self._lock:

@@ -101,13 +101,12 @@ class App:
         name = query.get("id", "")
         samples = samples_of(body)
         if at == 0:
-            recording = self.recordings.begin(name, lambda: Recording(rate))
+            recording = self.recordings.begin(name, lambda: _begun(rate, samples))
         else:
             recording = self.recordings.find(name)
         with recording.lock:
-            recording.add(samples, at)
-            if not recording.length:
-                raise InputError("no samples; is the microphone on?")
+            if at > 0:
+                recording.add(samples, at)
             final = query.get("final") == "1"
             return self.readers.run(model.read_recording, recording, choice, final)
 
@@ -141,6 +140,15 @@ class App:
     def _chosen(self, asked: Mapping[str, Any], kind: str = "") -> tuple[Reader, int]:
         model = self.readers.model(whole_number(asked.get("model"), "model", 1000), kind)
         return model, whole_number(asked.get("choice"), "choice", len(model.choices) - 1)
+
+
+def _begun(rate: int, samples: np.ndarray) -> Recording:
+    """A recording of its first samples; InputError for none or too many."""
+    if not len(samples):
+        raise InputError("no samples; is the microphone on?")
+    recording = Recording(rate)
+    recording.add(samples, 0)
+    return recording
 
 
 POSTS = {"ink": App.ink, "sound": App.sound, "keep": App.keep, "example": App.example}

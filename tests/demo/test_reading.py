@@ -279,6 +279,14 @@ def test_gaps_repeats_and_endless_recordings_are_refused(client):
     assert client.hear(silence, recording, RATE)[0] == 200
 
 
+def test_a_rejected_first_piece_leaves_its_id_free(client):
+    recording = name()
+    silence = np.zeros(int(LONGEST * RATE) + 1, np.float32)
+    assert "more than 60 s" in client.hear(silence, recording)[1]["error"]
+    assert "no samples" in client.hear(silence[:0], recording)[1]["error"]
+    assert client.hear(silence[:RATE], recording)[0] == 200
+
+
 def test_recordings_that_nobody_goes_on_with_make_room(client, app):
     silence = np.zeros(1600, np.float32)
     names = [name() for _ in range(20)]
