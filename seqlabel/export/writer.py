@@ -83,12 +83,13 @@ def model_shape(model: Model, front_end: bool = False) -> Shape:
             "--front-end: a latency-controlled network takes one window of frames at a time; "
             "leave it out, then seqlabel.load computes the features"
         )
-    if options.chunk and options.timed:
-        raise InputError(
-            "cells with decay in chunks have no ONNX form: export a network without chunk, or use "
-            "the model directory"
-        )
     delayed = isinstance(model.criterion, Framewise) and model.criterion.options.delay > 0
+    if options.chunk and (options.timed or delayed):
+        what = "cells with decay" if options.timed else "delayed outputs"
+        raise InputError(
+            f"{what} in chunks have no ONNX form: export a network without chunk, or use the model "
+            "directory"
+        )
     states: dict[str, tuple[int, int]] = {}
     most = waits(model)
     delayed = delayed and most is not None

@@ -306,6 +306,8 @@ def test_what_has_no_graph_is_refused(tmp_path):
         both(tmp_path, {"kind": "transducer"})
     with pytest.raises(InputError, match="cells with decay in chunks have no ONNX form"):
         both(tmp_path, cell="tlstm", chunk=4)
+    with pytest.raises(InputError, match="delayed outputs in chunks have no ONNX form"):
+        both(tmp_path, {"kind": "framewise", "delay": 3}, chunk=4, lookahead=2)
 
 
 def test_an_unknown_cell_is_refused(tmp_path, monkeypatch):
