@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from seqlabel.alphabet import Alphabet
-    from seqlabel.decoding import Lexicon, NgramLM
+    from seqlabel.decoding import NgramLM
     from seqlabel.models.inference import TorchNetwork
     from seqlabel.recognizer import Decoder, Recognizer
 
@@ -64,7 +64,7 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
         raise InputError("--lm is over labels; with --lexicon use --word-lm")
     if args.lexicon is None and args.word_lm is not None:
         raise InputError("--word-lm is over words: add --lexicon")
-    from seqlabel.decoding import BeamDecoder, NgramLM  # numba, when it is needed
+    from seqlabel.decoding import BeamDecoder, Lexicon, NgramLM  # numba, when it is needed
 
     path = args.word_lm or args.lm
     if path is None and args.lm_weight is not None:
@@ -72,7 +72,7 @@ def make_decoder(args: argparse.Namespace, recognizer: "Recognizer") -> tuple["D
     weight = 1.0 if args.lm_weight is None else args.lm_weight
     bonus = args.bonus or 0.0
     lm = None if path is None else NgramLM.from_arpa(path)
-    lexicon = None if args.lexicon is None else _read_lexicon(args.lexicon, alphabet)
+    lexicon = None if args.lexicon is None else Lexicon.from_file(args.lexicon, alphabet)
     if lm is not None:
         _check_vocabulary(lm, path, alphabet.symbols if lexicon is None else lexicon.words)
     beam = BeamDecoder(
@@ -119,14 +119,3 @@ def _check_vocabulary(lm: "NgramLM", path: Path, wanted: Sequence[str]) -> None:
             known,
             len(wanted),
         )
-
-
-def _read_lexicon(path: Path, alphabet: "Alphabet") -> "Lexicon":
-    """The lexicon of a file, with the word separator of the alphabet."""
-    from seqlabel.decoding import Lexicon
-
-    if " " in alphabet:
-        return Lexicon.from_file(path, alphabet, " ")
-    if "sil" in alphabet:
-        return Lexicon.from_file(path, alphabet, "sil", optional=True)
-    return Lexicon.from_file(path, alphabet)

@@ -144,6 +144,21 @@ def test_files_spell_words_by_labels_or_by_themselves(tmp_path):
         np.testing.assert_array_equal(getattr(lexicon, name), getattr(same, name))
 
 
+@pytest.mark.parametrize(
+    ("symbols", "expected"),
+    [
+        (("a", "b", " "), (" ", False)), (("a", "b", "sil"), ("sil", True)),
+        (("a", "b"), (None, False)),
+    ],
+)  # fmt: skip
+def test_words_of_a_file_are_separated_by_what_the_alphabet_has(tmp_path, symbols, expected):
+    (tmp_path / "words.txt").write_text("ab a b\n")
+    alphabet = Alphabet(symbols, "character" if " " in symbols else "symbol")
+    found = Lexicon.from_file(tmp_path / "words.txt", alphabet)
+    assert (found.separator, found.optional) == expected
+    assert Lexicon.from_file(tmp_path / "words.txt", alphabet, None).separator is None
+
+
 def test_many_words_share_their_beginnings():
     rng = np.random.default_rng(0)
     words = sorted({"".join(rng.choice(list("abcd"), rng.integers(1, 9))) for _ in range(3000)})

@@ -66,15 +66,21 @@ class Lexicon:
         cls,
         path: str | os.PathLike[str],
         alphabet: Alphabet,
-        separator: str | None = None,
+        separator: str | None = "auto",
         optional: bool = False,
     ) -> "Lexicon":
         """Read a text file: a word, white space, and its labels with white space between.
+
+        separator: "auto" for a blank, or an optional "sil", whichever is a label, or else none.
 
         A line with only a word spells it by its characters, graphemes or subwords. A word may have
         several lines; a pronunciation number such as WORD(2) is removed if labels follow.
         Empty lines are skipped. InputError names file and line.
         """
+        if separator == "auto":
+            known = (label for label in (" ", "sil") if label in alphabet)
+            separator = next(known, None)
+            optional = separator == "sil"
         spellings: dict[str, list[tuple[str, ...]]] = {}
         for number, line in enumerate(read_text(path).split("\n"), 1):
             word, *labels = line.split() or [""]
