@@ -1,6 +1,9 @@
 """Prefix beam search against the enumeration of all paths, and what must not change a result."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -300,3 +303,25 @@ def test_a_bonus_whose_factor_no_number_holds_is_refused(random_probs):
 def test_names_of_files_are_not_models(options, message):
     with pytest.raises(InputError, match=message):
         BeamDecoder(Alphabet("ab"), **options)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_has_threads_of_its_own():
+    """Work given to those of the parent would never be done."""
+    code = """
+import os, signal
+import numpy as np
+from seqlabel.alphabet import Alphabet
+from seqlabel.decoding import BeamDecoder
+decoder = BeamDecoder(Alphabet("ab", "character"), 4, threads=2)
+decoder.kernels("batch").wait()
+batch = np.log(np.full((8, 5, 3), 1 / 3)), [5] * 8
+expected = decoder.decode(*batch)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if decoder.decode(*batch) == expected else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120)
+    assert found.returncode == 0
